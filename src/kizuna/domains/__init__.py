@@ -1,0 +1,1 @@
+"""The domains, one package each, one shape; none imports another."""

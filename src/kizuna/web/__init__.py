@@ -1,0 +1,1 @@
+"""HTTP: the partner listener (mutual TLS) and the users' API."""
