@@ -1,0 +1,118 @@
+"""Canonical JSON: the one byte form of everything that is signed, hashed or chained.
+
+The profile is RFC 8785 restricted to what every implementation agrees on: sorted ASCII keys, UTF-8 in NFC, no floats, integers below 2^53.
+A decoder that tolerates a second spelling of the same value lets one signature mean two things, so `decode` re-encodes and compares bytes.
+What the values mean is left to the structs that callers pass as `type`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any, TypeVar, overload
+
+import msgspec
+
+from kizuna.errors import RecordError
+
+T = TypeVar("T")
+
+MAX_INTEGER = 2**53 - 1
+"""The largest integer magnitude on the wire: every JSON reader holds it exactly."""
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+# A float always shows a digit before `.`, `e` or `E`, and an integer at or over 2^53 at least sixteen digits. Text may match too:
+# the match only sends the value to the slow, exact walk.
+_suspicious = re.compile(rb"[0-9][.eE]|[0-9]{16}").search
+
+
+def _check(value: Any) -> None:
+    if isinstance(value, str):
+        if not unicodedata.is_normalized("NFC", value):
+            raise RecordError(f"text `{value[:40]}` is not in unicode normal form NFC: normalise it before signing")
+    elif isinstance(value, float):
+        raise RecordError(f"`{value}` is a float: use a scaled integer or a decimal string")
+    elif isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise RecordError(f"integer `{value}` is beyond 2^53: write it as a string")
+    elif isinstance(value, dict):
+        _check_mapping(value)
+    elif value is not None:
+        for item in value:
+            _check(item)
+
+
+def _check_mapping(value: dict[str, Any]) -> None:
+    for key, item in value.items():
+        if not key.isascii():
+            raise RecordError(f"key `{key[:40]}` is not ascii")
+        _check(item)
+
+
+def _needs_walk(data: bytes) -> bool:
+    return not data.isascii() or _suspicious(data) is not None
+
+
+def encode(value: Any) -> bytes:
+    """Return the canonical bytes of a struct, mapping, sequence or scalar.
+
+    Raises:
+        RecordError: the value holds a float, an integer beyond 2^53, text outside NFC, or something that JSON cannot say.
+    """
+    try:
+        data = _encoder.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise RecordError(f"cannot be written as canonical json: {error}") from error
+    if _needs_walk(data):
+        _check(msgspec.json.decode(data))
+    return data
+
+
+@overload
+def decode(data: bytes, *, type: type[T]) -> T: ...  # the word msgspec users expect
+@overload
+def decode(data: bytes) -> Any: ...
+def decode(data: bytes, *, type: Any = Any) -> Any:  # noqa: A002 # the word msgspec users expect
+    """Return the value of canonical bytes, decoded strictly as `type`.
+
+    Raises:
+        RecordError: the bytes are not JSON, not of that type, or not the one canonical spelling of their value.
+    """
+    decoder = _decoders.get(type)
+    if decoder is None:
+        decoder = _decoders[type] = msgspec.json.Decoder(type, strict=True)
+    try:
+        value = decoder.decode(data)
+        again = _encoder.encode(value)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError) as error:
+        raise RecordError(f"not a well-formed `{getattr(type, '__name__', 'value')}`: {error}") from error
+    if again != data:
+        raise RecordError("not in canonical form: keys sorted and given once, no spaces, one spelling a value")
+    if _needs_walk(data):
+        try:
+            _check(msgspec.json.decode(data))
+        except RecursionError as error:
+            raise RecordError("nested too deeply") from error
+    return value
+
+
+def b64(data: bytes) -> str:
+    """Return base64url without padding: 43 characters for 32 bytes."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def unb64(text: str) -> bytes:
+    """Return the bytes of base64url without padding.
+
+    Raises:
+        RecordError: the text is not the one spelling of its bytes.
+    """
+    try:
+        data = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+    except (ValueError, UnicodeError) as error:
+        raise RecordError(f"`{text[:20]}` is not base64url") from error
+    if b64(data) != text:
+        raise RecordError(f"`{text[:20]}` is not the one base64url spelling of its bytes")
+    return data
