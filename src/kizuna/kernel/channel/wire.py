@@ -1,0 +1,223 @@
+"""What crosses between two nodes: entry headers, receipts, pulls and answers (`docs/protocol/channel.md`).
+
+A message is a sequence of parts (`kizuna.kernel.frames`), the first a canonical JSON head. The same entries travel over HTTPS and in bundles.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from kizuna.errors import RecordError
+from kizuna.kernel import canonical, sign
+from kizuna.kernel.frames import pack, unpack
+from kizuna.kernel.merkle import leaf_hash
+
+MAX_HEADER_BYTES = 8192
+MAX_ENTRIES = 4096
+MAX_PARTS = 2 * MAX_ENTRIES + 8
+MAX_PART_BYTES = 1 << 20
+MAX_MESSAGE_BYTES = 64 << 20
+MAX_BLOB_BYTES = 32 << 20
+
+ACTS = ("retract", "recall", "destroy")
+KINDS = ("act", "epoch", "instrument", "keys", "record")
+LANES = ("flash", "priority", "routine", "bulk")
+REFUSALS = (
+    "body-malformed",
+    "oversize",
+    "unknown-key",
+    "bad-signature",
+    "not-permitted",
+    "label",
+    "replay",
+    "blob-missing",
+    "blob-malformed",
+    "no-consent",
+    "quota",
+    "unknown-type",
+)
+"""Why a reader refused an entry; the header stays, the next entry goes on."""
+CURABLE = frozenset({"unknown-key", "not-permitted", "label", "no-consent"})
+"""Refusals that a new key, instrument or consent can cure by re-examination."""
+
+
+class Blob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A large object that an entry shows, by digest (hex) and size in bytes."""
+
+    sha256: str
+    size: int
+
+
+class EntryHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The header of a log entry: its canonical bytes are the leaf.
+
+    `label` is the sender's translation of each grade into the recipient's policies; `obligations` bind the recipient; `receipted` is the size of the
+    reverse channel that the sender has receipted, which orders both sides' acts causally.
+    """
+
+    blobs: tuple[Blob, ...]
+    body_sha256: str
+    body_size: int
+    channel: str
+    epoch: int
+    index: int
+    instrument: str
+    instrument_sha256: str
+    kind: str
+    label: dict[str, int]
+    obligations: dict[str, int | str | bool]
+    provision: str
+    purpose: str
+    receipted: int
+    released_at_ms: int
+    type: str
+
+
+class Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An entry that the reader refused, by its code."""
+
+    code: str
+    index: int
+
+
+class Applied(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An act of the sender that the reader carried out; backups may still hold the body until the given instant."""
+
+    act: str
+    backups_pending_until_ms: int
+    index: int
+
+
+class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a reader signs after its durable commit: how far it holds the channel, and what it refused or could not be shown.
+
+    `refused`, `stubs` and `applied` speak of the entries since the previous receipt, whose digest is `previous_sha256`.
+    """
+
+    applied: tuple[Applied, ...]
+    at_ms: int
+    channel: str
+    epoch: int
+    previous_sha256: str
+    refused: tuple[Refused, ...]
+    root: str
+    size: int
+    stubs: tuple[int, ...]
+
+
+class Pull(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="message", tag="channel.pull.v1"):
+    """A reader asks for the entries from `start` on; `seen` is the size of the newest checkpoint that it holds."""
+
+    channel: str
+    epoch: int
+    max_bytes: int
+    max_entries: int
+    seen: int
+    start: int
+    wait_ms: int
+
+
+class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="message", tag="channel.answer.v1"):
+    """A writer answers with the entries `start..end` under a checkpoint.
+
+    `consistency` proves the checkpoint over the one that the reader has seen, `proof` proves the prefix `end` within it. Proof hashes are hex.
+    """
+
+    channel: str
+    consistency: tuple[str, ...]
+    end: int
+    epoch: int
+    more: bool
+    proof: tuple[str, ...]
+    start: int
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="message", tag="channel.fault.v1"):
+    """A request that was not served; `code` is one of CISE's acknowledgement codes."""
+
+    code: str
+    sentence: str
+
+
+class BlobPull(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="message", tag="channel.blobs.v1"):
+    """A reader asks for blobs by position: pairs of entry index and place in that entry's list."""
+
+    channel: str
+    epoch: int
+    items: tuple[tuple[int, int], ...]
+
+
+class BlobAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="message", tag="channel.blob-answer.v1"):
+    """Blobs in the order asked for, one part each; an empty part says that there is none for this reader."""
+
+    channel: str
+    count: int
+
+
+Head = Pull | Answer | Fault | BlobPull | BlobAnswer
+
+
+def channel_name(writer: str, reader: str) -> str:
+    """Return the name of the ordered pair: also the origin line of its checkpoints."""
+    return f"kizuna/{writer}/to/{reader}"
+
+
+def pack_message(head: Head, parts: list[bytes]) -> bytes:
+    """Return the bytes of a message."""
+    return pack([canonical.encode(head), *parts])
+
+
+def unpack_message(data: bytes) -> tuple[Head, list[bytes]]:
+    """Return head and parts of a message.
+
+    Raises:
+        RecordError: it is oversize, malformed, or its head is not canonical.
+    """
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise RecordError(f"message of {len(data)} bytes is over {MAX_MESSAGE_BYTES}")
+    parts = unpack(data, max_parts=MAX_PARTS, max_part_bytes=MAX_BLOB_BYTES)
+    if not parts:
+        raise RecordError("message has no head")
+    head: Head = canonical.decode(bytes(parts[0]), type=Head)  # type: ignore[arg-type]  # a union is what msgspec decodes
+    return head, [bytes(part) for part in parts[1:]]
+
+
+def encode_header(header: EntryHeader) -> tuple[bytes, bytes]:
+    """Return the canonical bytes of a header and its leaf hash.
+
+    Raises:
+        RecordError: it is over the fixed maximum.
+    """
+    data = canonical.encode(header)
+    if len(data) > MAX_HEADER_BYTES:
+        raise RecordError(f"entry header of {len(data)} bytes is over {MAX_HEADER_BYTES}")
+    return data, leaf_hash(data)
+
+
+def decode_header(data: bytes) -> EntryHeader:
+    """Return a header.
+
+    Raises:
+        RecordError: it is malformed, of an unknown kind, or over the fixed maximum.
+    """
+    if len(data) > MAX_HEADER_BYTES:
+        raise RecordError(f"entry header of {len(data)} bytes is over {MAX_HEADER_BYTES}")
+    header = canonical.decode(data, type=EntryHeader)
+    if header.kind not in KINDS or header.body_size < 0 or any(blob.size < 0 for blob in header.blobs):
+        raise RecordError(f"entry header of kind `{header.kind[:20]}` is not of this protocol")
+    return header
+
+
+def sign_receipt(receipt: Receipt, key: sign.SigningKey) -> bytes:
+    """Return the signed receipt's envelope, canonical."""
+    return canonical.encode(sign.seal("receipt", canonical.encode(receipt), key))
+
+
+def open_receipt(data: bytes, public_key: bytes) -> Receipt:
+    """Return a receipt after verifying its signature.
+
+    Raises:
+        RecordError: it is malformed.
+        SignatureError: its signature does not verify.
+    """
+    return canonical.decode(sign.unseal("receipt", sign.read_envelope(data), public_key), type=Receipt)

@@ -1,0 +1,60 @@
+"""The one visible shape of a domain: plain frozen data that the node lists in one tuple.
+
+A domain names its record classes, its tables, how each record class fills them, and how its volume is cut for release. It says nothing about
+signatures, channels or storage; those reach it as a `Fact`, a record that has been verified and decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from kizuna.kernel.instrument import Obligations
+from kizuna.kernel.journal import Db
+from kizuna.kernel.label import Label
+from kizuna.kernel.record import Body
+
+B = TypeVar("B", bound=Body)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact(Generic[B]):
+    """One verified record as a projection sees it.
+
+    `own` tells a record of this node from a partner's; `exercise` is the name of the exercise, `?` where it was withheld, or empty.
+    A second release of the same record may disclose more: the same id then comes again with a fuller body.
+    """
+
+    record_id: str
+    type: str
+    body: B
+    issuer: str
+    node: str
+    actor: str
+    subject: str
+    at_ms: int
+    label: Label
+    exercise: str
+    own: bool
+
+
+Apply = Callable[[Db, Fact[Any]], None]
+Portion = Callable[[Body, Obligations], frozenset[str]]
+"""Which committed items of a record a release may disclose: returns names such as `payload/chunks/3`."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What a domain gives to the node.
+
+    `records` maps wire name to class; `schema` holds portable SQL, one statement each; `apply` maps a class to its projection, which never
+    refuses and gives the same rows for every order of arrival; `portions` cuts a record whose items are released one by one.
+    """
+
+    name: str
+    records: Mapping[str, type[Body]]
+    schema: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    apply: Mapping[type[Body], Apply] = field(default_factory=dict)
+    portions: Mapping[type[Body], Portion] = field(default_factory=dict)

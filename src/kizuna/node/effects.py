@@ -1,0 +1,203 @@
+"""What goes into the node's state machine and what comes out.
+
+Commands are what an officer or a job asks of this node; effects are what the core asks of its shell. Nothing here acts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kizuna.kernel.journal import Entry
+from kizuna.kernel.label import Label
+from kizuna.kernel.record import Body
+
+# --- commands ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A record to be: the core signs it, journals it and decides its release. `blobs` are the large objects that its body names by digest."""
+
+    type: str
+    body: Body
+    label: Label
+    actor: str
+    subject: str = ""
+    after: tuple[str, ...] = ()
+    exercise: str = ""
+    handling: str = "standard"
+    derived_from: tuple[str, ...] = ()
+    at_ms: int | None = None
+    blobs: tuple[bytes, ...] = ()
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Sign and journal these records together. The reply is a tuple of `Said`."""
+
+    drafts: tuple[Draft, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One journalled record: which channels it waits for, and which parties it is withheld from and why."""
+
+    record_id: str
+    due: tuple[str, ...]
+    held: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Enrol:
+    """Pin a partner's card, whose fingerprint two people have compared. The reply is the partner's node name."""
+
+    card: bytes
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePartner:
+    """Close both channels with a partner. The reply is the node name."""
+
+    node: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadInstrument:
+    """Keep an instrument version, given as its canonical bytes. The reply is its SHA-256, hex."""
+
+    data: bytes
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Stop every release at once, or go on. The reply is whether releases are halted."""
+
+    on: bool
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Retract, recall or destroy an own record at every holder. The reply is a tuple of channels that were told."""
+
+    record_id: str
+    act: str
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """Release records from before the provision was open; two persons. Without a second actor the reply is a preview, nothing is queued."""
+
+    node: str
+    from_ms: int
+    to_ms: int
+    actor: str
+    second_actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportBundle:
+    """Release what is due to a partner into a bundle file. The reply is its bytes."""
+
+    node: str
+    not_after_ms: int
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportBundle:
+    """Take in a partner's bundle. The reply is an `Imported`."""
+
+    data: bytes
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What a bundle brought: new entries, entries held already, refusals, and whether a receipt of ours came home in it."""
+
+    node: str
+    new: int
+    known: int
+    refused: int
+    receipt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Let a channel that was stopped by a log fault go on, after security has looked into it. The reply is the channel."""
+
+    channel: str
+    actor: str
+    reason: str
+
+
+Command = (
+    Say | Enrol | RemovePartner | LoadInstrument | Halt | Act | Backfill | ExportBundle | ImportBundle | Reopen
+)
+
+# --- effects ----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A high-water mark to be raised outside the data directory once the commit is durable, before anything is sent."""
+
+    channel: str
+    epoch: int
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One atomic unit: make the blobs durable, then append the entries in one transaction, then raise the marks; then call `on_commit`."""
+
+    token: int
+    entries: tuple[Entry, ...]
+    blobs: tuple[bytes, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A request to a partner's node; its answer comes back through `on_answer`, its failure through `on_unreachable`."""
+
+    node: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a partner's request or to a command; `value` is bytes for a partner, a reply value or an error for a command."""
+
+    to: int
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Erase the body of a journal entry by a journalled act; its header and the chain stay."""
+
+    target: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that a person must see. `kind` is a fixed word, `sentence` carries no content of any record."""
+
+    kind: str
+    channel: str
+    sentence: str
+
+
+Effect = Commit | Send | Reply | Erase | Alert
