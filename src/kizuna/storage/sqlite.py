@@ -1,0 +1,309 @@
+"""The journal on SQLite: WAL with `synchronous=FULL`, so that what `commit` returned survives a power loss.
+
+Several processes and threads may write; SQLite's own lock orders them. Given a VFS the store keeps to one connection in exclusive mode (a
+VFS written in Python has no shared memory), which is what a simulator that owns the disk wants.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError
+from kizuna.kernel.journal import (
+    GENESIS,
+    Entry,
+    Finding,
+    Head,
+    Progress,
+    Projections,
+    Stored,
+    Verification,
+    check_erasure,
+    link,
+    link_one,
+    restore,
+)
+from kizuna.storage import journal_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from kizuna.kernel.journal import Db
+
+_MEMORY = ":memory:"
+_CHECKPOINT_PAGES = 1_000
+
+
+@contextmanager
+def _translated(path: str) -> Iterator[None]:
+    """Turn SQLite's errors into the branch of the error tree that says what to do next."""
+    try:
+        yield
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise JournalConflictError(f"another writer holds `{path}`: read again and retry") from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise JournalCorruptError(f"`{path}` is damaged ({error}): stop and restore it from a backup") from error
+    except apsw.FullError as error:
+        raise ConfigError("disk full, nothing was kept: free space on this disk and retry", where=path) from error
+    except (apsw.ReadOnlyError, apsw.PermissionsError) as error:
+        raise ConfigError("the journal is read-only: let this process write it", where=path) from error
+    except apsw.CantOpenError as error:
+        raise ConfigError(
+            "the journal cannot be opened: check the directory and its permissions", where=path
+        ) from error
+    except apsw.IOError as error:
+        raise ConfigError(f"disk error ({error}), nothing was acknowledged: check the disk", where=path) from error
+
+
+class _Db:
+    """The `Db` port over one connection."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql, params).fetchall()
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        self.connection.executemany(sql, rows)
+
+
+class _AuditDb:
+    """Reads for an audit, which needs to hear of damage at the row where it is met."""
+
+    def __init__(self, db: Db, path: str) -> None:
+        self._db = db
+        self._path = path
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with _translated(self._path):
+            return self._db.execute(sql, params)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        self._db.executemany(sql, rows)
+
+
+def open_sqlite(
+    path: str,
+    projections: Projections,
+    *,
+    vfs: str | None = None,
+    busy_ms: int = 10_000,
+    progress: Progress | None = None,
+) -> SqliteStore:
+    """Return the store at `path`, created where there is none, its projections rebuilt where their version differs.
+
+    Args:
+        path: A file, or `:memory:` for a journal that lives and dies with the store.
+        projections: What to keep beside the journal.
+        vfs: The name of a registered VFS that owns the disk; the store is then exclusive.
+        busy_ms: How long to wait for another writer, in milliseconds.
+        progress: Is told how far a rebuild is.
+
+    Raises:
+        ConfigError: the file cannot be opened or written, or a newer kizuna wrote it.
+        JournalConflictError: another writer held it for longer than `busy_ms`.
+        JournalCorruptError: the file is damaged.
+    """
+    store = SqliteStore(path, projections, vfs=vfs, busy_ms=busy_ms)
+    try:
+        store.prepare(progress)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+class SqliteStore:
+    """A journal in one SQLite file; made by `open_sqlite`."""
+
+    def __init__(self, path: str, projections: Projections, *, vfs: str | None, busy_ms: int) -> None:
+        self.path = path
+        self._projections = projections
+        self._vfs = vfs
+        self._busy_ms = busy_ms
+        self._exclusive = vfs is not None or path == _MEMORY
+        self._lock = threading.RLock()
+        self._readers: deque[apsw.Connection] = deque()
+        self._closed = False
+        self._wal_pages = 0
+        with _translated(path):
+            self._writer = self._connect()
+            self._db = _Db(self._writer)
+
+    def _connect(self) -> apsw.Connection:
+        connection = apsw.Connection(self.path, vfs=self._vfs)
+        connection.set_busy_timeout(self._busy_ms)
+        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "temp_store = MEMORY", "synchronous = FULL"):
+            connection.execute(f"PRAGMA {pragma}")
+        if self._exclusive:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        return connection
+
+    def prepare(self, progress: Progress | None) -> None:
+        """Create or check the tables; `open_sqlite` calls it once."""
+        with self._lock, _translated(self.path):
+            if self.path != _MEMORY:
+                self._enter_wal()
+            # Checkpoints are run after a commit, not inside it: their failure must not make a durable commit look lost.
+            self._writer.wal_autocheckpoint(0)
+            self._writer.set_wal_hook(self._note_wal)
+            with self._transaction():
+                for statement in journal_sql.SCHEMA:
+                    self._db.execute(journal_sql.typed(statement, "BLOB", "INTEGER PRIMARY KEY"))
+                journal_sql.check_schema(self._db, self.path)
+                if journal_sql.get_meta(self._db, "projections") != self._projections.fingerprint:
+                    journal_sql.refill(self._db, self._projections, "BLOB", progress)
+
+    def _enter_wal(self) -> None:
+        mode = self._writer.execute("PRAGMA journal_mode = WAL").fetchall()[0][0]
+        if mode != "wal":
+            raise ConfigError(f"sqlite gave journal mode `{mode}`, not `wal`: use a local disk", where=self.path)
+
+    def _note_wal(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return 0
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._writer.execute("COMMIT")
+        except BaseException:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise
+        if self._wal_pages >= _CHECKPOINT_PAGES:
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    def _checkpoint(self, mode: int) -> None:
+        try:
+            self._writer.wal_checkpoint(mode=mode)
+            self._wal_pages = 0
+        except (apsw.BusyError, apsw.LockedError, apsw.FullError, apsw.IOError):
+            # What was committed is safe in the WAL; the next commit tries again.
+            return
+
+    def commit(self, entries: Sequence[Entry]) -> list[int]:
+        """See `Store.commit`."""
+        if not entries:
+            return []
+        with self._lock, _translated(self.path), self._transaction():
+            journal_sql.check_projections(self._db, self._projections)
+            linked = link(journal_sql.read_head(self._db), entries)
+            self._append(linked)
+            journal_sql.apply_all(self._db, self._projections, linked)
+        return [stored.seq for stored in linked]
+
+    def _append(self, linked: list[Stored]) -> None:
+        self._db.executemany(
+            "INSERT INTO journal_entry (seq, header, chain) VALUES (?, ?, ?)",
+            [(stored.seq, stored.header, stored.chain) for stored in linked],
+        )
+        bodies = [(stored.seq, stored.entry.body) for stored in linked if stored.entry.body is not None]
+        self._db.executemany("INSERT INTO journal_body (seq, body) VALUES (?, ?)", bodies)
+
+    def erase(self, target: int, entry: Entry) -> int:
+        """See `Store.erase`; the bytes are overwritten in the file and in its log too."""
+        check_erasure(target, entry)
+        with self._lock, _translated(self.path):
+            self._writer.execute("PRAGMA secure_delete = ON")
+            try:
+                with self._transaction():
+                    journal_sql.check_projections(self._db, self._projections)
+                    stored = link_one(journal_sql.read_head(self._db), entry)
+                    journal_sql.drop_body(self._db, target, stored.seq)
+                    self._append([stored])
+                    journal_sql.apply_all(self._db, self._projections, [stored])
+            finally:
+                self._writer.execute("PRAGMA secure_delete = OFF")
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        return stored.seq
+
+    @contextmanager
+    def view(self) -> Iterator[Db]:
+        """See `Store.view`; an exclusive store reads on its one connection, so do not commit inside."""
+        with _translated(self.path):
+            if self._exclusive:
+                with self._lock:
+                    yield from self._snapshot(self._writer)
+                return
+            connection = self._borrow()
+            try:
+                yield from self._snapshot(connection)
+            finally:
+                self._give_back(connection)
+
+    def _snapshot(self, connection: apsw.Connection) -> Iterator[Db]:
+        if connection.in_transaction:
+            yield _Db(connection)
+            return
+        connection.execute("BEGIN")
+        try:
+            db = _Db(connection)
+            # The first read fixes the snapshot.
+            journal_sql.check_projections(db, self._projections)
+            yield db
+        finally:
+            connection.execute("ROLLBACK")
+
+    def _borrow(self) -> apsw.Connection:
+        try:
+            return self._readers.pop()
+        except IndexError:
+            connection = self._connect()
+            connection.execute("PRAGMA query_only = ON")
+            return connection
+
+    def _give_back(self, connection: apsw.Connection) -> None:
+        if self._closed:
+            connection.close()
+        else:
+            self._readers.append(connection)
+
+    def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """See `Store.query`."""
+        with self.view() as db:
+            return db.execute(sql, params)
+
+    def head(self) -> Head:
+        """See `Store.head`."""
+        with self.view() as db:
+            return journal_sql.read_head(db)
+
+    def read(self, from_seq: int, limit: int) -> Iterator[Stored]:
+        """See `Store.read`."""
+        while limit > 0:
+            with self.view() as db:
+                rows = journal_sql.rows_from(db, from_seq, min(limit, journal_sql.BATCH))
+            if not rows:
+                return
+            yield from map(restore, rows)
+            from_seq, limit = rows[-1].seq + 1, limit - len(rows)
+
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """See `Store.rebuild`."""
+        with self._lock, _translated(self.path), self._transaction():
+            journal_sql.refill(self._db, self._projections, "BLOB", progress)
+
+    def verify(self, *, expected: Head | None = None, progress: Progress | None = None) -> Verification:
+        """See `Store.verify`; a damaged file is a finding, not an error."""
+        try:
+            with self.view() as db:
+                return journal_sql.audit(_AuditDb(db, self.path), expected, progress)
+        except JournalCorruptError as error:
+            return Verification(0, Head(0, GENESIS), 0, (Finding(0, str(error)),))
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        with self._lock:
+            self._closed = True
+            while self._readers:
+                self._readers.pop().close()
+            self._writer.close()
