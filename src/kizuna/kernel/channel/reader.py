@@ -70,9 +70,14 @@ def check_checkpoint(state: ReaderState, epoch: int, data: bytes, public_key: by
         ForkError: it is not that writer's signed checkpoint of this channel and epoch.
     """
     try:
-        return note.open_checkpoint(data, origin(state.channel, epoch), public_key)
+        signed = note.parse_note(data)
+        note.verify_note(signed, origin(state.channel, epoch), public_key)
+        checkpoint = note.decode_checkpoint(signed.text)
+        if checkpoint.origin != origin(state.channel, epoch):
+            raise RecordError(f"it is of `{checkpoint.origin[:80]}`")
     except KizunaError as error:
         raise ForkError(f"checkpoint of `{state.channel}` is not acceptable: {error}") from error
+    return checkpoint
 
 
 def check_answer(state: ReaderState, answer: Answer, parts: list[bytes], public_key: bytes) -> Accepted:
@@ -84,12 +89,12 @@ def check_answer(state: ReaderState, answer: Answer, parts: list[bytes], public_
         RecordError: the answer does not fit the question; nothing was proved either way.
     """
     count = answer.end - answer.start
-    if answer.channel != state.channel or answer.start != state.size or count < 0 or len(parts) != 1 + 2 * count:
+    if answer.channel != state.channel or answer.start != state.size or count < 0 or len(parts) != 2 + 2 * count:
         raise RecordError(f"answer does not fit the pull of `{state.channel}` from `{state.size}`")
     checkpoint = check_checkpoint(state, answer.epoch, parts[0], public_key)
     _check_extends(state, checkpoint, answer)
     entries = tuple(
-        _check_entry(state, answer, answer.start + i, parts[1 + 2 * i], parts[2 + 2 * i]) for i in range(count)
+        _check_entry(state, answer, answer.start + i, parts[2 + 2 * i], parts[3 + 2 * i]) for i in range(count)
     )
     frontier = CompactRange.from_bytes(state.frontier)
     frontier.extend(entry.leaf for entry in entries)

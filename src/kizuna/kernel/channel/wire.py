@@ -10,7 +10,10 @@ import msgspec
 from kizuna.errors import RecordError
 from kizuna.kernel import canonical, sign
 from kizuna.kernel.frames import pack, unpack
+from kizuna.kernel.instrument import Obligations
+from kizuna.kernel.label import Grade
 from kizuna.kernel.merkle import leaf_hash
+from kizuna.kernel.release import REFUSALS
 
 MAX_HEADER_BYTES = 8192
 MAX_ENTRIES = 4096
@@ -22,23 +25,26 @@ MAX_BLOB_BYTES = 32 << 20
 ACTS = ("retract", "recall", "destroy")
 KINDS = ("act", "epoch", "instrument", "keys", "record")
 LANES = ("flash", "priority", "routine", "bulk")
-REFUSALS = (
+BODY_REFUSALS = (
     "body-malformed",
     "oversize",
     "unknown-key",
     "bad-signature",
-    "not-permitted",
     "label",
     "replay",
+    "time",
     "blob-missing",
     "blob-malformed",
-    "no-consent",
     "quota",
-    "unknown-type",
 )
-"""Why a reader refused an entry; the header stays, the next entry goes on."""
-CURABLE = frozenset({"unknown-key", "not-permitted", "label", "no-consent"})
+"""Why a reader refused an entry for what it is; `kizuna.kernel.release.REFUSALS` says why for what the agreements permit."""
+CURABLE = frozenset({"unknown-key", "label", "no-instrument", "no-provision", "no-consent", "no-equivalence"})
 """Refusals that a new key, instrument or consent can cure by re-examination."""
+
+
+def is_refusal(code: str) -> bool:
+    """Return whether a code is a word of this protocol."""
+    return code in BODY_REFUSALS or code in REFUSALS or code.startswith("provision:")
 
 
 class Blob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,8 +70,8 @@ class EntryHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     instrument: str
     instrument_sha256: str
     kind: str
-    label: dict[str, int]
-    obligations: dict[str, int | str | bool]
+    label: tuple[Grade, ...]
+    obligations: Obligations
     provision: str
     purpose: str
     receipted: int
@@ -112,6 +118,7 @@ class Pull(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="m
     epoch: int
     max_bytes: int
     max_entries: int
+    receipt_sha256: str
     seen: int
     start: int
     wait_ms: int
@@ -121,6 +128,7 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     """A writer answers with the entries `start..end` under a checkpoint.
 
     `consistency` proves the checkpoint over the one that the reader has seen, `proof` proves the prefix `end` within it. Proof hashes are hex.
+    Parts: the checkpoint, the newest receipt that the writer holds where it is not the one named in the pull, then header and body of each entry.
     """
 
     channel: str

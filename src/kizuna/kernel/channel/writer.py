@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 
 from kizuna.errors import ForkError, RecordError
-from kizuna.kernel.channel.wire import ACTS, REFUSALS, Receipt, open_receipt
+from kizuna.kernel.channel.wire import ACTS, Receipt, is_refusal, open_receipt
 from kizuna.kernel.merkle import Tree
 
 NO_RECEIPT = hashlib.sha256(b"").hexdigest()
@@ -27,7 +27,7 @@ class WriterState:
 
 
 def check_receipt(state: WriterState, tree: Tree, data: bytes, public_key: bytes) -> Receipt | None:
-    """Return a receipt that goes on from the last one, or None when it is that one again.
+    """Return a receipt that goes on from the last one, or None when it is that one or an older one again.
 
     Raises:
         RecordError: the receipt is malformed, or of another channel.
@@ -43,12 +43,12 @@ def check_receipt(state: WriterState, tree: Tree, data: bytes, public_key: bytes
         return None
     if receipt.epoch > state.epoch or receipt.size > tree.size:
         raise ForkError(f"receipt of `{state.channel}` speaks of entries that were never written")
-    if receipt.size < state.receipted:
-        raise ForkError(f"receipt of `{state.channel}` goes back from `{state.receipted}` to `{receipt.size}`")
-    if receipt.previous_sha256 != state.receipt_sha256:
-        raise ForkError(f"receipt of `{state.channel}` does not follow the last one")
     if receipt.root != tree.root(receipt.size).hex():
         raise ForkError(f"receipt of `{state.channel}` at `{receipt.size}` names another root")
+    if receipt.size < state.receipted:
+        return None  # an old one: a reader restored from a backup is shown its newest receipt and goes on from there
+    if receipt.previous_sha256 != state.receipt_sha256:
+        raise ForkError(f"receipt of `{state.channel}` does not follow the last one")
     _check_places(state, receipt)
     return receipt
 
@@ -60,5 +60,5 @@ def _check_places(state: WriterState, receipt: Receipt) -> None:
         raise RecordError("receipt names an entry outside the range that it receipts")
     if refused != sorted(set(refused)) or list(receipt.stubs) != sorted(set(receipt.stubs)):
         raise RecordError("receipt names entries twice or out of order")
-    if any(item.code not in REFUSALS for item in receipt.refused) or any(item.act not in ACTS for item in receipt.applied):
+    if not all(is_refusal(item.code) for item in receipt.refused) or any(item.act not in ACTS for item in receipt.applied):
         raise RecordError("receipt holds a word that is not of this protocol")

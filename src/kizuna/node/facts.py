@@ -1,0 +1,126 @@
+"""Reading what this node holds: records by id, instruments, partners' keys.
+
+Everything here reads a store's snapshot and never writes. What is decoded once is kept in bounded caches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from kizuna.errors import RefusedError, SignatureError
+from kizuna.kernel import keys, record, sign
+from kizuna.kernel.journal import Store
+from kizuna.kernel.record import Record
+from kizuna.node.tables import parse, whole
+
+
+class BlobReader(Protocol):
+    """Reads large objects by their digest."""
+
+    def get(self, sha256: str) -> bytes:
+        """Return the object, verified against its digest."""
+        ...
+
+    def has(self, sha256: str) -> bool:
+        """Return whether it is held."""
+        ...
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who this node is: its name `party/node`, its keys by purpose, its bundle sealing key, and what its party's root certified."""
+
+    node: str
+    keys: dict[str, sign.SigningKey]
+    seal_private: bytes
+    keyset: sign.Envelope
+    root_public: bytes
+
+    @property
+    def party(self) -> str:
+        """The party that this node speaks for."""
+        return self.node.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A pinned partner: its newest key set, all record keys that it ever had by id, its root and where it listens."""
+
+    node: str
+    party: str
+    root: bytes
+    keyset: keys.KeySet
+    record_keys: dict[str, bytes]
+    address: str
+    certificate_pem: str
+
+
+def load_record(store: Store, record_id: str) -> Record | None:
+    """Return a held record with every disclosure of every holding, or None where it is not held or its body was erased."""
+    rows = store.query(
+        "SELECT b.body FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL"
+        " ORDER BY h.seq LIMIT 1",
+        (record_id,),
+    )
+    if not rows:
+        return None
+    held = parse(bytes(rows[0][0]))
+    with store.view() as db:
+        return whole(db, held)
+
+
+def body_at(store: Store, seq: int) -> bytes | None:
+    """Return the body of a journal entry, or None where there is none or it was erased."""
+    rows = store.query("SELECT body FROM journal_body WHERE seq = ?", (seq,))
+    return bytes(rows[0][0]) if rows and rows[0][0] is not None else None
+
+
+def load_partners(store: Store) -> dict[str, Partner]:
+    """Return the partners that are enrolled and not removed, by node name."""
+    found: dict[str, Partner] = {}
+    for node, party, card_bytes in store.query(
+        "SELECT node, party, card FROM partner WHERE removed_at_ms = 0 ORDER BY node"
+    ):
+        card, keyset = keys.read_card(bytes(card_bytes))
+        record_keys = {keyset.key_id(sign.Purpose.RECORD): keyset.public(sign.Purpose.RECORD)}
+        for (envelope,) in store.query("SELECT envelope FROM keyset WHERE node = ? ORDER BY version", (node,)):
+            newer = keys.read_keyset(sign.read_envelope(bytes(envelope)), card.root_bytes)
+            record_keys[newer.key_id(sign.Purpose.RECORD)] = newer.public(sign.Purpose.RECORD)
+            keyset = newer if newer.version > keyset.version else keyset
+        found[node] = Partner(
+            node, party, card.root_bytes, keyset, record_keys, card.address, card.certificate_pem
+        )
+    return found
+
+
+def blobs_of(held: Record, names: frozenset[str]) -> tuple[tuple[str, int], ...]:
+    """Return digest and size of each blob that the named facts show, sorted.
+
+    A fact shows a blob by the key `blob` of its value: `{"blob": {"sha256": ..., "size": ...}, ...}`.
+    """
+    found = set()
+    for name in names:
+        value = held.disclosed.get(name)
+        if isinstance(value, dict) and isinstance(value.get("blob"), dict):
+            blob = value["blob"]
+            if isinstance(blob.get("sha256"), str) and isinstance(blob.get("size"), int):
+                found.add((blob["sha256"], blob["size"]))
+    return tuple(sorted(found))
+
+
+def check_author(held: Record, partner: Partner) -> None:
+    """Accept a partner's signature on its own record.
+
+    Raises:
+        SignatureError: the key is not one that the partner's root certified, or the signature does not verify.
+        RefusedError: the record was not issued by that partner's party.
+    """
+    if held.clear.issuer != partner.party:
+        raise RefusedError(f"record is issued by `{held.clear.issuer}`, not by `{partner.party}`")
+    public = partner.record_keys.get(held.clear.key)
+    if public is None:
+        raise SignatureError(f"key `{held.clear.key}` is not one of `{partner.node}`")
+    record.verify(held, public)
+
+

@@ -1,0 +1,319 @@
+"""The reader's half of a channel: an accepted answer is judged entry by entry, and becomes one commit with its receipt.
+
+Whether the log is sound was settled by `kizuna.kernel.channel.reader`. Here a bad entry gets a refusal code and never blocks the next one.
+Blobs that entries show are fetched before the commit, so that a receipt never speaks of what is not durable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from kizuna.errors import ChannelError, KizunaError, RecordError, RefusedError, SignatureError
+from kizuna.kernel import keys, record, sign
+from kizuna.kernel.channel import wire
+from kizuna.kernel.channel.reader import Accepted, ReaderState, Shown
+from kizuna.kernel.journal import Entry, Store
+from kizuna.node import facts, outgoing
+from kizuna.node.facts import Partner
+from kizuna.node.releasing import Releaser, header_of
+
+SKEW_MS = 30_000
+"""How far ahead of our clock a partner's release may lie."""
+BACKUP_DAYS_MS = 30 * 86_400_000
+"""How long this node's backups may still hold what it destroyed; stated in receipts."""
+TREATY_TYPES = frozenset(
+    {
+        "instruments.resumed.v1",
+        "instruments.scope-closed.v1",
+        "instruments.scope-opened.v1",
+        "instruments.suspended.v1",
+        "instruments.terminated.v1",
+        "instruments.version-signed.v1",
+    }
+)
+"""What parties say about the agreements themselves: it needs no provision, for without it none could come into force."""
+
+
+@dataclass
+class InState:
+    """A channel as its reader holds it in memory; the journal holds the same."""
+
+    reader: ReaderState
+    node: str
+    note: bytes
+    receipt: bytes
+    receipt_sha256: str
+    quarantined: int
+    stopped: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one entry: a refusal code or none, whether only its header came, and what it carries."""
+
+    shown: Shown
+    code: str = ""
+    stub: bool = False
+    item: str = ""
+    acts: tuple[tuple[str, str], ...] = ()
+    keyset: tuple[int, bytes] | None = None
+    blobs: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass
+class Arrival:
+    """An answer on its way into the journal: verdicts, and the blobs that must come first."""
+
+    accepted: Accepted
+    verdicts: list[Verdict]
+    missing: dict[tuple[int, int], wire.Blob] = field(default_factory=dict)
+    fetched: dict[str, bytes] = field(default_factory=dict)
+
+
+def load(store: Store, channel: str) -> InState:
+    """Return the reader's state of a channel from the store."""
+    rows = store.query(
+        "SELECT node, epoch, size, frontier, seen_size, seen_root, note, receipt, receipt_sha256, released_at_ms, receipted,"
+        " quarantined, stopped FROM channel_in WHERE channel = ?",
+        (channel,),
+    )
+    if not rows:
+        raise ChannelError(f"there is no channel `{channel}`: enrol the partner first")
+    row = rows[0]
+    return InState(
+        reader=ReaderState(channel, row[1], row[2], bytes(row[3]), row[4], bytes.fromhex(row[5]), row[9], row[10]),
+        node=row[0],
+        note=bytes(row[6] or b""),
+        receipt=bytes(row[7] or b""),
+        receipt_sha256=row[8],
+        quarantined=row[11],
+        stopped=row[12],
+    )
+
+
+class Judge:
+    """Judges the entries of one answer from one partner."""
+
+    def __init__(
+        self,
+        store: Store,
+        releaser: Releaser,
+        partner: Partner,
+        state: InState,
+        quota_bytes: int,
+    ) -> None:
+        self._store = store
+        self._releaser = releaser
+        self._partner = partner
+        self._released_at_ms = state.reader.released_at_ms
+        self._receipted = state.reader.receipted
+        self._quota_left = quota_bytes - state.quarantined
+        self._fresh: dict[str, frozenset[str]] = {}
+
+    def entry(self, shown: Shown, now_ms: int) -> Verdict:
+        """Return the verdict on one entry; entries are judged in order."""
+        header = shown.header
+        late = header.released_at_ms > now_ms + SKEW_MS
+        back = header.released_at_ms < self._released_at_ms or header.receipted < self._receipted
+        self._released_at_ms = max(self._released_at_ms, min(header.released_at_ms, now_ms + SKEW_MS))
+        self._receipted = max(self._receipted, header.receipted)
+        if not shown.body and header.body_size:
+            return Verdict(shown, stub=True)
+        if late or back:
+            return Verdict(shown, "time")
+        verdict = self._body(shown)
+        if verdict.code in wire.CURABLE:
+            self._quota_left -= len(shown.body)
+            if self._quota_left < 0:
+                return Verdict(shown, "quota", item=verdict.item)
+        return verdict
+
+    def _body(self, shown: Shown) -> Verdict:
+        header, body = shown.header, shown.body
+        if len(body) > record.MAX_BODY_BYTES:
+            return Verdict(shown, "oversize")
+        if len(body) != header.body_size or hashlib.sha256(body).hexdigest() != header.body_sha256:
+            return Verdict(shown, "body-malformed")
+        try:
+            if header.kind == "act":
+                return self._act(shown)
+            if header.kind == "keys":
+                return self._keys(shown)
+            if header.kind == "epoch":
+                return Verdict(shown)
+            return self._record(shown)
+        except SignatureError:
+            return Verdict(shown, "bad-signature")
+        except KizunaError:
+            return Verdict(shown, "body-malformed")
+
+    def _act(self, shown: Shown) -> Verdict:
+        ((act, record_id, targets),) = outgoing.acts_of(shown.body)
+        header = shown.header
+        for epoch, index in targets:
+            rows = self._store.query(
+                "SELECT record_id FROM leaf_in WHERE channel = ? AND epoch = ? AND idx = ?", (header.channel, epoch, index)
+            )
+            if any(row[0] not in {"", record_id} for row in rows):
+                raise RecordError(f"act names entry `{index}`, which shows another record")
+        return Verdict(shown, item=record_id, acts=((act, record_id),))
+
+    def _keys(self, shown: Shown) -> Verdict:
+        envelope = sign.read_envelope(shown.body)
+        keyset = keys.read_keyset(envelope, self._partner.root)
+        if keyset.node != self._partner.node:
+            raise SignatureError(f"key set of `{keyset.node}` came from `{self._partner.node}`")
+        return Verdict(shown, keyset=(keyset.version, shown.body))
+
+    def _record(self, shown: Shown) -> Verdict:
+        header = shown.header
+        held = facts.parse(shown.body)
+        if header.kind == "record" and held.clear.type != header.type:
+            return Verdict(shown, "body-malformed", item=held.id)
+        code = self._author(held, header) or self._permitted(shown, held) or self._replayed(held, header)
+        if code:
+            return Verdict(shown, code, item=held.id)
+        blobs = facts.blobs_of(held, frozenset(held.disclosed))
+        if blobs != tuple((blob.sha256, blob.size) for blob in header.blobs):
+            return Verdict(shown, "blob-malformed", item=held.id)
+        if any(size > wire.MAX_BLOB_BYTES for _, size in blobs):
+            return Verdict(shown, "oversize", item=held.id)
+        return Verdict(shown, item=held.id, blobs=blobs)
+
+    def _author(self, held: record.Record, header: wire.EntryHeader) -> str:
+        try:
+            facts.check_author(held, self._partner)
+        except RefusedError:
+            return "no-consent"
+        except SignatureError:
+            return "bad-signature" if held.clear.key in self._partner.record_keys else "unknown-key"
+        if header.kind == "instrument":
+            return "" if held.clear.type in TREATY_TYPES else "no-provision"
+        return ""
+
+    def _permitted(self, shown: Shown, held: record.Record) -> str:
+        header = shown.header
+        if header.kind == "instrument":
+            return ""
+        about = header_of(held)
+        if about.label is None:
+            return "label"
+        return (
+            self._releaser.index.judge(
+                about,
+                self._partner.party,
+                header.released_at_ms,
+                instrument=header.instrument,
+                version=header.instrument_sha256,
+                provision=header.provision,
+                purpose=header.purpose,
+                names=self._releaser.shown_names(frozenset(held.disclosed)),
+                label=header.label,
+            )
+            or ""
+        )
+
+    def _replayed(self, held: record.Record, header: wire.EntryHeader) -> str:
+        """Return `replay` where an earlier entry of this channel showed all of this already."""
+        earlier = self._fresh.get(held.id, frozenset())
+        if not earlier:
+            rows = self._store.query(
+                "SELECT 1 FROM holding WHERE record_id = ? AND channel = ? AND epoch = ? LIMIT 1",
+                (held.id, header.channel, header.epoch),
+            )
+            if rows:
+                known = facts.load_record(self._store, held.id)
+                earlier = frozenset(known.disclosed) if known is not None else frozenset()
+        names = frozenset(held.disclosed)
+        self._fresh[held.id] = earlier | names
+        return "replay" if names <= earlier else ""
+
+
+def arrival(judge: Judge, accepted: Accepted, has_blob: Mapping[str, bytes] | facts.BlobReader, now_ms: int) -> Arrival:
+    """Return the verdicts on an accepted answer, and which blobs are to be fetched by position."""
+    verdicts = [judge.entry(shown, now_ms) for shown in accepted.entries]
+    made = Arrival(accepted, verdicts)
+    held = has_blob.__contains__ if isinstance(has_blob, Mapping) else has_blob.has
+    for verdict in verdicts:
+        for place, (sha256, size) in enumerate(verdict.blobs):
+            if not held(sha256):
+                made.missing[verdict.shown.header.index, place] = wire.Blob(sha256, size)
+    return made
+
+
+def take_blobs(made: Arrival, asked: Sequence[tuple[int, int]], parts: Sequence[bytes], checks: Mapping[str, object]) -> None:
+    """Put fetched blobs into an arrival; one that is missing or is not what the header says makes its entry a refusal."""
+    bad: dict[int, str] = {}
+    for place, data in zip(asked, parts, strict=True):
+        blob = made.missing.pop(place, None)
+        if blob is None:
+            continue
+        if not data and blob.size:
+            bad[place[0]] = "blob-missing"
+        elif len(data) != blob.size or hashlib.sha256(data).hexdigest() != blob.sha256:
+            bad[place[0]] = "blob-malformed"
+        elif not _well_formed(data, checks.get(_type_at(made, place[0]))):
+            bad[place[0]] = "blob-malformed"
+        else:
+            made.fetched[blob.sha256] = data
+    made.verdicts = [
+        Verdict(verdict.shown, bad[verdict.shown.header.index], item=verdict.item)
+        if verdict.shown.header.index in bad and not verdict.code
+        else verdict
+        for verdict in made.verdicts
+    ]
+
+
+def _type_at(made: Arrival, index: int) -> str:
+    return next(verdict.shown.header.type for verdict in made.verdicts if verdict.shown.header.index == index)
+
+
+def _well_formed(data: bytes, check: object) -> bool:
+    if not callable(check):
+        return True
+    try:
+        check(data)
+    except RecordError:
+        return False
+    return True
+
+
+def received_entry(verdict: Verdict, now_ms: int) -> Entry:
+    """Return the journal entry of one verdict; what was refused for good keeps its header alone."""
+    keeps = not verdict.code or verdict.code in wire.CURABLE
+    meta = {
+        "acts": [list(act) for act in verdict.acts],
+        "code": verdict.code,
+        "header": msgspec.to_builtins(verdict.shown.header),
+        "item": verdict.item,
+        "kind": verdict.shown.header.kind,
+        "stub": verdict.stub,
+    }
+    body = verdict.shown.body if keeps and verdict.shown.body else None
+    return Entry(kind="received", at_ms=now_ms, meta=meta, body=body)
+
+
+def receipt_of(made: Arrival, state: InState, size: int, root: bytes, now_ms: int) -> wire.Receipt:
+    """Return the receipt for an arrival: what is held after the commit, and what was refused or done."""
+    verdicts = made.verdicts
+    epoch = verdicts[0].shown.header.epoch if verdicts else state.reader.epoch
+    return wire.Receipt(
+        applied=tuple(
+            wire.Applied(act, now_ms + BACKUP_DAYS_MS, verdict.shown.header.index)
+            for verdict in verdicts
+            for act, _ in verdict.acts
+            if not verdict.code
+        ),
+        at_ms=now_ms,
+        channel=state.reader.channel,
+        epoch=epoch,
+        previous_sha256=state.receipt_sha256,
+        refused=tuple(wire.Refused(verdict.code, verdict.shown.header.index) for verdict in verdicts if verdict.code),
+        root=root.hex(),
+        size=size,
+        stubs=tuple(verdict.shown.header.index for verdict in verdicts if verdict.stub),
+    )

@@ -1,0 +1,310 @@
+"""The writer's half of a channel: what is due is decided anew, sequenced, signed and served.
+
+The outbox is not in the log. Only when a partner asks, or a bundle is made, are due items decided, appended in lane order up to a budget and
+signed; so the reader's prefix is always contiguous, an urgent item overtakes by being sequenced first, and what was suspended in the meantime
+leaves no hole. This module prepares one such step as journal entries and an answer; the core commits and sends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from kizuna.errors import ChannelError, RecordError
+from kizuna.kernel import canonical, note, sign
+from kizuna.kernel.channel import wire
+from kizuna.kernel.channel.reader import origin
+from kizuna.kernel.channel.writer import NO_RECEIPT, WriterState
+from kizuna.kernel.instrument import Obligations
+from kizuna.kernel.journal import Entry, Store
+from kizuna.kernel.merkle import Tree
+from kizuna.node import facts
+from kizuna.node.effects import Mark
+from kizuna.node.facts import Identity, Partner
+from kizuna.node.releasing import Releaser, Ruling
+
+PAGE = 512
+"""Outbox rows looked at a time."""
+NO_OBLIGATIONS = Obligations()
+
+
+@dataclass
+class OutState:
+    """A channel as its writer holds it in memory; the journal holds the same."""
+
+    channel: str
+    node: str
+    epoch: int
+    tree: Tree
+    note: bytes
+    receipted: int
+    receipt: bytes
+    receipt_sha256: str
+    stopped: str
+    bodies: dict[int, bytes] = field(default_factory=dict)
+    """Bodies sequenced in this process and not yet receipted, by index."""
+    denied: dict[str, int] = field(default_factory=dict)
+    """Outbox items that a decision denied, and until when not to ask again."""
+
+    def writer_state(self) -> WriterState:
+        """Return what judging a receipt needs."""
+        return WriterState(self.channel, self.epoch, self.receipted, self.receipt_sha256)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One sequencing step: entries to commit, and what memory holds once they are."""
+
+    entries: tuple[Entry, ...]
+    bodies: dict[int, bytes]
+    note: bytes
+    mark: Mark | None
+
+
+def load(store: Store, channel: str) -> OutState:
+    """Return the writer's state of a channel from the store."""
+    rows = store.query(
+        "SELECT node, epoch, note, receipted, receipt, receipt_sha256, stopped FROM channel_out WHERE channel = ?",
+        (channel,),
+    )
+    if not rows:
+        raise ChannelError(f"there is no channel `{channel}`: enrol the partner first")
+    node, epoch, signed, receipted, receipt, receipt_sha256, stopped = rows[0]
+    leaves = store.query("SELECT leaf FROM leaf_out WHERE channel = ? AND epoch = ? ORDER BY idx", (channel, epoch))
+    return OutState(
+        channel=channel,
+        node=node,
+        epoch=epoch,
+        tree=Tree(bytes(leaf) for (leaf,) in leaves),
+        note=bytes(signed or b""),
+        receipted=receipted,
+        receipt=bytes(receipt or b""),
+        receipt_sha256=receipt_sha256,
+        stopped=stopped,
+    )
+
+
+class Sequencer:
+    """Decides and appends what is due on one channel, within a budget of entries and bytes."""
+
+    def __init__(
+        self, store: Store, identity: Identity, releaser: Releaser, partner: Partner, state: OutState, reverse_size: int
+    ) -> None:
+        self._store = store
+        self._identity = identity
+        self._releaser = releaser
+        self._partner = partner
+        self._state = state
+        self._reverse_size = reverse_size
+
+    def step(self, now_ms: int, max_entries: int, max_bytes: int, *, releasing: bool) -> Step:
+        """Return the entries that sequence what is due; memory (the tree) already holds their leaves.
+
+        `releasing` is false while releases are halted or the clock is in doubt: then only the channel's own kinds go.
+        """
+        entries: list[Entry] = []
+        bodies: dict[int, bytes] = {}
+        size = 0
+        for item, kind in self._due(now_ms):
+            if len(bodies) >= max_entries or size >= max_bytes:
+                break
+            if kind == "record" and not releasing:
+                continue
+            made = self._sequence(item, kind, now_ms)
+            if made is None:
+                continue
+            entry, header, body = made
+            data, leaf = wire.encode_header(header)
+            self._state.tree.append(leaf)
+            entries.append(entry)
+            bodies[header.index] = body
+            size += len(data) + len(body)
+        if not entries and self._state.note:
+            return Step((), {}, self._state.note, None)
+        return self._signed(entries, bodies, now_ms)
+
+    def _signed(self, entries: list[Entry], bodies: dict[int, bytes], now_ms: int) -> Step:
+        state = self._state
+        root = state.tree.root()
+        signed = checkpoint_note(self._identity, state.channel, state.epoch, state.tree)
+        meta = {
+            "channel": state.channel,
+            "epoch": state.epoch,
+            "no_receipt": NO_RECEIPT,
+            "root": root.hex(),
+            "size": state.tree.size,
+        }
+        entries.append(Entry(kind="checkpoint", at_ms=now_ms, meta=meta, body=signed))
+        return Step(tuple(entries), bodies, signed, Mark(state.channel, state.epoch, state.tree.size, root))
+
+    def _due(self, now_ms: int) -> Iterator[tuple[str, str]]:
+        """Yield due items by lane and age, passing over those that were denied a moment ago."""
+        denied = self._state.denied
+        last = (-1, -1, "")
+        while True:
+            rows = self._store.query(
+                "SELECT item, kind, lane, seq FROM outbox WHERE channel = ? AND not_before_ms <= ? AND"
+                " (lane > ? OR (lane = ? AND (seq > ? OR (seq = ? AND item > ?)))) ORDER BY lane, seq, item LIMIT ?",
+                (self._state.channel, now_ms, last[0], last[0], last[1], last[1], last[2], PAGE),
+            )
+            for item, kind, _, _ in rows:
+                if denied.get(item, 0) <= now_ms:
+                    yield item, kind
+            if len(rows) < PAGE:
+                return
+            last = (rows[-1][2], rows[-1][3], rows[-1][0])
+
+    def _sequence(self, item: str, kind: str, now_ms: int) -> tuple[Entry, wire.EntryHeader, bytes] | None:
+        if kind == "record":
+            return self._record(item, now_ms)
+        body = self._own_body(item, kind)
+        header = self._header(kind, item, body, now_ms)
+        acts = [[act, target] for act, target, *_ in acts_of(body)] if kind == "act" else []
+        return released_entry(header, item, (), acts), header, body
+
+    def _own_body(self, item: str, kind: str) -> bytes:
+        """Return the body of an item of the channel's own kinds: the journal entry or the record that it names."""
+        if kind == "instrument":
+            held = facts.load_record(self._store, item)
+            if held is None:
+                raise RecordError(f"record `{item}` is queued and not held")
+            return held.bytes()
+        return facts.body_at(self._store, int(item)) or b""
+
+    def _record(self, record_id: str, now_ms: int) -> tuple[Entry, wire.EntryHeader, bytes] | None:
+        held = facts.load_record(self._store, record_id)
+        if held is None:
+            return None
+        shown = self.already_shown(record_id)
+        ruling = self._releaser.rule(held, self._partner.party, now_ms, shown)
+        if not ruling.permit or ruling.names <= shown:
+            self._state.denied[record_id] = max(now_ms + 60_000, ruling.decision.not_before_ms)
+            return None
+        body = held.bytes(ruling.names)
+        blobs = facts.blobs_of(held, ruling.names)
+        header = self._header("record", record_id, body, now_ms, ruling, blobs, held.clear.type)
+        return released_entry(header, record_id, tuple(sorted(ruling.names)), []), header, body
+
+    def already_shown(self, record_id: str) -> frozenset[str]:
+        """Return the names of a record that this channel has shown its reader."""
+        rows = self._store.query(
+            "SELECT e.header FROM leaf_out l JOIN journal_entry e ON e.seq = l.seq WHERE l.channel = ? AND l.record_id = ?",
+            (self._state.channel, record_id),
+        )
+        names: set[str] = set()
+        for (header,) in rows:
+            names.update(msgspec.json.decode(bytes(header))["meta"]["names"])
+        return frozenset(names)
+
+    def _header(
+        self,
+        kind: str,
+        item: str,
+        body: bytes,
+        now_ms: int,
+        ruling: Ruling | None = None,
+        blobs: tuple[tuple[str, int], ...] = (),
+        type_: str = "",
+    ) -> wire.EntryHeader:
+        decision = ruling.decision if ruling is not None else None
+        if kind == "instrument":
+            type_ = facts.parse(body).clear.type
+        return wire.EntryHeader(
+            blobs=tuple(wire.Blob(sha256, size) for sha256, size in blobs),
+            body_sha256=hashlib.sha256(body).hexdigest(),
+            body_size=len(body),
+            channel=self._state.channel,
+            epoch=self._state.epoch,
+            index=self._state.tree.size,
+            instrument=decision.instrument if decision else "",
+            instrument_sha256=decision.version if decision else "",
+            kind=kind,
+            label=decision.label if decision else (),
+            obligations=decision.obligations if decision else NO_OBLIGATIONS,
+            provision=decision.provision if decision else "",
+            purpose=decision.purpose if decision else "",
+            receipted=self._reverse_size,
+            released_at_ms=now_ms,
+            type=type_,
+        )
+
+
+def released_entry(
+    header: wire.EntryHeader, item: str, names: tuple[str, ...], acts: list[list[str]], body: bytes | None = None
+) -> Entry:
+    """Return the journal entry of one appended leaf; a body is kept where it stands nowhere else."""
+    meta = {"acts": acts, "header": msgspec.to_builtins(header), "item": item, "names": list(names)}
+    return Entry(kind="released", at_ms=header.released_at_ms, meta=meta, body=body)
+
+
+def checkpoint_note(identity: Identity, channel: str, epoch: int, tree: Tree) -> bytes:
+    """Return this node's signed checkpoint over a channel's log as it is now."""
+    name = origin(channel, epoch)
+    text = note.encode_checkpoint(note.Checkpoint(name, tree.size, tree.root()))
+    return note.sign_note(text, name, identity.keys[sign.Purpose.CHECKPOINT]).to_bytes()
+
+
+class _ActBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    act: str
+    record: str
+    targets: tuple[tuple[int, int], ...]
+
+
+def act_body(act: str, record_id: str, targets: tuple[tuple[int, int], ...]) -> bytes:
+    """Return the body of an act entry: what to do with the record shown at these (epoch, index) places of this channel."""
+    return canonical.encode(_ActBody(act, record_id, targets))
+
+
+def acts_of(body: bytes) -> tuple[tuple[str, str, tuple[tuple[int, int], ...]], ...]:
+    """Return act, record id and places of an act entry's body.
+
+    Raises:
+        RecordError: the body is malformed, or its act is unknown.
+    """
+    said = canonical.decode(body, type=_ActBody)
+    if said.act not in wire.ACTS or not said.targets:
+        raise RecordError(f"act `{said.act[:20]}` is not one of `{'`, `'.join(wire.ACTS)}`, or it has no target")
+    return ((said.act, said.record, said.targets),)
+
+
+def served_body(store: Store, releaser: Releaser, partner: Partner, state: OutState, index: int, now_ms: int) -> bytes:  # noqa: PLR0917
+    """Return the body of an entry that is served again, after a fresh decision; empty where it is now denied.
+
+    Raises:
+        RecordError: the body can no longer be rebuilt to its digest.
+    """
+    rows = store.query(
+        "SELECT e.header, l.kind, l.record_id, l.seq FROM leaf_out l JOIN journal_entry e ON e.seq = l.seq"
+        " WHERE l.channel = ? AND l.epoch = ? AND l.idx = ?",
+        (state.channel, state.epoch, index),
+    )
+    meta = msgspec.json.decode(bytes(rows[0][0]))["meta"]
+    kind, item = rows[0][1], rows[0][2]
+    if kind == "instrument":
+        held = facts.load_record(store, item)
+        return held.bytes() if held is not None else b""
+    if kind != "record":
+        return facts.body_at(store, rows[0][3] if kind == "epoch" else int(item)) or b""
+    held = facts.load_record(store, item)
+    if held is None:
+        return b""
+    names = frozenset(meta["names"])
+    ruling = releaser.rule(held, partner.party, now_ms)
+    if not ruling.permit or not names <= ruling.names:
+        return b""
+    return held.bytes(names)
+
+
+def header_at(store: Store, channel: str, epoch: int, index: int) -> tuple[bytes, frozenset[str], str]:
+    """Return the header bytes of an entry written, the names that it disclosed, and the item that it carried."""
+    rows = store.query(
+        "SELECT e.header FROM leaf_out l JOIN journal_entry e ON e.seq = l.seq WHERE l.channel = ? AND l.epoch = ? AND l.idx = ?",
+        (channel, epoch, index),
+    )
+    if not rows:
+        raise RecordError(f"there is no entry `{index}`")
+    meta = msgspec.json.decode(bytes(rows[0][0]))["meta"]
+    return canonical.encode(meta["header"]), frozenset(meta["names"]), meta["item"]

@@ -1,0 +1,107 @@
+"""Deciding, for one record and one partner, whether it goes, under which clause, and which of its facts are shown.
+
+The rule is `kizuna.kernel.release`; here the record's facts are laid before it and its answer is turned into names to disclose. A domain
+whose records are released in portions says which items a provision's obligations let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kizuna.errors import RecordError
+from kizuna.kernel import record
+from kizuna.kernel.domain import Domain, Portion
+from kizuna.kernel.label import Label
+from kizuna.kernel.record import Body, Record
+from kizuna.kernel.release import Index, ReleaseDecision, ReleaseHeader, covers
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """A decision with the names that it discloses. `kept_back` counts the items that the clause's obligations kept at home."""
+
+    decision: ReleaseDecision
+    names: frozenset[str] = frozenset()
+    kept_back: int = 0
+
+    @property
+    def permit(self) -> bool:
+        """Whether something of the record may go now."""
+        return self.decision.permit
+
+    @property
+    def reason(self) -> str:
+        """Why not, or why not all of it: a reason code."""
+        return f"provision:{self.decision.provision}" if self.decision.permit else self.decision.reason
+
+
+def header_of(held: Record, already_held: frozenset[str] = frozenset()) -> ReleaseHeader:
+    """Return what a decision looks at; a label that is malformed or not disclosed counts as missing."""
+    label: Label | None
+    try:
+        label = record.label_of(held)
+    except RecordError:
+        label = None
+    clear = held.clear
+    return ReleaseHeader(
+        type=clear.type,
+        label=label,
+        issuer=clear.issuer,
+        at_ms=held.at_ms or 0,
+        exercise=clear.exercise,
+        handling=clear.handling,
+        already_held=already_held,
+        record_id=held.id,
+    )
+
+
+class Releaser:
+    """Rules over an index of agreements and the domains' record classes."""
+
+    def __init__(self, index: Index, domains: Sequence[Domain]) -> None:
+        self.index = index
+        self._classes = {name: kind for domain in domains for name, kind in domain.records.items()}
+        self._portions: dict[type[Body], Portion] = {}
+        for domain in domains:
+            self._portions.update(domain.portions)
+
+    def rule(
+        self, held: Record, party: str, now_ms: int, already_held: frozenset[str] = frozenset(), purpose: str = ""
+    ) -> Ruling:
+        """Return whether and what of a record may go to a party at this instant."""
+        kind = self._classes.get(held.clear.type)
+        if kind is None:
+            return Ruling(ReleaseDecision(permit=False, reason="no-provision"))
+        decision = self.index.decide(header_of(held, already_held), party, now_ms, purpose)
+        if not decision.permit:
+            return Ruling(decision)
+        dropped = {f"payload/{field}" for field in decision.obligations.drop_fields}
+        names = {
+            name
+            for name in held.disclosures
+            if (covers(decision.discloses, name) and name not in dropped) or name == f"releasable_to/{party}"
+        }
+        return self._in_portions(held, kind, decision, names)
+
+    def _in_portions(self, held: Record, kind: type[Body], decision: ReleaseDecision, names: set[str]) -> Ruling:
+        portion = self._portions.get(kind)
+        if portion is None:
+            return Ruling(decision, frozenset(names))
+        items = {name for name in names for field in kind.__each__ if name.startswith(f"payload/{field}/")}
+        let_through = items & portion(record.body_of(held, kind), decision.obligations)
+        if items and not let_through:
+            held_by = f"provision:{decision.provision}"
+            denied = ReleaseDecision(
+                permit=False,
+                reason=held_by,
+                instrument=decision.instrument,
+                version=decision.version,
+                provision=decision.provision,
+            )
+            return Ruling(denied, kept_back=len(items))
+        return Ruling(decision, frozenset(names - items | let_through), kept_back=len(items) - len(let_through))
+
+    def shown_names(self, names: frozenset[str]) -> frozenset[str]:
+        """Return the disclosed names that a provision must cover: the recipient's own releasability always travels."""
+        return frozenset(name for name in names if not name.startswith("releasable_to/"))

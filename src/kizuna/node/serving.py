@@ -1,0 +1,314 @@
+"""Answering a partner: pulls and blobs of the channel that this node writes for it.
+
+One pull is one step: accept the receipt that came with it, sequence what is due, commit, answer. A pull that finds nothing waits here until
+something is due or its time is up. A node that finds its own log behind what it once signed opens a new epoch instead of forking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kizuna.errors import ForkError, KizunaError, RecordError, SignatureError
+from kizuna.kernel import canonical, note, sign
+from kizuna.kernel.channel import wire
+from kizuna.kernel.channel.reader import origin
+from kizuna.kernel.channel.writer import NO_RECEIPT, check_receipt
+from kizuna.kernel.journal import Entry
+from kizuna.kernel.merkle import Tree
+from kizuna.node import facts, outgoing
+from kizuna.node.effects import Effect, Reply
+from kizuna.node.facts import Partner
+from kizuna.node.outgoing import OutState, Step
+from kizuna.node.world import World
+
+MAX_BLOB_ITEMS = 256
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A pull as it came: who asks, what, the receipt and the newest checkpoint of ours that it holds, and where the answer goes."""
+
+    partner: Partner
+    pull: wire.Pull
+    receipt: bytes
+    seen: bytes
+    reply_to: int
+    until_ms: int
+
+
+class Serving:
+    """The writer's side of every channel of this node."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._busy: dict[str, deque[Asked]] = {}
+        self._parked: dict[str, Asked] = {}
+        self._checked: set[str] = set()
+
+    def on_pull(self, partner: Partner, pull: wire.Pull, parts: list[bytes], reply_to: int, now_ms: int) -> list[Effect]:
+        """Return the effects of a partner's pull."""
+        state = self._world.out_channel(partner.node)
+        if pull.channel != state.channel or len(parts) != 2 or pull.start < 0 or pull.seen < pull.start:  # noqa: PLR2004 # receipt, note
+            return [fault(reply_to, "EndPointNotFound", "no such channel for this node")]
+        wait_ms = max(0, min(pull.wait_ms, self._world.limits.wait_ms))
+        asked = Asked(partner, pull, parts[0], parts[1], reply_to, now_ms + wait_ms)
+        if state.channel in self._busy:
+            self._busy[state.channel].append(asked)
+            return []
+        return self._serve(asked, now_ms)
+
+    def _serve(self, asked: Asked, now_ms: int) -> list[Effect]:
+        state = self._world.out_channel(asked.partner.node)
+        superseded = self._parked.pop(state.channel, None)
+        effects = [] if superseded is None else [fault(superseded.reply_to, "NetworkError", "another pull came")]
+        if state.stopped:
+            return [*effects, fault(asked.reply_to, "ServiceManagerError", "channel is stopped: security was told")]
+        try:
+            entries = self._receipt_entries(asked, state, now_ms)
+            entries += self._epoch_entries(asked, state, now_ms)
+        except ForkError as error:
+            alarm = self._world.alarm("fork", state.channel, str(error), now_ms, stop=True)
+            return [*effects, fault(asked.reply_to, "SecurityError", "channel is stopped"), *alarm]
+        except (RecordError, SignatureError) as error:
+            return [*effects, fault(asked.reply_to, "BadRequest", str(error))]
+        room = self._world.limits.window_entries - (state.tree.size - state.receipted)
+        step = self._world.sequencer(asked.partner).step(
+            now_ms,
+            max(0, min(asked.pull.max_entries, self._world.limits.pull_entries, room)),
+            min(asked.pull.max_bytes, self._world.limits.pull_bytes),
+            releasing=self._world.releasing,
+        )
+        entries += step.entries
+        if not entries:
+            return effects + self._answer_or_wait(asked, state, step, now_ms)
+        return [*effects, self._commit(asked, state, step, entries)]
+
+    def _commit(self, asked: Asked, state: OutState, step: Step, entries: list[Entry]) -> Effect:
+        self._busy[state.channel] = deque()
+
+        def then(_seqs: Sequence[int], now_ms: int) -> list[Effect]:
+            state.bodies.update(step.bodies)
+            state.note = step.note
+            for index in [index for index in state.bodies if index < state.receipted]:
+                del state.bodies[index]
+            return self._answer_or_wait(asked, state, step, now_ms) + self._go_on(state.channel, now_ms)
+
+        def failed(error: KizunaError) -> list[Effect]:
+            self._world.reload_out(state.channel)
+            waiting = self._busy.pop(state.channel)
+            return [fault(one.reply_to, "ServerError", str(error)) for one in (asked, *waiting)]
+
+        marks = (step.mark,) if step.mark is not None else ()
+        return self._world.commit(entries, then, failed, marks=marks)
+
+    def _go_on(self, channel: str, now_ms: int) -> list[Effect]:
+        waiting = self._busy.pop(channel)
+        effects: list[Effect] = []
+        for one in waiting:
+            if channel in self._busy:
+                self._busy[channel].append(one)
+            else:
+                effects += self._serve(one, now_ms)
+        return effects
+
+    # --- the receipt that came with the pull ---------------------------------------------------------------------------------------
+
+    def _receipt_entries(self, asked: Asked, state: OutState, now_ms: int) -> list[Entry]:
+        if not asked.receipt:
+            return []
+        public = asked.partner.keyset.public(sign.Purpose.RECEIPT)
+        receipt = check_receipt(state.writer_state(), state.tree, asked.receipt, public)
+        if receipt is None:
+            return []
+        entry = receipt_entry(receipt, asked.receipt, now_ms)
+        state.receipted = receipt.size
+        state.receipt = asked.receipt
+        state.receipt_sha256 = entry.meta["sha256"]
+        return [entry]
+
+    # --- a node that finds itself behind ---------------------------------------------------------------------------------------------
+
+    def _epoch_entries(self, asked: Asked, state: OutState, now_ms: int) -> list[Entry]:
+        """Return the entries that open a new epoch where this node's own log is behind what it signed before; usually none."""
+        last = self._last_signed(asked, state)
+        if last is None:
+            self._checked.add(state.channel)
+            return []
+        epoch, size, root = last
+        body = canonical.encode({"epoch": epoch, "root": root.hex(), "size": size})
+        return self.open_epoch(state, max(epoch, state.epoch, asked.pull.epoch) + 1, body, now_ms)
+
+    def _last_signed(self, asked: Asked, state: OutState) -> tuple[int, int, bytes] | None:
+        pull = asked.pull
+        ahead = pull.epoch > state.epoch or (pull.epoch == state.epoch and pull.seen > state.tree.size)
+        if ahead:
+            name = origin(state.channel, pull.epoch)
+            signed = note.parse_note(asked.seen)
+            note.verify_note(signed, name, self._world.sign_key(sign.Purpose.CHECKPOINT).public)
+            checkpoint = note.decode_checkpoint(signed.text)
+            if checkpoint.origin != name or checkpoint.size != pull.seen:
+                raise RecordError("the checkpoint shown is not the one that the pull speaks of")
+            return pull.epoch, checkpoint.size, checkpoint.root
+        return self.behind_mark(state)
+
+    def behind_mark(self, state: OutState) -> tuple[int, int, bytes] | None:
+        """Return the high-water mark where the log is behind it; asked once after each start."""
+        if state.channel in self._checked:
+            return None
+        mark = self._world.high_water(state.channel)
+        if mark is not None and (mark.epoch, mark.size) > (state.epoch, state.tree.size):
+            return mark.epoch, mark.size, mark.root
+        return None
+
+    def open_epoch(self, state: OutState, epoch: int, body: bytes, now_ms: int) -> list[Entry]:
+        """Return the entries that close the log and open `epoch`, whose first entry names the last known checkpoint."""
+        self._checked.add(state.channel)
+        state.epoch = epoch
+        state.tree = Tree()
+        state.receipted = 0
+        state.receipt = b""
+        state.receipt_sha256 = NO_RECEIPT
+        state.bodies.clear()
+        header = wire.EntryHeader(
+            blobs=(),
+            body_sha256=hashlib.sha256(body).hexdigest(),
+            body_size=len(body),
+            channel=state.channel,
+            epoch=epoch,
+            index=0,
+            instrument="",
+            instrument_sha256="",
+            kind="epoch",
+            label=(),
+            obligations=outgoing.NO_OBLIGATIONS,
+            provision="",
+            purpose="",
+            receipted=0,
+            released_at_ms=now_ms,
+            type="",
+        )
+        _, leaf = wire.encode_header(header)
+        state.tree.append(leaf)
+        state.bodies[0] = body
+        state.note = b""
+        return [outgoing.released_entry(header, "", (), [], body)]
+
+    # --- the answer ----------------------------------------------------------------------------------------------------------------
+
+    def _answer_or_wait(self, asked: Asked, state: OutState, step: Step, now_ms: int) -> list[Effect]:
+        caught_up = asked.pull.epoch == state.epoch and asked.pull.start == asked.pull.seen == state.tree.size
+        if caught_up and not step.bodies and now_ms < asked.until_ms:
+            self._parked[state.channel] = asked
+            return []
+        return [self._answer(asked, state, now_ms)]
+
+    def _answer(self, asked: Asked, state: OutState, now_ms: int) -> Effect:
+        pull = asked.pull
+        same = pull.epoch == state.epoch
+        start, seen = (pull.start, pull.seen) if same else (0, 0)
+        parts: list[bytes] = []
+        end, size, budget = start, state.tree.size, min(pull.max_bytes, self._world.limits.pull_bytes)
+        while end < size and end - start < min(pull.max_entries, wire.MAX_ENTRIES) and budget > 0:
+            header, _, _ = outgoing.header_at(self._world.store, state.channel, state.epoch, end)
+            body = self._body(asked.partner, state, end, now_ms)
+            parts += [header, body]
+            budget -= len(header) + len(body)
+            end += 1
+        head = wire.Answer(
+            channel=state.channel,
+            consistency=tuple(item.hex() for item in state.tree.consistency_proof(seen, size)),
+            end=end,
+            epoch=state.epoch,
+            more=end < size or self._due_now(state, now_ms),
+            proof=tuple(item.hex() for item in state.tree.consistency_proof(end, size)),
+            start=start,
+        )
+        receipt = b"" if pull.receipt_sha256 == state.receipt_sha256 else state.receipt
+        return Reply(asked.reply_to, wire.pack_message(head, [state.note, receipt, *parts]))
+
+    def _body(self, partner: Partner, state: OutState, index: int, now_ms: int) -> bytes:
+        body = state.bodies.get(index)
+        if body is not None and self._world.releasing:
+            return body
+        if not self._world.releasing:
+            return b""
+        return outgoing.served_body(self._world.store, self._world.releaser, partner, state, index, now_ms)
+
+    def _due_now(self, state: OutState, now_ms: int) -> bool:
+        if not self._world.releasing:
+            return False
+        rows = self._world.store.query(
+            "SELECT item FROM outbox WHERE channel = ? AND not_before_ms <= ? LIMIT 8", (state.channel, now_ms)
+        )
+        return any(state.denied.get(item, 0) <= now_ms for (item,) in rows)
+
+    # --- blobs ---------------------------------------------------------------------------------------------------------------------
+
+    def on_blobs(self, partner: Partner, asked: wire.BlobPull, reply_to: int, now_ms: int) -> list[Effect]:
+        """Return the effects of a partner's request for blobs: each is decided anew; whatever is not for it is an empty part."""
+        state = self._world.out_channel(partner.node)
+        if asked.channel != state.channel or len(asked.items) > MAX_BLOB_ITEMS:
+            return [fault(reply_to, "EndPointNotFound", "no such channel for this node")]
+        parts: list[bytes] = []
+        for index, place in asked.items:
+            data = self._blob(partner, state, asked.epoch, index, place, now_ms)
+            if sum(map(len, parts)) + len(data) > wire.MAX_MESSAGE_BYTES - (1 << 20):
+                break  # the reader asks again for the rest
+            parts.append(data)
+        head = wire.BlobAnswer(channel=state.channel, count=len(parts))
+        return [Reply(reply_to, wire.pack_message(head, parts))]
+
+    def _blob(self, partner: Partner, state: OutState, epoch: int, index: int, place: int, now_ms: int) -> bytes:  # noqa: PLR0917
+        try:
+            data, names, item = outgoing.header_at(self._world.store, state.channel, epoch, index)
+            blob = wire.decode_header(data).blobs[place]
+        except (RecordError, IndexError):
+            return b""
+        held = facts.load_record(self._world.store, item)
+        if held is None or not self._world.releasing:
+            return b""
+        ruling = self._world.releaser.rule(held, partner.party, now_ms)
+        if not ruling.permit or not names <= ruling.names or not self._world.blobs.has(blob.sha256):
+            return b""
+        return self._world.blobs.get(blob.sha256)
+
+    # --- waiting pulls ---------------------------------------------------------------------------------------------------------------
+
+    def wake(self, now_ms: int, channels: Sequence[str] = ()) -> list[Effect]:
+        """Serve the pulls that wait on these channels, and answer those whose time is up."""
+        effects: list[Effect] = []
+        for channel, asked in list(self._parked.items()):
+            if channel in self._busy or self._parked.get(channel) is not asked:
+                continue
+            if channel in channels or now_ms >= asked.until_ms:
+                del self._parked[channel]
+                effects += self._serve(asked, now_ms)
+        return effects
+
+    def waiting(self) -> tuple[str, ...]:
+        """Return the channels on which a pull waits."""
+        return tuple(self._parked)
+
+
+def receipt_entry(receipt: wire.Receipt, data: bytes, now_ms: int) -> Entry:
+    """Return the journal entry of a reader's receipt."""
+    meta = {
+        "applied": [[item.index, item.backups_pending_until_ms] for item in receipt.applied],
+        "channel": receipt.channel,
+        "epoch": receipt.epoch,
+        "refused": [[item.index, item.code] for item in receipt.refused],
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "size": receipt.size,
+        "stubs": list(receipt.stubs),
+    }
+    return Entry(kind="receipt-in", at_ms=now_ms, meta=meta, body=data)
+
+
+def fault(reply_to: int, code: str, sentence: str) -> Reply:
+    """Return the answer to a request that is not served."""
+    return Reply(reply_to, wire.pack_message(wire.Fault(code=code, sentence=sentence), []))
+
+

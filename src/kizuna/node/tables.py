@@ -1,0 +1,439 @@
+"""The node's own projections: records held, outbox, channels and partners, as rows rebuilt from the journal.
+
+Each journal entry kind has one function below. They never refuse and, like every projection, can be thrown away and rebuilt. What a domain
+projects from a record is called from here, once for each holding that discloses more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from kizuna.errors import RecordError
+from kizuna.kernel import canonical, record
+from kizuna.kernel.channel.wire import EntryHeader
+from kizuna.kernel.domain import Domain, Fact
+from kizuna.kernel.journal import Db, Entry, Projections
+from kizuna.kernel.merkle import leaf_hash
+from kizuna.kernel.record import Record
+
+VERSION = "1"
+
+SCHEMA = (
+    """CREATE TABLE record (
+        id TEXT PRIMARY KEY, type TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL, at_ms BIGINT NOT NULL,
+        exercise BIGINT NOT NULL, own BIGINT NOT NULL, seq BIGINT NOT NULL, standing TEXT NOT NULL)""",
+    "CREATE INDEX record_by_type ON record (type, at_ms)",
+    """CREATE TABLE holding (
+        seq BIGINT PRIMARY KEY, record_id TEXT NOT NULL, channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL)""",
+    "CREATE INDEX holding_by_record ON holding (record_id)",
+    """CREATE TABLE outbox (
+        channel TEXT NOT NULL, item TEXT NOT NULL, kind TEXT NOT NULL, lane BIGINT NOT NULL, seq BIGINT NOT NULL,
+        not_before_ms BIGINT NOT NULL, PRIMARY KEY (channel, item, kind))""",
+    "CREATE INDEX outbox_by_lane ON outbox (channel, lane, seq)",
+    """CREATE TABLE leaf_out (
+        channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, leaf BYTES NOT NULL, seq BIGINT NOT NULL, kind TEXT NOT NULL,
+        record_id TEXT NOT NULL, type TEXT NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (channel, epoch, idx))""",
+    "CREATE INDEX leaf_out_by_record ON leaf_out (record_id)",
+    """CREATE TABLE channel_out (
+        channel TEXT PRIMARY KEY, node TEXT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root TEXT NOT NULL, note BYTES,
+        receipted BIGINT NOT NULL, receipt BYTES, receipt_sha256 TEXT NOT NULL, receipted_at_ms BIGINT NOT NULL, stopped TEXT NOT NULL)""",
+    """CREATE TABLE leaf_in (
+        channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, leaf BYTES NOT NULL, seq BIGINT NOT NULL, kind TEXT NOT NULL,
+        record_id TEXT NOT NULL, type TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY (channel, epoch, idx))""",
+    "CREATE INDEX leaf_in_by_record ON leaf_in (record_id)",
+    """CREATE TABLE channel_in (
+        channel TEXT PRIMARY KEY, node TEXT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root TEXT NOT NULL, frontier BYTES NOT NULL,
+        seen_size BIGINT NOT NULL, seen_root TEXT NOT NULL, note BYTES, receipt BYTES, receipt_sha256 TEXT NOT NULL,
+        released_at_ms BIGINT NOT NULL, receipted BIGINT NOT NULL, quarantined BIGINT NOT NULL, stopped TEXT NOT NULL)""",
+    """CREATE TABLE partner (
+        node TEXT PRIMARY KEY, party TEXT NOT NULL, card BYTES NOT NULL, version BIGINT NOT NULL, enrolled_at_ms BIGINT NOT NULL,
+        removed_at_ms BIGINT NOT NULL)""",
+    "CREATE TABLE keyset (node TEXT NOT NULL, version BIGINT NOT NULL, envelope BYTES NOT NULL, PRIMARY KEY (node, version))",
+    """CREATE TABLE withheld (
+        party TEXT NOT NULL, type TEXT NOT NULL, grade TEXT NOT NULL, reason TEXT NOT NULL, count BIGINT NOT NULL,
+        PRIMARY KEY (party, type, grade, reason))""",
+    "CREATE TABLE instrument_version (sha256 TEXT PRIMARY KEY, instrument TEXT NOT NULL, seq BIGINT NOT NULL)",
+    "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, seq BIGINT NOT NULL)",
+    """CREATE TABLE act (
+        record_id TEXT NOT NULL, channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, act TEXT NOT NULL,
+        confirmed_at_ms BIGINT NOT NULL, backups_pending_until_ms BIGINT NOT NULL, PRIMARY KEY (record_id, channel, act))""",
+    "CREATE TABLE alert (seq BIGINT PRIMARY KEY, at_ms BIGINT NOT NULL, kind TEXT NOT NULL, channel TEXT NOT NULL, sentence TEXT NOT NULL)",
+)
+TABLES = tuple(
+    statement.split()[2] for statement in SCHEMA if statement.startswith("CREATE TABLE")
+)
+
+STANDINGS = ("", "superseded", "retract", "recall", "destroy")
+"""From the weakest to the strongest: a stronger one holds in every order of arrival."""
+
+
+@lru_cache(maxsize=8192)
+def parse(body: bytes) -> Record:
+    """Return the record of an entry body that was verified before it was journalled; cached, for several readers ask for it."""
+    return record.read(body)
+
+
+def fact_of(held: Record, domain_type: type[record.Body], *, own: bool) -> Fact[record.Body]:
+    """Return a record as projections see it.
+
+    Raises:
+        RecordError: its payload does not fit the class.
+    """
+    clear = held.clear
+    return Fact(
+        record_id=held.id,
+        type=clear.type,
+        body=record.body_of(held, domain_type),
+        issuer=clear.issuer,
+        node=held.text("node"),
+        actor=held.text("actor"),
+        subject=held.text("subject"),
+        at_ms=held.at_ms or 0,
+        label=record.label_of(held),
+        exercise=(held.text("exercise") or "?") if clear.exercise else "",
+        own=own,
+    )
+
+
+def projections(domains: Sequence[Domain]) -> Projections:
+    """Return the tables of node and domains and the one function that fills them."""
+    classes = {name: (domain, kind) for domain in domains for name, kind in domain.records.items()}
+
+    def apply(db: Db, seq: int, entry: Entry) -> None:
+        handler = _HANDLERS.get(entry.kind)
+        if handler is not None:
+            handler(db, seq, entry)
+        if entry.kind in {"record", "received"} and entry.body is not None and not entry.meta.get("code"):
+            _project(db, entry, classes)
+
+    return Projections(
+        version=VERSION,
+        schema=SCHEMA + tuple(statement for domain in domains for statement in domain.schema),
+        tables=TABLES + tuple(table for domain in domains for table in domain.tables),
+        apply=apply,
+    )
+
+
+def _project(db: Db, entry: Entry, classes: dict[str, tuple[Domain, type[record.Body]]]) -> None:
+    body = entry.body
+    if body is None or entry.meta.get("kind", "record") not in {"record", "instrument"}:
+        return
+    held = parse(body)
+    known = classes.get(held.clear.type)
+    if known is None:
+        return
+    domain, kind = known
+    if entry.kind == "received":
+        held = whole(db, held)
+    apply = domain.apply.get(kind)
+    if apply is None:
+        return
+    try:
+        fact = fact_of(held, kind, own=entry.kind == "record")
+    except RecordError:
+        return  # a payload that does not fit its class is kept and never projected
+    apply(db, fact)
+
+
+def whole(db: Db, held: Record) -> Record:
+    """Return a record with the disclosures of every holding of it: a second release may disclose more."""
+    rows = db.execute(
+        "SELECT b.body FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL", (held.id,)
+    )
+    for (body,) in rows:
+        other = parse(bytes(body))
+        if other.disclosures.keys() - held.disclosures.keys():
+            held = record.merge(held, other)
+    return held
+
+
+# --- one function a kind of entry -------------------------------------------------------------------------------------------------
+
+
+def _note_record(db: Db, held: Record, seq: int, *, own: bool) -> None:
+    standing = _strongest(db, held.id)
+    db.execute(
+        "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing) VALUES (?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT (id) DO UPDATE SET at_ms = CASE WHEN record.at_ms = 0 THEN excluded.at_ms ELSE record.at_ms END,"
+        " subject = CASE WHEN record.subject = '' THEN excluded.subject ELSE record.subject END",
+        (
+            held.id,
+            held.clear.type,
+            held.clear.issuer,
+            held.text("subject"),
+            held.at_ms or 0,
+            int(held.clear.exercise),
+            int(own),
+            seq,
+            standing,
+        ),
+    )
+
+
+def _strongest(db: Db, record_id: str) -> str:
+    acts = [row[0] for row in db.execute("SELECT act FROM act WHERE record_id = ?", (record_id,))]
+    return max(acts, key=STANDINGS.index, default="")
+
+
+def _record(db: Db, seq: int, entry: Entry) -> None:
+    body = entry.body
+    if body is None:
+        return
+    held = parse(body)
+    _note_record(db, held, seq, own=True)
+    db.execute(
+        "INSERT INTO holding (seq, record_id, channel, epoch, idx) VALUES (?,?,'',0,0)",
+        (seq, held.id),
+    )
+    for channel, kind, lane, not_before_ms in entry.meta["due"]:
+        _queue(db, channel, held.id, kind, lane, seq, not_before_ms)
+    _count_withheld(db, held, entry.meta["held"])
+
+
+def _count_withheld(db: Db, held: Record, rows: list[list[Any]]) -> None:
+    grade = ",".join(f"{grade.policy}:{grade.classification}" for grade in held.clear.label)
+    for party, reason, count in rows:
+        db.execute(
+            "INSERT INTO withheld (party, type, grade, reason, count) VALUES (?,?,?,?,?)"
+            " ON CONFLICT (party, type, grade, reason) DO UPDATE SET count = withheld.count + excluded.count",
+            (party, held.clear.type, grade, reason, count),
+        )
+
+
+def _queue(db: Db, channel: str, item: str, kind: str, lane: int, seq: int, not_before_ms: int) -> None:  # noqa: PLR0917 # a row
+    db.execute(
+        "INSERT INTO outbox (channel, item, kind, lane, seq, not_before_ms) VALUES (?,?,?,?,?,?)"
+        " ON CONFLICT (channel, item, kind) DO NOTHING",
+        (channel, item, kind, lane, seq, not_before_ms),
+    )
+
+
+def _queued(db: Db, seq: int, entry: Entry) -> None:
+    meta = entry.meta
+    for channel, item, kind, lane, not_before_ms in meta["rows"]:
+        _queue(db, channel, item, kind, lane, seq, not_before_ms)
+
+
+def _released(db: Db, seq: int, entry: Entry) -> None:
+    meta = entry.meta
+    header = meta["header"]
+    data = canonical.encode(header)
+    channel, item = header["channel"], meta["item"]
+    db.execute(
+        "INSERT INTO leaf_out (channel, epoch, idx, leaf, seq, kind, record_id, type, outcome) VALUES (?,?,?,?,?,?,?,?,'')"
+        " ON CONFLICT (channel, epoch, idx) DO NOTHING",
+        (channel, header["epoch"], header["index"], leaf_hash(data), seq, header["kind"], item, header["type"]),
+    )
+    db.execute("DELETE FROM outbox WHERE channel = ? AND item = ? AND kind = ?", (channel, item, header["kind"]))
+    for act, record_id in meta.get("acts", ()):
+        db.execute(
+            "INSERT INTO act (record_id, channel, epoch, idx, act, confirmed_at_ms, backups_pending_until_ms)"
+            " VALUES (?,?,?,?,?,0,0) ON CONFLICT (record_id, channel, act) DO NOTHING",
+            (record_id, channel, header["epoch"], header["index"], act),
+        )
+
+
+def _checkpoint(db: Db, _seq: int, entry: Entry) -> None:
+    meta = entry.meta
+    db.execute(
+        "UPDATE channel_out SET size = ?, root = ?, note = ?,"
+        " receipted = CASE WHEN epoch = ? THEN receipted ELSE 0 END,"
+        " receipt_sha256 = CASE WHEN epoch = ? THEN receipt_sha256 ELSE ? END, epoch = ? WHERE channel = ?",
+        (
+            meta["size"],
+            meta["root"],
+            entry.body,
+            meta["epoch"],
+            meta["epoch"],
+            meta["no_receipt"],
+            meta["epoch"],
+            meta["channel"],
+        ),
+    )
+
+
+def _receipt_in(db: Db, _seq: int, entry: Entry) -> None:
+    meta = entry.meta
+    channel, epoch = meta["channel"], meta["epoch"]
+    db.execute(
+        "UPDATE channel_out SET receipted = ?, receipt = ?, receipt_sha256 = ?, receipted_at_ms = ? WHERE channel = ?",
+        (meta["size"], entry.body, meta["sha256"], entry.at_ms, channel),
+    )
+    for index, code in meta["refused"]:
+        db.execute(
+            "UPDATE leaf_out SET outcome = ? WHERE channel = ? AND epoch = ? AND idx = ?", (code, channel, epoch, index)
+        )
+    for index in meta["stubs"]:
+        db.execute(
+            "UPDATE leaf_out SET outcome = 'stub' WHERE channel = ? AND epoch = ? AND idx = ?", (channel, epoch, index)
+        )
+    for index, pending_ms in meta["applied"]:
+        db.execute(
+            "UPDATE act SET confirmed_at_ms = ?, backups_pending_until_ms = ? WHERE channel = ? AND epoch = ? AND idx = ?",
+            (entry.at_ms, pending_ms, channel, epoch, index),
+        )
+
+
+def _received(db: Db, seq: int, entry: Entry) -> None:
+    meta = entry.meta
+    header, code = meta["header"], meta["code"]
+    channel, epoch, index = header["channel"], header["epoch"], header["index"]
+    record_id = meta["item"]
+    db.execute(
+        "INSERT INTO leaf_in (channel, epoch, idx, leaf, seq, kind, record_id, type, code) VALUES (?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT (channel, epoch, idx) DO UPDATE SET code = excluded.code, record_id = excluded.record_id, seq = excluded.seq",
+        (
+            channel,
+            epoch,
+            index,
+            leaf_hash(canonical.encode(header)),
+            seq,
+            header["kind"],
+            record_id,
+            header["type"],
+            code,
+        ),
+    )
+    if code:
+        db.execute(
+            "UPDATE channel_in SET quarantined = quarantined + ? WHERE channel = ?",
+            (len(entry.body or b""), channel),
+        )
+    elif header["kind"] in {"record", "instrument"} and entry.body is not None:
+        _note_record(db, parse(entry.body), seq, own=False)
+        db.execute(
+            "INSERT INTO holding (seq, record_id, channel, epoch, idx) VALUES (?,?,?,?,?)",
+            (seq, record_id, channel, epoch, index),
+        )
+    for act, target in meta.get("acts", ()):
+        _stand(db, channel, epoch, index, act, target)
+
+
+def _stand(db: Db, channel: str, epoch: int, index: int, act: str, record_id: str) -> None:  # noqa: PLR0917 # a row
+    db.execute(
+        "INSERT INTO act (record_id, channel, epoch, idx, act, confirmed_at_ms, backups_pending_until_ms)"
+        " VALUES (?,?,?,?,?,0,0) ON CONFLICT (record_id, channel, act) DO NOTHING",
+        (record_id, channel, epoch, index, act),
+    )
+    db.execute("UPDATE record SET standing = ? WHERE id = ?", (_strongest(db, record_id), record_id))
+
+
+def _acted(db: Db, _seq: int, entry: Entry) -> None:
+    _stand(db, "", 0, 0, entry.meta["act"], entry.meta["item"])
+
+
+def _progress_in(db: Db, _seq: int, entry: Entry) -> None:
+    meta = entry.meta
+    db.execute(
+        "UPDATE channel_in SET epoch = ?, size = ?, root = ?, frontier = ?, seen_size = ?, seen_root = ?, note = ?, released_at_ms = ?,"
+        " receipted = ? WHERE channel = ?",
+        (
+            meta["epoch"],
+            meta["size"],
+            meta["root"],
+            bytes.fromhex(meta["frontier"]),
+            meta["seen_size"],
+            meta["seen_root"],
+            entry.body,
+            meta["released_at_ms"],
+            meta["receipted"],
+            meta["channel"],
+        ),
+    )
+
+
+def _receipt_out(db: Db, _seq: int, entry: Entry) -> None:
+    db.execute(
+        "UPDATE channel_in SET receipt = ?, receipt_sha256 = ? WHERE channel = ?",
+        (entry.body, entry.meta["sha256"], entry.meta["channel"]),
+    )
+
+
+def _partner(db: Db, _seq: int, entry: Entry) -> None:
+    meta = entry.meta
+    db.execute(
+        "INSERT INTO partner (node, party, card, version, enrolled_at_ms, removed_at_ms) VALUES (?,?,?,?,?,0)"
+        " ON CONFLICT (node) DO UPDATE SET card = excluded.card, version = excluded.version, removed_at_ms = 0",
+        (meta["node"], meta["party"], entry.body, meta["version"], entry.at_ms),
+    )
+    db.execute(
+        "INSERT INTO channel_out (channel, node, epoch, size, root, note, receipted, receipt, receipt_sha256, receipted_at_ms, stopped)"
+        " VALUES (?,?,0,0,?,NULL,0,NULL,?,0,'') ON CONFLICT (channel) DO NOTHING",
+        (meta["channel_out"], meta["node"], meta["empty_root"], meta["no_receipt"]),
+    )
+    db.execute(
+        "INSERT INTO channel_in (channel, node, epoch, size, root, frontier, seen_size, seen_root, note, receipt, receipt_sha256,"
+        " released_at_ms, receipted, quarantined, stopped) VALUES (?,?,0,0,?,?,0,?,NULL,NULL,?,0,0,0,'') ON CONFLICT (channel) DO NOTHING",
+        (
+            meta["channel_in"],
+            meta["node"],
+            meta["empty_root"],
+            bytes.fromhex(meta["frontier"]),
+            meta["empty_root"],
+            meta["no_receipt"],
+        ),
+    )
+
+
+def _partner_removed(db: Db, _seq: int, entry: Entry) -> None:
+    db.execute("UPDATE partner SET removed_at_ms = ? WHERE node = ?", (entry.at_ms, entry.meta["node"]))
+
+
+def _keyset(db: Db, _seq: int, entry: Entry) -> None:
+    db.execute(
+        "INSERT INTO keyset (node, version, envelope) VALUES (?,?,?) ON CONFLICT (node, version) DO NOTHING",
+        (entry.meta["node"], entry.meta["version"], entry.body),
+    )
+
+
+def _instrument(db: Db, seq: int, entry: Entry) -> None:
+    db.execute(
+        "INSERT INTO instrument_version (sha256, instrument, seq) VALUES (?,?,?) ON CONFLICT (sha256) DO NOTHING",
+        (entry.meta["sha256"], entry.meta["instrument"], seq),
+    )
+
+
+def _setting(db: Db, seq: int, entry: Entry) -> None:
+    db.execute(
+        "INSERT INTO setting (name, value, seq) VALUES (?,?,?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value, seq = excluded.seq",
+        (entry.meta["name"], entry.meta["value"], seq),
+    )
+
+
+def _alert(db: Db, seq: int, entry: Entry) -> None:
+    meta = entry.meta
+    db.execute(
+        "INSERT INTO alert (seq, at_ms, kind, channel, sentence) VALUES (?,?,?,?,?)",
+        (seq, entry.at_ms, meta["kind"], meta["channel"], meta["sentence"]),
+    )
+    if meta["stop"]:
+        for table in ("channel_in", "channel_out"):
+            db.execute(f"UPDATE {table} SET stopped = ? WHERE channel = ?", (meta["kind"], meta["channel"]))
+
+
+def _reopened(db: Db, _seq: int, entry: Entry) -> None:
+    for table in ("channel_in", "channel_out"):
+        db.execute(f"UPDATE {table} SET stopped = '' WHERE channel = ?", (entry.meta["channel"],))
+
+
+_HANDLERS: dict[str, Callable[[Db, int, Entry], None]] = {
+    "acted": _acted,
+    "alert": _alert,
+    "checkpoint": _checkpoint,
+    "instrument": _instrument,
+    "keyset": _keyset,
+    "partner": _partner,
+    "partner-removed": _partner_removed,
+    "progress-in": _progress_in,
+    "queued": _queued,
+    "receipt-in": _receipt_in,
+    "receipt-out": _receipt_out,
+    "received": _received,
+    "record": _record,
+    "released": _released,
+    "reopened": _reopened,
+    "setting": _setting,
+}

@@ -1,0 +1,195 @@
+"""What the halves of the node share: identity, store, partners, agreements in force, channel states, and commits under way.
+
+Nothing here decides; it loads from the store what the journal says and keeps it current. Memory is never ahead of the journal but by what is
+being committed, and is read again from the store when a commit fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kizuna.errors import ChannelError, KizunaError
+from kizuna.kernel import sign
+from kizuna.kernel.channel import wire
+from kizuna.kernel.domain import Domain
+from kizuna.kernel.journal import Entry, Store
+from kizuna.kernel.ports import Random
+from kizuna.kernel.release import GUARD_MS, Index
+from kizuna.node import facts, incoming, outgoing, treaties
+from kizuna.node.effects import Alert, Commit, Effect, Mark
+from kizuna.node.facts import BlobReader, Identity, Partner
+from kizuna.node.releasing import Releaser
+
+Then = Callable[[Sequence[int], int], list[Effect]]
+"""What follows a durable commit: takes the sequence numbers and the time in milliseconds UTC."""
+Failed = Callable[[KizunaError], list[Effect]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Budgets of a node; a partner that reaches one waits, or is refused by code."""
+
+    pull_entries: int = 1000
+    pull_bytes: int = 8 << 20
+    window_entries: int = 4096
+    """How many entries may lie beyond the last receipt."""
+    quarantine_bytes: int = 64 << 20
+    wait_ms: int = 20_000
+    retry_ms: int = 500
+    retry_most_ms: int = 15_000
+    guard_ms: int = GUARD_MS
+    backward_ms: int = 2_000
+    """How far the clock may step back before it is in doubt."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the outside gives to a node."""
+
+    store: Store
+    blobs: BlobReader
+    random: Random
+    high_water: Callable[[str], Mark | None]
+
+
+class World:
+    """The state that serving, pulling and the officers' desk share."""
+
+    def __init__(self, identity: Identity, sources: Sources, domains: Sequence[Domain], limits: Limits) -> None:
+        self.identity = identity
+        self.store = sources.store
+        self.blobs = sources.blobs
+        self.random = sources.random
+        self.high_water = sources.high_water
+        self.domains = tuple(domains)
+        self.limits = limits
+        self.classes = {name: kind for domain in domains for name, kind in domain.records.items()}
+        self.partners: dict[str, Partner] = {}
+        self.outs: dict[str, outgoing.OutState] = {}
+        self.ins: dict[str, incoming.InState] = {}
+        self.releaser = Releaser(Index.build(identity.party, (), limits.guard_ms), self.domains)
+        self.boundaries: tuple[int, ...] = ()
+        self.halted = False
+        self.clock_in_doubt = False
+        self._token = 0
+        self._waiting: dict[int, tuple[Then, Failed]] = {}
+        self.refresh_partners()
+        self.refresh_treaties()
+        self.refresh_settings()
+
+    @property
+    def releasing(self) -> bool:
+        """Whether records may be released at all now."""
+        return not self.halted and not self.clock_in_doubt
+
+    # --- what the journal says ----------------------------------------------------------------------------------------------------
+
+    def refresh_partners(self) -> None:
+        """Read partners and their channels again."""
+        self.partners = facts.load_partners(self.store)
+        self.outs = {}
+        self.ins = {}
+        for node in self.partners:
+            self.reload_out(wire.channel_name(self.identity.node, node))
+            self.reload_in(wire.channel_name(node, self.identity.node))
+
+    def reload_out(self, channel: str) -> None:
+        """Read the writer's state of one channel again."""
+        self.outs[channel] = outgoing.load(self.store, channel)
+
+    def reload_in(self, channel: str) -> None:
+        """Read the reader's state of one channel again."""
+        self.ins[channel] = incoming.load(self.store, channel)
+
+    def refresh_treaties(self) -> None:
+        """Read instruments, signatures, suspensions and scopes again, and compile them."""
+        roots = {partner.party: partner.root for partner in self.partners.values()}
+        roots[self.identity.party] = self.identity.root_public
+        agreements = treaties.agreements(self.store, roots)
+        self.releaser = Releaser(Index.build(self.identity.party, agreements, self.limits.guard_ms), self.domains)
+        self.boundaries = treaties.boundaries(agreements, self.limits.guard_ms)
+        for state in self.outs.values():
+            state.denied.clear()
+
+    def refresh_settings(self) -> None:
+        """Read what officers have set again."""
+        rows = self.store.query("SELECT value FROM setting WHERE name = 'halted'")
+        self.halted = bool(rows and rows[0][0] == "on")
+
+    # --- shared helpers -----------------------------------------------------------------------------------------------------------
+
+    def partner(self, node: str) -> Partner:
+        """Return an enrolled partner.
+
+        Raises:
+            ChannelError: there is none of that name.
+        """
+        found = self.partners.get(node)
+        if found is None:
+            raise ChannelError(f"`{node}` is not an enrolled partner")
+        return found
+
+    def out_channel(self, node: str) -> outgoing.OutState:
+        """Return the state of the channel that this node writes for a partner."""
+        self.partner(node)
+        return self.outs[wire.channel_name(self.identity.node, node)]
+
+    def in_channel(self, node: str) -> incoming.InState:
+        """Return the state of the channel that a partner writes for this node."""
+        self.partner(node)
+        return self.ins[wire.channel_name(node, self.identity.node)]
+
+    def sequencer(self, partner: Partner) -> outgoing.Sequencer:
+        """Return the sequencer of the channel to a partner."""
+        reverse = self.in_channel(partner.node).reader.size
+        return outgoing.Sequencer(
+            self.store, self.identity, self.releaser, partner, self.out_channel(partner.node), reverse
+        )
+
+    def sign_key(self, purpose: sign.Purpose) -> sign.SigningKey:
+        """Return this node's key for a purpose."""
+        return self.identity.keys[purpose]
+
+    # --- commits under way --------------------------------------------------------------------------------------------------------
+
+    def commit(
+        self,
+        entries: Sequence[Entry],
+        then: Then,
+        failed: Failed,
+        *,
+        blobs: tuple[bytes, ...] = (),
+        marks: tuple[Mark, ...] = (),
+    ) -> Commit:
+        """Return one atomic unit; `then` runs once it is durable, `failed` where it was not made."""
+        self._token += 1
+        self._waiting[self._token] = (then, failed)
+        return Commit(self._token, tuple(entries), blobs, marks)
+
+    def committed(self, token: int, seqs: Sequence[int], now_ms: int) -> list[Effect]:
+        """Go on after a durable commit."""
+        then, _ = self._waiting.pop(token)
+        return then(seqs, now_ms)
+
+    def aborted(self, token: int, error: KizunaError) -> list[Effect]:
+        """Go on after a commit that was not made."""
+        _, failed = self._waiting.pop(token)
+        return failed(error)
+
+    def alarm(self, kind: str, channel: str, sentence: str, now_ms: int, *, stop: bool) -> list[Effect]:
+        """Return the effects of something that a person must see, journalled; `stop` closes the channel until it is reopened."""
+        meta = {"channel": channel, "kind": kind, "sentence": sentence, "stop": stop}
+        entry = Entry(kind="alert", at_ms=now_ms, meta=meta)
+
+        def then(_seqs: Sequence[int], _now_ms: int) -> list[Effect]:
+            for state in (self.ins.get(channel), self.outs.get(channel)):
+                if state is not None and stop:
+                    state.stopped = kind
+            return []
+
+        return [Alert(kind, channel, sentence), self.commit([entry], then, _no_effects)]
+
+
+def _no_effects(_error: KizunaError) -> list[Effect]:
+    return []
