@@ -25,7 +25,7 @@ ORIGIN = "kizuna.example/ind/fusion-delhi/jpn/fusion-yokosuka/1"
 SENDER = SigningKey(bytes(range(32)), "checkpoint")
 READER = SigningKey(bytes(range(1, 33)), "receipt")
 CHECKPOINT = Checkpoint(ORIGIN, 123_456, sha256(b"root").digest())
-SENT = notes.sign_note(encode_checkpoint(CHECKPOINT), ORIGIN, SENDER)
+SENT = notes.sign_checkpoint(CHECKPOINT, SENDER)
 HELD = notes.cosign(SENT, "jpn/fusion-yokosuka", READER, 1_700_000_000)
 
 
@@ -55,6 +55,15 @@ def test_sender_signs_and_reader_cosigns() -> None:
     assert note == HELD
     notes.verify_note(note, ORIGIN, SENDER.public)
     assert notes.verify_cosignature(note, "jpn/fusion-yokosuka", READER.public) == 1_700_000_000
+
+
+def test_a_checkpoint_is_opened_only_as_its_own_log_and_by_its_own_key() -> None:
+    assert notes.open_checkpoint(HELD.to_bytes(), ORIGIN, SENDER.public) == CHECKPOINT
+    with pytest.raises(SignatureError):
+        notes.open_checkpoint(SENT.to_bytes(), ORIGIN, READER.public)
+    other = notes.sign_note(encode_checkpoint(CHECKPOINT._replace(origin="ind/other")), ORIGIN, SENDER)
+    with pytest.raises(RecordError, match="`ind/other` where"):
+        notes.open_checkpoint(other.to_bytes(), ORIGIN, SENDER.public)
 
 
 def test_a_cosignature_signs_its_time_before_the_text() -> None:

@@ -103,6 +103,30 @@ def decode_checkpoint(text: str) -> Checkpoint:
     return Checkpoint(origin, _integer(size), digest, tuple(extensions))
 
 
+def sign_checkpoint(checkpoint: Checkpoint, key: sign.SigningKey) -> Note:
+    """Return a checkpoint as a note, signed by `key` under the log's origin, as tlog-checkpoint advises.
+
+    Raises:
+        RecordError: a field cannot be written, or the origin cannot stand as a key's name.
+    """
+    return sign_note(encode_checkpoint(checkpoint), checkpoint.origin, key)
+
+
+def open_checkpoint(data: bytes, origin: str, public_key: bytes) -> Checkpoint:
+    """Return the checkpoint in a note, after verifying that the log `origin`, whose key is `public_key`, signed it.
+
+    Raises:
+        RecordError: the bytes are no note, or its text is no checkpoint of that log.
+        SignatureError: the log's signature is missing or does not verify.
+    """
+    note = parse_note(data)
+    verify_note(note, origin, public_key)
+    checkpoint = decode_checkpoint(note.text)
+    if checkpoint.origin != origin:
+        raise RecordError(f"checkpoint of log `{checkpoint.origin[:80]}` where `{origin}` was asked for")
+    return checkpoint
+
+
 def parse_note(data: bytes) -> Note:
     """Return the note in `data`; nothing in it is verified yet (signed-note).
 
