@@ -116,7 +116,8 @@ class Projections:
     """The tables that are rebuilt from entries, and how an entry fills them.
 
     `apply` never refuses: an exception in it is a bug and aborts the commit whole. `schema` may use the type BYTES; `tables` names what
-    `schema` creates, each table before those that refer to it.
+    `schema` creates, each table before those that refer to it. Whatever a body put into a table, the `erased` entry must take out: a replay
+    does not have that body.
     """
 
     version: str
@@ -222,7 +223,7 @@ def next_chain(previous: bytes, header: bytes) -> bytes:
 def link(head: Head, entries: Iterable[Entry]) -> list[Stored]:
     """Return `entries` chained onto `head`, each with `meta` as a replay will read it.
 
-    Projections must see the same values live and replayed, so what JSON would change (a tuple, a number as key) is changed here already.
+    Projections must see the same values live and replayed, so what JSON would change (a tuple) is changed here already.
 
     Raises:
         RecordError: an entry cannot be written as a canonical header.

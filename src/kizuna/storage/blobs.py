@@ -1,0 +1,146 @@
+"""Blob files: large data beside the journal, each file named by the SHA-256 of its bytes.
+
+A blob is written whole or not at all, and checked each time it is read. Which record commits to which blob, and who may have it, is left to
+the node.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from kizuna.errors import ConfigError, JournalCorruptError, RecordError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Blob(NamedTuple):
+    """A stored blob: its digest in lowercase hex and its size in bytes."""
+
+    sha256: str
+    size: int
+
+
+class Blobs:
+    """The blobs under one directory, which is created where it is missing."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        with _translated(root):
+            (root / "incoming").mkdir(parents=True, exist_ok=True)
+
+    def put(self, data: bytes) -> str:
+        """Store bytes durably; return their digest.
+
+        Raises:
+            ConfigError: the disk is full, read-only or failing.
+        """
+        return self.put_stream((data,), limit=len(data)).sha256
+
+    def put_stream(self, chunks: Iterable[bytes], *, limit: int, expected: str | None = None) -> Blob:
+        """Store the joined chunks durably, at most `limit` bytes of them.
+
+        Raises:
+            RecordError: the stream is longer than `limit`, or its digest is not `expected`; nothing was kept.
+            ConfigError: the disk is full, read-only or failing.
+        """
+        with _translated(self.root):
+            descriptor, name = tempfile.mkstemp(dir=self.root / "incoming")
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    blob = _copy(chunks, file, limit, expected)
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._settle(Path(name), self._path(blob.sha256))
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+        return blob
+
+    def _settle(self, name: Path, target: Path) -> None:
+        if not target.parent.exists():
+            target.parent.mkdir(exist_ok=True)
+            sync_directory(self.root)
+        name.replace(target)
+        sync_directory(target.parent)
+
+    def get(self, sha256: str) -> bytes:
+        """Return a blob's bytes, checked against its digest.
+
+        Raises:
+            RecordError: `sha256` is not a digest in lowercase hex.
+            RefusedError: the blob is not stored here.
+            JournalCorruptError: the file is not what was stored.
+        """
+        path = self._path(sha256)
+        try:
+            with _translated(path):
+                data = path.read_bytes()
+        except FileNotFoundError as error:
+            raise RefusedError(f"blob `{sha256}` is not stored here: fetch it first") from error
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise JournalCorruptError(f"blob `{sha256}` was altered on disk: erase it and fetch it again")
+        return data
+
+    def has(self, sha256: str) -> bool:
+        """Return whether a blob is stored; its bytes are checked when they are read."""
+        return self._path(sha256).exists()
+
+    def erase(self, sha256: str) -> bool:
+        """Delete a blob durably; return whether it was there."""
+        path = self._path(sha256)
+        with _translated(path):
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                return False
+            sync_directory(path.parent)
+        return True
+
+    def _path(self, sha256: str) -> Path:
+        if not _DIGEST.fullmatch(sha256):
+            raise RecordError(f"`{sha256[:70]}` is not a sha-256 digest in lowercase hex")
+        return self.root / sha256[:2] / sha256[2:]
+
+
+def _copy(chunks: Iterable[bytes], file: BinaryIO, limit: int, expected: str | None) -> Blob:
+    digest, size = hashlib.sha256(), 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > limit:
+            raise RecordError(f"blob is longer than the `{limit}` bytes that were agreed")
+        digest.update(chunk)
+        file.write(chunk)
+    sha256 = digest.hexdigest()
+    if expected is not None and sha256 != expected:
+        raise RecordError(f"blob has digest `{sha256}`, not `{expected}`: fetch it again")
+    return Blob(sha256, size)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigError(
+            f"cannot store here ({error.strerror}): check space and permissions", where=str(path)
+        ) from error
