@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
 import msgspec
@@ -21,14 +22,22 @@ T = TypeVar("T")
 MAX_INTEGER = 2**53 - 1
 """The largest integer magnitude on the wire: every JSON reader holds it exactly."""
 
+MAX_DEPTH = 32
+"""How many lists and mappings may stand inside one another: a fixed bound, so that no two nodes differ in what they can read."""
+
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
-# A float always shows a digit before `.`, `e` or `E`, and an integer at or over 2^53 at least sixteen digits. Text may match too:
-# the match only sends the value to the slow, exact walk.
-_suspicious = re.compile(rb"[0-9][.eE]|[0-9]{16}").search
+# A float or an integer of sixteen digits, where a number can stand inside a list or mapping: after a colon, a comma or a bracket. Text
+# may match too: the match only sends the value to the slow, exact walk.
+_suspicious = re.compile(rb"[:,\[]-?(?:[0-9]{16}|[0-9]+[.eE])").search
 
 
-def _check(value: Any) -> None:
+def check(value: Any, depth: int = MAX_DEPTH) -> None:
+    """Accept a value of built-in types that the profile can say.
+
+    Raises:
+        RecordError: it holds a float, an integer beyond 2^53, text outside NFC, a key that is not ASCII, or nests deeper than `depth`.
+    """
     if isinstance(value, str):
         if not unicodedata.is_normalized("NFC", value):
             raise RecordError(f"text `{value[:40]}` is not in unicode normal form NFC: normalise it before signing")
@@ -37,36 +46,46 @@ def _check(value: Any) -> None:
     elif isinstance(value, int):
         if abs(value) > MAX_INTEGER:
             raise RecordError(f"integer `{value}` is beyond 2^53: write it as a string")
-    elif isinstance(value, dict):
-        _check_mapping(value)
     elif value is not None:
-        for item in value:
-            _check(item)
+        _check_items(value, depth)
 
 
-def _check_mapping(value: dict[str, Any]) -> None:
-    for key, item in value.items():
-        if not key.isascii():
-            raise RecordError(f"key `{key[:40]}` is not ascii")
-        _check(item)
+def _check_items(value: Any, depth: int) -> None:
+    if depth == 0:
+        raise RecordError(f"nested deeper than {MAX_DEPTH}: use a flatter shape")
+    if isinstance(value, dict):
+        for key in value:
+            if not key.isascii():
+                raise RecordError(f"key `{key[:40]}` is not ascii")
+        value = value.values()
+    for item in value:
+        check(item, depth - 1)
 
 
 def _needs_walk(data: bytes) -> bool:
-    return not data.isascii() or _suspicious(data) is not None
+    return (
+        data[:1] not in {b"{", b"["}
+        or not data.isascii()
+        or data.count(b"[") + data.count(b"{") > MAX_DEPTH
+        or _suspicious(data) is not None
+    )
 
 
 def encode(value: Any) -> bytes:
     """Return the canonical bytes of a struct, mapping, sequence or scalar.
 
     Raises:
-        RecordError: the value holds a float, an integer beyond 2^53, text outside NFC, or something that JSON cannot say.
+        RecordError: the value holds a float, an integer beyond 2^53, text outside NFC, more than `MAX_DEPTH` levels, or something that JSON
+            cannot say.
     """
     try:
         data = _encoder.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise RecordError(f"cannot be written as canonical json: {error}") from error
+    if b"null" in data:  # what the encoder writes for a float that is no number
+        check(msgspec.to_builtins(value, str_keys=True))
     if _needs_walk(data):
-        _check(msgspec.json.decode(data))
+        check(msgspec.json.decode(data))
     return data
 
 
@@ -91,16 +110,21 @@ def decode(data: bytes, *, type: Any = Any) -> Any:  # noqa: A002 # the word msg
     if again != data:
         raise RecordError("not in canonical form: keys sorted and given once, no spaces, one spelling a value")
     if _needs_walk(data):
-        try:
-            _check(msgspec.json.decode(data))
-        except RecursionError as error:
-            raise RecordError("nested too deeply") from error
+        check(msgspec.json.decode(data))
     return value
 
 
 def b64(data: bytes) -> str:
     """Return base64url without padding: 43 characters for 32 bytes."""
     return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def b64_each(digests: Sequence[bytes]) -> list[str]:
+    """Return base64url without padding of each 32-byte string: one call for all of them is several times as fast."""
+    text = b64(
+        b"\0".join(digests) + b"\0"
+    )  # a 33rd byte makes each a whole number of characters, the last of them empty
+    return [text[i : i + 43] for i in range(0, 44 * len(digests), 44)]
 
 
 def unb64(text: str) -> bytes:

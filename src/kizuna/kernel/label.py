@@ -8,6 +8,8 @@ originated it. Joining labels can only restrict. Translation between policies is
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from datetime import date
 
 import msgspec
 
@@ -83,18 +85,26 @@ def check(value: Label) -> None:
         _names("caveat", grade.caveats | {grade.policy}, WORD)
     _names("purpose", value.purposes, WORD)
     _names("party", value.releasable_to | value.originators, PARTY)
-    if value.review_by is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.review_by):
-        raise RecordError(f"review date `{value.review_by}` is not `YYYY-MM-DD`")
+    if value.review_by is not None and not is_date(value.review_by):
+        raise RecordError(f"review date `{value.review_by}` is not a day as `YYYY-MM-DD`")
 
 
-def _names(what: str, names: frozenset[str], pattern: object) -> None:
+def is_date(text: str) -> bool:
+    """Return whether the text is a day of the calendar in the one spelling `YYYY-MM-DD`."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _names(what: str, names: frozenset[str], pattern: Callable[[str], object]) -> None:
     for name in names:
-        if not callable(pattern) or not pattern(name):
+        if not pattern(name):
             raise RecordError(f"{what} `{name}` is not a lower-case name")
 
 
 def _earliest(one: str | None, other: str | None) -> str | None:
-    dates = [date for date in (one, other) if date is not None]
+    dates = [day for day in (one, other) if day is not None]
     return min(dates) if dates else None
 
 

@@ -10,10 +10,12 @@ Which facts to disclose is `kizuna.kernel.release`'s judgement; which key belong
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from functools import lru_cache
+from operator import itemgetter
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET as WITHHELD
@@ -45,15 +47,32 @@ SALT_BYTES = 32
 MAX_DIGESTS = 4096
 MAX_BODY_BYTES = 1 << 20
 """The largest entry body: larger data is a blob, whose digest the record commits to."""
-_DOMAIN = b"kizuna.field.v1\0"
-_DIGEST_CHARS = 43
 HANDLING = ("personal", "registered", "standard")
+_DOMAIN = b"kizuna.field.v1\0"
+_DAY_MS = 86_400_000
+_DIGEST_CHARS = 43
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+# One spelling of 32 bytes in base64url: the last of the 43 characters carries four bits, and two that are zero.
+_are_digests = re.compile(r"(?:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])*").fullmatch
+_is_id = re.compile(r"[0-9a-f]{64}").fullmatch
+_is_key_id = re.compile(r"[0-9a-f]{32}").fullmatch
+_is_type = re.compile(r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*\.v[1-9][0-9]{0,3}").fullmatch
+_is_name = re.compile(
+    r"node|actor|at|subject|exercise|purposes|originators|review_by"
+    r"|(?:after|derived_from)/(?:0|[1-9][0-9]{0,3})"
+    r"|caveats/[a-z0-9][a-z0-9.:-]{0,63}"
+    r"|releasable_to/[a-z][a-z0-9-]{1,31}"
+    r"|payload/[a-z][a-z0-9_]{0,63}(?:/(?:0|[1-9][0-9]{0,3}))?"
+).fullmatch
+MAX_TYPE_CHARS = 80
 
 
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The payload of a record type: each field is `T | Withheld`.
+    """The payload of a record type: each field is `T | Withheld = WITHHELD`.
 
-    A field named in the class's `__each__` is a sequence whose items are committed one by one, so that a release can disclose some.
+    A field named in the class's `__each__` is a sequence whose items are committed one by one, so that a release can disclose some; where it
+    has no items, nothing is committed, and it reads as withheld.
     """
 
     __each__ = frozenset[str]()
@@ -62,7 +81,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class ClearGrade(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A grade without its caveats, which are commitments."""
 
-    classification: int
+    classification: Annotated[int, msgspec.Meta(ge=0, le=labels.MAX_CLASSIFICATION)]
     policy: str
 
 
@@ -139,21 +158,22 @@ class Record(msgspec.Struct, frozen=True):
         held = self.disclosures
         chosen = held.values() if names is None else [held[name] for name in names if name in held]
         body = b",".join(sorted(chosen))
-        return b'{"disclosures":[' + body + b'],"envelope":' + canonical.encode(self.envelope) + b"}"
+        return b'{"disclosures":[' + body + b'],"envelope":' + _encode(self.envelope) + b"}"
 
 
 class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    disclosures: tuple[msgspec.Raw, ...]
+    disclosures: tuple[tuple[str, str, Any], ...]
     envelope: sign.Envelope
 
 
 _wire_decoder = msgspec.json.Decoder(_Wire, strict=True)
-_disclosure_decoder = msgspec.json.Decoder(tuple[str, str, Any], strict=True)
+_clear_decoder = msgspec.json.Decoder(Clear, strict=True)
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
-def digest(disclosure: bytes) -> str:
-    """Return the commitment to a disclosure's canonical bytes: 43 characters of base64url."""
-    return canonical.b64(hashlib.sha256(_DOMAIN + disclosure).digest())
+def digests_of(disclosures: Iterable[bytes]) -> list[str]:
+    """Return the commitment to each disclosure's canonical bytes: 43 characters of base64url."""
+    return canonical.b64_each([hashlib.sha256(_DOMAIN + shown).digest() for shown in disclosures])
 
 
 def _padded(count: int) -> int:
@@ -165,7 +185,7 @@ def _padded(count: int) -> int:
 
 def _payload_facts(body: Body) -> dict[str, Any]:
     facts: dict[str, Any] = {}
-    for field, value in msgspec.to_builtins(body, builtin_types=()).items():
+    for field, value in msgspec.json.decode(canonical.encode(body)).items():
         if field in body.__each__:
             facts.update({f"payload/{field}/{i}": item for i, item in enumerate(value)})
         else:
@@ -174,22 +194,17 @@ def _payload_facts(body: Body) -> dict[str, Any]:
 
 
 def _label_facts(label: Label) -> dict[str, Any]:
-    facts: dict[str, Any] = {f"releasable_to/{party}": True for party in label.releasable_to}
-    facts |= {f"caveats/{grade.policy}": sorted(grade.caveats) for grade in label.grades if grade.caveats}
+    # Caveats and review date are committed also where there are none: else a holder could not tell "none" from "withheld".
+    facts: dict[str, Any] = {f"releasable_to/{party}": True for party in sorted(label.releasable_to)}
+    facts |= {f"caveats/{grade.policy}": sorted(grade.caveats) for grade in label.grades}
     facts["purposes"] = sorted(label.purposes)
     facts["originators"] = sorted(label.originators)
-    if label.review_by is not None:
-        facts["review_by"] = label.review_by
+    facts["review_by"] = label.review_by
     return facts
 
 
 def _header_facts(facts: Facts) -> dict[str, Any]:
-    stated: dict[str, Any] = {
-        "node": facts.node,
-        "actor": facts.actor,
-        "at": facts.at_ms,
-        "subject": facts.subject,
-    }
+    stated: dict[str, Any] = {"node": facts.node, "actor": facts.actor, "at": facts.at_ms, "subject": facts.subject}
     stated |= {f"after/{i}": parent for i, parent in enumerate(facts.after)}
     stated |= {f"derived_from/{i}": source for i, source in enumerate(facts.derived_from)}
     if facts.exercise:
@@ -215,35 +230,54 @@ def issue(
         RecordError: a part is malformed.
     """
     labels.check(label)
-    if facts.handling not in HANDLING:
-        raise RecordError(f"handling class `{facts.handling}` is not one of {list(HANDLING)}")
+    if key.purpose != sign.Purpose.RECORD:
+        raise RecordError(f"a key for `{key.purpose}` signs no records: take the node's record key")
     named = _header_facts(facts) | _label_facts(label) | _payload_facts(body)
     count = len(named)
-    salts = random(SALT_BYTES * count)
-    disclosures = {
-        name: canonical.encode([canonical.b64(salts[i * SALT_BYTES : (i + 1) * SALT_BYTES]), name, value])
-        for i, (name, value) in enumerate(named.items())
-    }
-    digests = [digest(shown) for shown in disclosures.values()]
-    if not closed:
-        digests += [canonical.b64(random(SALT_BYTES)) for _ in range(_padded(count) - count)]
+    fresh = random(SALT_BYTES * (count if closed else _padded(count)))
+    texts = canonical.b64_each([fresh[i : i + SALT_BYTES] for i in range(0, len(fresh), SALT_BYTES)])
+    items = [(salt, name, value) for salt, (name, value) in zip(texts, named.items(), strict=False)]
+    disclosures = {item[1]: _encode(item) for item in items}
     clear = Clear(
-        digests=tuple(sorted(digests)),
+        digests=tuple(sorted(digests_of(disclosures.values()) + texts[count:])),
         exercise=bool(facts.exercise),
         handling=facts.handling,
-        issued_on=datetime.fromtimestamp(facts.at_ms / 1000, UTC).date().isoformat(),
+        issued_on=_day(facts.at_ms),
         issuer=facts.node.partition("/")[0],
         key=key.key_id,
         label=tuple(ClearGrade(grade.classification, grade.policy) for grade in label.grades),
         type=type_,
     )
-    payload = canonical.encode(clear)
+    _check_clear(clear)
+    _check_facts(clear, items)
+    payload = _encode(clear)
     envelope = sign.seal("statement", payload, key)
-    return Record(_record_id(payload), envelope, clear, named, disclosures)
+    made = Record(_record_id(payload), envelope, clear, named, disclosures)
+    _check_size(len(made.bytes()))
+    return made
+
+
+def _day(at_ms: int) -> str:
+    try:
+        return date.fromordinal(_EPOCH_DAY + at_ms // _DAY_MS).isoformat()
+    except (ValueError, OverflowError) as error:
+        raise RecordError(f"instant `{at_ms}` is outside the calendar: give milliseconds since 1970") from error
+
+
+@lru_cache(maxsize=256)
+def _epoch_day(day: str) -> int:
+    if not labels.is_date(day):
+        raise RecordError(f"day of issue `{day[:20]}` is not `YYYY-MM-DD`")
+    return date.fromisoformat(day).toordinal() - _EPOCH_DAY
 
 
 def _record_id(payload: bytes) -> str:
     return hashlib.sha256(sign.pae(sign.PAYLOAD_TYPES["statement"], payload)).hexdigest()
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BODY_BYTES:
+        raise RecordError(f"body of {size} bytes is over {MAX_BODY_BYTES}: put large data in a blob")
 
 
 def read(data: bytes) -> Record:
@@ -252,60 +286,122 @@ def read(data: bytes) -> Record:
     Raises:
         RecordError: the bytes are malformed, not canonical, or a disclosure opens no digest, or one twice.
     """
-    if len(data) > MAX_BODY_BYTES:
-        raise RecordError(f"body of {len(data)} bytes is over {MAX_BODY_BYTES}: put large data in a blob")
+    _check_size(len(data))
     try:
         wire = _wire_decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        shown = [_encode(item) for item in wire.disclosures]
+        again = b'{"disclosures":[' + b",".join(shown) + b'],"envelope":' + _encode(wire.envelope) + b"}"
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError) as error:
         raise RecordError(f"not a record body: {error}") from error
-    shown = [bytes(raw) for raw in wire.disclosures]
-    again = b'{"disclosures":[' + b",".join(shown) + b'],"envelope":' + canonical.encode(wire.envelope) + b"}"
     if again != data or shown != sorted(shown):
         raise RecordError("record body is not in canonical form")
-    if wire.envelope.payload_type != sign.PAYLOAD_TYPES["statement"]:
-        raise RecordError(f"expected a statement, got payload type `{wire.envelope.payload_type[:80]}`")
-    payload = wire.envelope.payload_bytes()
-    clear = canonical.decode(payload, type=Clear)
-    _check_clear(clear, wire.envelope)
-    disclosed, disclosures = _open(clear, shown)
-    return Record(_record_id(payload), wire.envelope, clear, disclosed, disclosures)
-
-
-def _check_clear(clear: Clear, envelope: sign.Envelope) -> None:
-    digests = clear.digests
-    if len(digests) > MAX_DIGESTS or any(len(text) != _DIGEST_CHARS for text in digests):
-        raise RecordError("digests are not 43 characters each, or too many")
-    if any(one >= other for one, other in itertools.pairwise(digests)):
-        raise RecordError("digests are not sorted, or one stands twice")
+    envelope = wire.envelope
+    if envelope.payload_type != sign.PAYLOAD_TYPES["statement"]:
+        raise RecordError(f"expected a statement, got payload type `{envelope.payload_type[:80]}`")
+    payload = envelope.payload_bytes()
+    clear = _read_clear(payload)
+    _check_clear(clear)
+    envelope.signature_bytes()
     if envelope.key_id != clear.key:
         raise RecordError("the envelope names another key than its statement")
+    _check_opened(clear, shown)
+    disclosed = _check_facts(clear, wire.disclosures)
+    return Record(_record_id(payload), envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))
+
+
+def _are_32_bytes(texts: Sequence[str]) -> bool:
+    return set(map(len, texts)) <= {_DIGEST_CHARS} and _are_digests("".join(texts)) is not None
+
+
+def _read_clear(payload: bytes) -> Clear:
+    # No walk as in `canonical.decode`: a statement has no free values, and `_check_clear` holds each of its texts to an ASCII pattern.
+    try:
+        clear = _clear_decoder.decode(payload)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise RecordError(f"not a statement: {error}") from error
+    if _encode(clear) != payload:
+        raise RecordError("the statement is not in canonical form")
+    return clear
+
+
+def _check_clear(clear: Clear) -> None:
+    digests = clear.digests
+    if len(digests) > MAX_DIGESTS or not _are_32_bytes(digests):
+        raise RecordError(f"digests are not 32 bytes each in base64url, or more than {MAX_DIGESTS}")
+    if list(digests) != sorted(set(digests)):
+        raise RecordError("digests are not sorted, or one stands twice")
+    if not _is_key_id(clear.key):
+        raise RecordError(f"key `{clear.key[:40]}` is not 32 hex digits")
     if clear.handling not in HANDLING:
-        raise RecordError(f"handling class `{clear.handling[:40]}` is unknown")
+        raise RecordError(f"handling class `{clear.handling[:40]}` is not one of {list(HANDLING)}")
+    if len(clear.type) > MAX_TYPE_CHARS or not _is_type(clear.type):
+        raise RecordError(
+            f"type `{clear.type[:MAX_TYPE_CHARS]}` is not a wire name such as `supply.order-requested.v1`"
+        )
+    if not labels.PARTY(clear.issuer):
+        raise RecordError(f"issuer `{clear.issuer[:40]}` is not the lower-case name of a party")
+    _epoch_day(clear.issued_on)
     policies = [grade.policy for grade in clear.label]
-    if not policies or policies != sorted(set(policies)):
+    if not policies or policies != sorted(set(policies)) or not all(map(labels.WORD, policies)):
         raise RecordError("label grades must stand once for each policy, sorted by policy")
 
 
-def _open(clear: Clear, shown: list[bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
-    closed_digests = set(clear.digests)
-    disclosed: dict[str, Any] = {}
-    disclosures: dict[str, bytes] = {}
-    for raw in shown:
-        mark = digest(raw)
-        if mark not in closed_digests:
-            raise RecordError("a disclosure opens no digest of its statement, or one that is open already")
-        closed_digests.remove(mark)
-        try:
-            salt, name, value = _disclosure_decoder.decode(raw)
-        except msgspec.MsgspecError as error:
-            raise RecordError(f"a disclosure is not salt, name and value: {error}") from error
-        if len(salt) != _DIGEST_CHARS or canonical.encode([salt, name, value]) != raw:
-            raise RecordError("a disclosure is not in canonical form")
-        if name in disclosed:
-            raise RecordError(f"`{name[:60]}` is disclosed twice")
-        disclosed[name] = value
-        disclosures[name] = raw
-    return disclosed, disclosures
+def _check_opened(clear: Clear, shown: list[bytes]) -> None:
+    marks = set(digests_of(shown))
+    if len(marks) != len(shown) or not marks.issubset(clear.digests):
+        raise RecordError("a disclosure opens no digest of its statement, or one that is open already")
+
+
+def _check_facts(clear: Clear, items: Sequence[tuple[str, str, Any]]) -> dict[str, Any]:
+    if not _are_32_bytes([item[0] for item in items]):
+        raise RecordError("a salt is not 32 bytes in base64url")
+    facts: dict[str, Any] = {}
+    for _, name, value in items:
+        judge = _HEADER.get(_kind(name))
+        if judge is not None and not judge(value, clear):
+            raise RecordError(f"the value of `{name[:60]}` is malformed or contradicts its statement")
+        if type(value) is not str or not value.isascii():
+            canonical.check(value)
+        facts[name] = value
+    if len(facts) != len(items):
+        raise RecordError("a fact is disclosed twice under one name")
+    return facts
+
+
+@lru_cache(maxsize=4096)  # names recur from record to record
+def _kind(name: str) -> str:
+    if not _is_name(name):
+        raise RecordError(f"`{name[:60]}` is not the name of a fact")
+    return name.partition("/")[0]
+
+
+def _is_text(value: Any, _: Clear) -> bool:
+    return isinstance(value, str)
+
+
+def _is_record_id(value: Any, _: Clear) -> bool:
+    return isinstance(value, str) and _is_id(value) is not None
+
+
+def _are_texts(value: Any, _: Clear) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value) and value == sorted(set(value))
+
+
+_HEADER: dict[str, Callable[[Any, Clear], bool]] = {
+    "actor": _is_text,
+    "after": _is_record_id,
+    "at": lambda value, clear: type(value) is int and value // _DAY_MS == _epoch_day(clear.issued_on),
+    "caveats": _are_texts,
+    "derived_from": _is_record_id,
+    "exercise": lambda value, clear: isinstance(value, str) and clear.exercise,
+    "node": lambda value, clear: isinstance(value, str) and value.startswith(f"{clear.issuer}/"),
+    "originators": _are_texts,
+    "purposes": _are_texts,
+    "releasable_to": lambda value, _: value is True,
+    "review_by": lambda value, _: value is None or isinstance(value, str),
+    "subject": _is_text,
+}
+"""What each header fact's value must be, against its statement; payload fields are judged by `body_of`."""
 
 
 def verify(record: Record, public_key: bytes) -> None:
@@ -320,7 +416,9 @@ def verify(record: Record, public_key: bytes) -> None:
 
 
 def merge(one: Record, other: Record) -> Record:
-    """Return the record with the disclosures of both: a second release may disclose more.
+    """Return the record with the disclosures of both, each verified before: a second release may disclose more.
+
+    The id covers the statement and not the signature; of two valid signatures the lesser stays, so that any order of merging gives one result.
 
     Raises:
         RecordError: they are different records, or open one name differently.
@@ -330,38 +428,38 @@ def merge(one: Record, other: Record) -> Record:
     for name in one.disclosures.keys() & other.disclosures.keys():
         if one.disclosures[name] != other.disclosures[name]:
             raise RecordError(f"`{name[:60]}` is opened in two ways")
-    return Record(one.id, one.envelope, one.clear, one.disclosed | other.disclosed, one.disclosures | other.disclosures)
+    envelope = min(one.envelope, other.envelope, key=lambda held: held.signatures[0].sig)
+    return Record(one.id, envelope, one.clear, one.disclosed | other.disclosed, one.disclosures | other.disclosures)
 
 
 def label_of(record: Record) -> Label:
-    """Return the label as far as it was disclosed; what was not disclosed denies.
+    """Return the label as far as it was disclosed.
+
+    What was not disclosed denies: where caveats, originators or review date are withheld, nothing is releasable and no purpose allowed.
 
     Raises:
         RecordError: a disclosed label part is malformed.
     """
     shown = record.disclosed
+    policies = [grade.policy for grade in record.clear.label]
+    caveats = {name.partition("/")[2] for name in shown if name.startswith("caveats/")}
+    if not caveats <= set(policies):
+        raise RecordError(f"caveats of policies `{sorted(caveats)}`, of which some have no grade")
+    complete = len(caveats) == len(policies) and "originators" in shown and "review_by" in shown
     label = Label(
         grades=tuple(
-            Grade(grade.policy, grade.classification, _texts(shown.get(f"caveats/{grade.policy}", [])))
+            Grade(grade.policy, grade.classification, frozenset(shown.get(f"caveats/{grade.policy}", ())))
             for grade in record.clear.label
         ),
-        originators=_texts(shown.get("originators", [])) or frozenset({record.clear.issuer}),
-        purposes=_texts(shown.get("purposes", [])),
+        originators=frozenset(shown.get("originators", ())) or frozenset({record.clear.issuer}),
+        purposes=frozenset(shown.get("purposes", ()) if complete else ()),
         releasable_to=frozenset(
-            name.partition("/")[2]
-            for name, value in shown.items()
-            if name.startswith("releasable_to/") and value is True
+            name.partition("/")[2] for name in shown if complete and name.startswith("releasable_to/")
         ),
         review_by=shown.get("review_by"),
     )
     labels.check(label)
     return label
-
-
-def _texts(value: Any) -> frozenset[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise RecordError("a label part is not a list of names")
-    return frozenset(value)
 
 
 def body_of(record: Record, body_type: type[B]) -> B:
@@ -385,12 +483,8 @@ def body_of(record: Record, body_type: type[B]) -> B:
             items.setdefault(field, []).append((int(index), value))
         else:
             raise RecordError(f"`{name[:60]}` is no field of `{record.clear.type}`")
-    fields |= {field: [value for _, value in sorted(pairs, key=_first)] for field, pairs in items.items()}
+    fields |= {field: [value for _, value in sorted(pairs, key=itemgetter(0))] for field, pairs in items.items()}
     try:
         return msgspec.convert(fields, body_type, strict=True)
     except msgspec.ValidationError as error:
         raise RecordError(f"payload of `{record.clear.type}`: {error}") from error
-
-
-def _first(pair: tuple[int, Any]) -> int:
-    return pair[0]

@@ -84,7 +84,9 @@ def check_public_key(public_key: bytes) -> None:
     Raises:
         SignatureError: the bytes are no point of the curve's prime-order group in canonical form.
     """
-    masked = public_key[:-1] + bytes([public_key[-1] & 0x7F]) if public_key else b""
+    if len(public_key) != KEY_BYTES:
+        raise SignatureError(f"an ed25519 public key has {KEY_BYTES} bytes, not {len(public_key)}")
+    masked = public_key[:-1] + bytes([public_key[-1] & 0x7F])
     if masked in _SMALL_ORDER or not nacl.bindings.crypto_core_ed25519_is_valid_point(public_key):
         raise SignatureError("not an acceptable ed25519 public key: ask the partner for a freshly made one")
 
@@ -132,6 +134,17 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={
         """
         return _strict_b64(self.payload)
 
+    def signature_bytes(self) -> bytes:
+        """Return the 64 bytes of the one signature.
+
+        Raises:
+            RecordError: it is not standard base64 in its one spelling, or of another length.
+        """
+        signature = _strict_b64(self.signatures[0].sig)
+        if len(signature) != SIGNATURE_BYTES:
+            raise RecordError(f"a signature has {SIGNATURE_BYTES} bytes, not {len(signature)}")
+        return signature
+
     @property
     def key_id(self) -> str:
         """The id of the key that signed."""
@@ -169,7 +182,7 @@ def unseal(kind: str, envelope: Envelope, public_key: bytes) -> bytes:
     if envelope.payload_type != PAYLOAD_TYPES[kind]:
         raise RecordError(f"expected a `{kind}` envelope, got payload type `{envelope.payload_type[:80]}`")
     payload = envelope.payload_bytes()
-    verify(public_key, pae(envelope.payload_type, payload), _strict_b64(envelope.signatures[0].sig))
+    verify(public_key, pae(envelope.payload_type, payload), envelope.signature_bytes())
     return payload
 
 
