@@ -109,13 +109,14 @@ def _instrument(source: _Source, document: dict[str, Any]) -> dict[str, Any]:
     for field in ("id", "title", "kind", "parties", "basis"):
         if field not in values:
             source.fail(f"`{field}` is missing: give it", "instrument")
-    for field in ("provisions", "tables", "citations"):
+    for field in ("provisions", "tables", "citations", "stated"):
         if field in values:
             source.fail("is written as its own `[[...]]` table: remove it here", "instrument", field)
     for field in ("signed_on", "in_force_on", "terminates_on"):
         if field in values:
             values[field] = _date(source, values[field], "instrument", field)
     values["citations"] = document.get("citation", [])
+    values["stated"] = document.get("stated", [])
     values["provisions"], values["tables"] = [], []
     return values
 
@@ -129,7 +130,7 @@ def _date(source: _Source, text: Any, section: str, field: str) -> dict[str, str
 
 
 def _merge(source: _Source, document: dict[str, Any], values: dict[str, Any]) -> None:
-    unknown = sorted(set(document) - {"instrument", "rules", "citation", "provision", "equivalence"})
+    unknown = sorted(set(document) - {"instrument", "rules", "citation", "stated", "provision", "equivalence"})
     if unknown:
         source.fail("is no table of this format: remove it", unknown[0])
     rules = document.get("rules", {})
@@ -206,7 +207,7 @@ def _rows(source: _Source, rows: Iterable[Any], nth: int, key: str) -> list[dict
     return made
 
 
-_SECTION_OF = {"provisions": "provision", "tables": "equivalence", "citations": "citation"}
+_SECTION_OF = {"provisions": "provision", "tables": "equivalence", "citations": "citation", "stated": "stated"}
 
 
 def _build(
@@ -234,7 +235,7 @@ def _misfit(
     )
     names = [name or field for name, index, field in steps if not index]
     index = next((int(index) for _, index, _ in steps if index), 0)
-    if names and names[0] in _SECTION_OF and names[0] != "citations":
+    if names and names[0] in ("provisions", "tables"):
         section = _SECTION_OF[names[0]]
         held, nth = parts.get((values["id"], section, str(values[names[0]][index].get("id", ""))), (source, index))
         held.fail(said.lower(), section, {"from_party": "from", "to_party": "to"}.get(names[-1], names[-1]), nth)
