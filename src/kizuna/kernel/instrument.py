@@ -32,7 +32,7 @@ KINDS = (
     "action-plan",
     "summit-document",
 )
-BASES = ("primary", "news", "derived", "example")
+BASES = ("primary", "stated-in-source", "news", "derived", "unconfirmed", "example")
 """What a statement rests on; `example` is ours, made up to show how the node works, and is shown as such wherever it is cited."""
 HEADER_NAMES = frozenset({"@actor", "@after", "@exercise", "@node", "@subject"})
 """Facts of the statement that a provision may disclose beside payload fields; the label's own parts always travel with a record."""
@@ -178,6 +178,16 @@ class Citation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     source: str
 
 
+class Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the text is known to say, for people: nothing is released by it."""
+
+    basis: str
+    effect: str
+    """`permits`, `obliges`, `forbids-without-consent` or `purpose`."""
+    id: str
+    text: str
+
+
 class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One agreement. Its dates keep the precision with which they are known."""
 
@@ -193,6 +203,7 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     scopes: tuple[str, ...] = ()
     """Names of the scopes that it reserves provisions for."""
     signed_on: LimitedDate = LimitedDate()
+    stated: tuple[Stated, ...] = ()
     supersedes: str = ""
     tables: tuple[EquivalenceTable, ...] = ()
     terminates_on: LimitedDate | None = None
