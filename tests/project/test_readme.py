@@ -13,6 +13,7 @@ import pytest
 import typer
 
 import kizuna
+from kizuna import errors
 
 ROOT = Path(__file__).resolve().parents[2]
 SKIPPED = {".venv", ".git", "node_modules", "build", "dist"}
@@ -143,6 +144,33 @@ def test_each_setting_is_documented_and_each_documented_setting_exists() -> None
     if find_spec("kizuna.node.settings") is None:
         pytest.skip("the node has no settings yet")
     assert set(keys(import_module("kizuna.node.settings").Settings)) == documented_settings()
+
+
+def branches(error: type[errors.KizunaError]) -> Iterator[type[errors.KizunaError]]:
+    """Yield an error class and all below it."""
+    yield error
+    for below in error.__subclasses__():
+        yield from branches(below)
+
+
+def documented_exit_codes() -> dict[str, int]:
+    """Return the exit code of each error class in the table of docs/operations.md."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    return {name: int(code) for code, name in re.findall(r"^\| (\d+) \| `(\w+)` \|", text, re.MULTILINE)}
+
+
+def test_each_branch_of_the_error_tree_has_a_documented_exit_code_of_its_own() -> None:
+    ours = {error.__name__ for error in branches(errors.KizunaError) if error.__module__ == errors.__name__}
+    codes = documented_exit_codes()
+    assert codes.keys() == ours
+    assert len(set(codes.values())) == len(codes)
+
+
+def test_the_command_line_exits_as_documented() -> None:
+    if find_spec("kizuna.cli.exits") is None:
+        pytest.skip("the command line has no exit codes yet")
+    table = import_module("kizuna.cli.exits").EXIT_CODES
+    assert {error.__name__: code for error, code in table.items()} == documented_exit_codes()
 
 
 class _Part(msgspec.Struct):
