@@ -27,6 +27,7 @@ help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(BASE) ## make .venv and install Kizuna into it from the hash lock
+	@echo "ready: $(BIN)/kizuna"
 
 demo: $(BASE) ## two nodes, India's and Japan's, exchange ship traffic before your eyes
 	$(BIN)/kizuna demo

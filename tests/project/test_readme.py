@@ -16,8 +16,9 @@ import kizuna
 from kizuna import errors
 
 ROOT = Path(__file__).resolve().parents[2]
-SKIPPED = {".venv", ".git", "node_modules", "build", "dist"}
-DOCUMENTS = sorted(p for p in ROOT.rglob("*.md") if not SKIPPED & set(p.relative_to(ROOT).parts))
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *(p for top in ("docs", "src", "bench", "tests") for p in (ROOT / top).rglob("*.md"))]
+)
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:kizuna|make) [a-z][^`]*)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
