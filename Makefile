@@ -1,0 +1,78 @@
+# Everything a checkout needs, by name. `make` alone lists the targets.
+# Needs: python3 (3.11 or newer) with venv, and make. Nothing is installed outside .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BASE := $(VENV)/base.stamp
+DEV := $(VENV)/dev.stamp
+TIMES := $(VENV)/check.times
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+PYTEST := $(BIN)/python -m pytest -n auto
+
+# Runs a part of `check` and keeps how long it took: $(call part,NAME,COMMAND)
+part = @echo "== $(1)"; start=$$(date +%s); $(2) || { echo "$(1) failed"; exit 1; }; \
+	printf '%-12s %5d s\n' "$(1)" "$$(( $$(date +%s) - start ))" >> $(TIMES)
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fix bench docs lock clean
+.DELETE_ON_ERROR:
+
+help: ## list the targets (the default)
+	@echo "Kizuna: an open cooperation node. From a fresh clone, 'make demo' is all you need to type."
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(BASE) ## make .venv and install Kizuna into it from the hash lock
+	@echo "ready: $(BIN)/kizuna"
+
+demo: $(BASE) ## two nodes, India's and Japan's, exchange ship traffic before your eyes
+	$(BIN)/kizuna demo
+
+test: $(DEV) ## every test that is not slow, on all cores
+	$(PYTEST) -m "not slow"
+
+check: $(DEV) ## all that a change must pass: lint, types, layers, every test; says how long each part took
+	@rm -f $(TIMES)
+	$(call part,lint,$(BIN)/ruff check .)
+	$(call part,format,$(BIN)/ruff format --check .)
+	$(call part,types,$(BIN)/mypy)
+	$(call part,layers,$(BIN)/lint-imports --no-logo)
+	$(call part,tests,$(PYTEST))
+	@echo "== how long each part took"; cat $(TIMES)
+
+fix: $(DEV) ## mend what ruff can mend, and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(DEV) ## measure; prints a table and writes bench/latest.json (ONLY=name runs one)
+	$(BIN)/python bench/run.py $(if $(ONLY),--only $(ONLY))
+
+docs: $(DEV) ## check the documents: links, commands, settings, names
+	$(BIN)/python -m pytest tests/project
+
+lock: ## write locks/ anew from pyproject.toml (needs uv on the PATH)
+	@command -v uv >/dev/null || { echo "make lock needs uv: see docs/operations.md, 'Dependencies'"; exit 1; }
+	$(LOCK) --upgrade --group build -o locks/base.txt pyproject.toml
+	$(LOCK) --upgrade --group build --group dev --all-extras --constraint locks/base.txt -o locks/dev.txt pyproject.toml
+
+clean: ## remove .venv, caches and build results; data of nodes stays
+	rm -rf $(VENV) build dist bench/latest.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests bench -name __pycache__ -prune -exec rm -rf {} +
+
+$(BASE): pyproject.toml locks/base.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Kizuna needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "on Debian: apt-get install python3-venv, then try again"; rm -rf $(VENV); exit 1; }
+	@echo "installing into $(VENV): about 100 MB to download, 400 MB on disk"
+	@$(PIP) --require-hashes -r locks/base.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): $(BASE) locks/dev.txt
+	@echo "installing the test tools: about 40 MB more to download, 140 MB on disk"
+	@$(PIP) --require-hashes -r locks/dev.txt
+	@touch $@
