@@ -44,12 +44,17 @@ Portion = Callable[[Body, Obligations], frozenset[str]]
 """Which committed items of a record a release may disclose: returns names such as `payload/chunks/3`."""
 
 
+BlobCheck = Callable[[bytes], object]
+"""Accepts a blob that a record shows, or raises RecordError."""
+
+
 @dataclass(frozen=True)
 class Domain:
     """What a domain gives to the node.
 
     `records` maps wire name to class; `schema` holds portable SQL, one statement each; `apply` maps a class to its projection, which never
-    refuses and gives the same rows for every order of arrival; `portions` cuts a record whose items are released one by one.
+    refuses and gives the same rows for every order of arrival; `portions` cuts a record whose items are released one by one; `blob_checks` judges
+    the large objects that a received record shows.
     """
 
     name: str
@@ -58,3 +63,4 @@ class Domain:
     tables: tuple[str, ...] = ()
     apply: Mapping[type[Body], Apply] = field(default_factory=dict)
     portions: Mapping[type[Body], Portion] = field(default_factory=dict)
+    blob_checks: Mapping[type[Body], BlobCheck] = field(default_factory=dict)

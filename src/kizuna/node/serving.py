@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kizuna.errors import ForkError, KizunaError, RecordError, SignatureError
+from kizuna.errors import ChannelError, ForkError, KizunaError, RecordError, SignatureError
 from kizuna.kernel import canonical, note, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import origin
@@ -67,7 +67,7 @@ class Serving:
         if state.stopped:
             return [*effects, fault(asked.reply_to, "ServiceManagerError", "channel is stopped: security was told")]
         try:
-            entries = self._receipt_entries(asked, state, now_ms)
+            entries = self.receipt_entries(asked.partner, asked.receipt, asked.seen, now_ms)
             entries += self._epoch_entries(asked, state, now_ms)
         except ForkError as error:
             alarm = self._world.alarm("fork", state.channel, str(error), now_ms, stop=True)
@@ -116,18 +116,34 @@ class Serving:
 
     # --- the receipt that came with the pull ---------------------------------------------------------------------------------------
 
-    def _receipt_entries(self, asked: Asked, state: OutState, now_ms: int) -> list[Entry]:
-        if not asked.receipt:
-            return []
-        public = asked.partner.keyset.public(sign.Purpose.RECEIPT)
-        receipt = check_receipt(state.writer_state(), state.tree, asked.receipt, public)
+    def receipt_entries(self, partner: Partner, data: bytes, cosigned: bytes, now_ms: int) -> list[Entry]:
+        """Return the journal entries of a reader's receipt and cosigned checkpoint; none where it says nothing new.
+
+        Raises:
+            RecordError: it is malformed, or of another channel.
+            SignatureError: the reader did not sign it.
+            ForkError: it contradicts this node's log.
+        """
+        state = self._world.out_channel(partner.node)
+        public = partner.keyset.public(sign.Purpose.RECEIPT)
+        receipt = check_receipt(state.writer_state(), state.tree, data, public) if data else None
         if receipt is None:
             return []
-        entry = receipt_entry(receipt, asked.receipt, now_ms)
+        entry = receipt_entry(receipt, data, now_ms)
         state.receipted = receipt.size
-        state.receipt = asked.receipt
+        state.receipt = data
         state.receipt_sha256 = entry.meta["sha256"]
-        return [entry]
+        return [entry, *self._cosignature(partner, state, cosigned, now_ms)]
+
+    def _cosignature(self, partner: Partner, state: OutState, data: bytes, now_ms: int) -> list[Entry]:
+        """Return the entry of the reader's cosignature on our checkpoint, where one came that verifies; the receipt stands without it."""
+        try:
+            own = self._world.sign_key(sign.Purpose.CHECKPOINT).public
+            note.open_checkpoint(data, origin(state.channel, state.epoch), own)
+            note.verify_cosignature(note.parse_note(data), partner.node, partner.keyset.public(sign.Purpose.RECEIPT))
+        except KizunaError:
+            return []
+        return [Entry(kind="cosigned", at_ms=now_ms, meta={"channel": state.channel}, body=data)]
 
     # --- a node that finds itself behind ---------------------------------------------------------------------------------------------
 
@@ -137,9 +153,7 @@ class Serving:
         if last is None:
             self._checked.add(state.channel)
             return []
-        epoch, size, root = last
-        body = canonical.encode({"epoch": epoch, "root": root.hex(), "size": size})
-        return self.open_epoch(state, max(epoch, state.epoch, asked.pull.epoch) + 1, body, now_ms)
+        return self._new_epoch(state, last, asked.pull.epoch, now_ms)
 
     def _last_signed(self, asked: Asked, state: OutState) -> tuple[int, int, bytes] | None:
         pull = asked.pull
@@ -162,6 +176,27 @@ class Serving:
         if mark is not None and (mark.epoch, mark.size) > (state.epoch, state.tree.size):
             return mark.epoch, mark.size, mark.root
         return None
+
+    def checked_epoch(self, state: OutState, now_ms: int) -> list[Entry]:
+        """Return the entries that open a new epoch where the high-water mark says that this log is behind; usually none."""
+        if state.channel in self._busy:
+            raise ChannelError(f"channel `{state.channel}` is being served: try again")
+        mark = self.behind_mark(state)
+        self._checked.add(state.channel)
+        return [] if mark is None else self._new_epoch(state, mark, 0, now_ms)
+
+    def lock(self, channel: str) -> None:
+        """Let pulls wait while a bundle is made."""
+        self._busy[channel] = deque()
+
+    def unlock(self, channel: str, now_ms: int) -> list[Effect]:
+        """Serve the pulls that waited for a bundle."""
+        return self._go_on(channel, now_ms)
+
+    def _new_epoch(self, state: OutState, last: tuple[int, int, bytes], asked: int, now_ms: int) -> list[Entry]:
+        epoch, size, root = last
+        body = canonical.encode({"epoch": epoch, "root": root.hex(), "size": size})
+        return self.open_epoch(state, max(epoch, state.epoch, asked) + 1, body, now_ms)
 
     def open_epoch(self, state: OutState, epoch: int, body: bytes, now_ms: int) -> list[Entry]:
         """Return the entries that close the log and open `epoch`, whose first entry names the last known checkpoint."""
@@ -206,11 +241,16 @@ class Serving:
         return [self._answer(asked, state, now_ms)]
 
     def _answer(self, asked: Asked, state: OutState, now_ms: int) -> Effect:
+        return Reply(asked.reply_to, self.answer_bytes(asked, state, now_ms)[0])
+
+    def answer_bytes(self, asked: Asked, state: OutState, now_ms: int, *, whole: bool = False) -> tuple[bytes, int]:
+        """Return an answer's bytes and where it ends; `whole` lifts this node's own byte limit, for a bundle."""
         pull = asked.pull
         same = pull.epoch == state.epoch
         start, seen = (pull.start, pull.seen) if same else (0, 0)
         parts: list[bytes] = []
-        end, size, budget = start, state.tree.size, min(pull.max_bytes, self._world.limits.pull_bytes)
+        end, size = start, state.tree.size
+        budget = pull.max_bytes if whole else min(pull.max_bytes, self._world.limits.pull_bytes)
         while end < size and end - start < min(pull.max_entries, wire.MAX_ENTRIES) and budget > 0:
             header, _, _ = outgoing.header_at(self._world.store, state.channel, state.epoch, end)
             body = self._body(asked.partner, state, end, now_ms)
@@ -219,15 +259,15 @@ class Serving:
             end += 1
         head = wire.Answer(
             channel=state.channel,
-            consistency=tuple(item.hex() for item in state.tree.consistency_proof(seen, size)),
+            consistency=prefix_proof(state.tree, seen),
             end=end,
             epoch=state.epoch,
             more=end < size or self._due_now(state, now_ms),
-            proof=tuple(item.hex() for item in state.tree.consistency_proof(end, size)),
+            proof=prefix_proof(state.tree, end),
             start=start,
         )
         receipt = b"" if pull.receipt_sha256 == state.receipt_sha256 else state.receipt
-        return Reply(asked.reply_to, wire.pack_message(head, [state.note, receipt, *parts]))
+        return wire.pack_message(head, [state.note, receipt, *parts]), end
 
     def _body(self, partner: Partner, state: OutState, index: int, now_ms: int) -> bytes:
         body = state.bodies.get(index)
@@ -275,6 +315,16 @@ class Serving:
             return b""
         return self._world.blobs.get(blob.sha256)
 
+    def blobs_at(self, partner: Partner, state: OutState, index: int, now_ms: int) -> list[tuple[str, bytes]]:
+        """Return digest and bytes of the blobs that an entry shows and that may be handed over now."""
+        data, _, _ = outgoing.header_at(self._world.store, state.channel, state.epoch, index)
+        found = []
+        for place, blob in enumerate(wire.decode_header(data).blobs):
+            content = self._blob(partner, state, state.epoch, index, place, now_ms)
+            if content or not blob.size:
+                found.append((blob.sha256, content))
+        return found
+
     # --- waiting pulls ---------------------------------------------------------------------------------------------------------------
 
     def wake(self, now_ms: int, channels: Sequence[str] = ()) -> list[Effect]:
@@ -291,6 +341,11 @@ class Serving:
     def waiting(self) -> tuple[str, ...]:
         """Return the channels on which a pull waits."""
         return tuple(self._parked)
+
+
+def prefix_proof(tree: Tree, size: int) -> tuple[str, ...]:
+    """Return the proof, in hex, that the first `size` entries are a prefix of the log; nothing is needed for none (RFC 9162 §2.1.4)."""
+    return tuple(item.hex() for item in tree.consistency_proof(size, tree.size)) if size else ()
 
 
 def receipt_entry(receipt: wire.Receipt, data: bytes, now_ms: int) -> Entry:

@@ -86,13 +86,14 @@ class World:
     # --- what the journal says ----------------------------------------------------------------------------------------------------
 
     def refresh_partners(self) -> None:
-        """Read partners and their channels again."""
+        """Read partners again, and the channels of new ones."""
         self.partners = facts.load_partners(self.store)
-        self.outs = {}
-        self.ins = {}
         for node in self.partners:
-            self.reload_out(wire.channel_name(self.identity.node, node))
-            self.reload_in(wire.channel_name(node, self.identity.node))
+            # A channel's state in memory may be ahead by a commit under way: what is loaded already stays.
+            if (outward := wire.channel_name(self.identity.node, node)) not in self.outs:
+                self.reload_out(outward)
+            if (inward := wire.channel_name(node, self.identity.node)) not in self.ins:
+                self.reload_in(inward)
 
     def reload_out(self, channel: str) -> None:
         """Read the writer's state of one channel again."""

@@ -1,0 +1,259 @@
+"""Bundles: the same entries, checkpoint and receipts in a file for a partner that no wire reaches.
+
+Export *is* release: what is due is decided, sequenced and journalled then, and stands as outstanding until its receipt comes home in a bundle of
+the partner's. Importing twice, out of order, truncated or altered is safe and says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from kizuna.errors import BundleError, ChannelError, ForkError, KizunaError, RecordError
+from kizuna.kernel import bundle, sign
+from kizuna.kernel.bundle import Consignment, Manifest, Member
+from kizuna.kernel.channel import wire
+from kizuna.kernel.journal import Entry
+from kizuna.node import effects as fx
+from kizuna.node import incoming
+from kizuna.node.effects import Effect, Reply
+from kizuna.node.facts import Partner
+from kizuna.node.incoming import Arrival
+from kizuna.node.outgoing import OutState
+from kizuna.node.pulling import Pulling, check_carried
+from kizuna.node.serving import Asked, Serving
+from kizuna.node.world import World
+
+MAX_EXPORT_ENTRIES = 100_000
+MAX_EXPORT_BYTES = 200 << 20
+
+ANSWER, BLOB, RECEIPT, CHECKPOINT = "answer", "blob", "receipt", "cosigned-checkpoint"
+
+
+@dataclass
+class _Import:
+    """An import on its way: what is still to be taken in, and the tally so far."""
+
+    command: fx.ImportBundle
+    reply_to: int
+    partner: Partner
+    answers: list[bytes]
+    blobs: dict[str, bytes]
+    receipt: bool = False
+    new: int = 0
+    known: int = 0
+    refused: int = 0
+    epoch: int = field(default=0)
+
+
+class Carrying:
+    """Making and taking in bundles."""
+
+    def __init__(
+        self, world: World, serving: Serving, pulling: Pulling, arrived: Callable[[Partner, Arrival, int], list[Effect]]
+    ) -> None:
+        self._world = world
+        self._serving = serving
+        self._pulling = pulling
+        self._arrived = arrived
+
+    # --- out -----------------------------------------------------------------------------------------------------------------------
+
+    def export(self, command: fx.ExportBundle, reply_to: int, now_ms: int) -> list[Effect]:
+        """Sequence what is due and reply with the sealed bundle once that is durable."""
+        partner = self._world.partner(command.node)
+        state = self._world.out_channel(partner.node)
+        if state.stopped:
+            raise ChannelError(f"channel `{state.channel}` is stopped by `{state.stopped}`: reopen it first")
+        if command.not_after_ms <= now_ms:
+            raise BundleError("a bundle must be good for some time: give a later end")
+        if not self._world.releasing:
+            raise ChannelError("releases are halted, or the clock is in doubt: no bundle is made")
+        entries = self._serving.checked_epoch(state, now_ms)
+        step = self._world.sequencer(partner).step(now_ms, MAX_EXPORT_ENTRIES, MAX_EXPORT_BYTES, releasing=True)
+        entries += step.entries
+        meta = {
+            "actor": command.actor,
+            "channel": state.channel,
+            "epoch": state.epoch,
+            "from_size": state.receipted,
+            "not_after_ms": command.not_after_ms,
+            "to_size": state.tree.size,
+        }
+        entries.append(Entry(kind="bundle-out", at_ms=now_ms, meta=meta))
+
+        def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
+            state.bodies.update(step.bodies)
+            state.note = step.note
+            try:
+                data = self._sealed(partner, state, command.not_after_ms, later_ms)
+            except KizunaError as error:
+                return [Reply(reply_to, error)]
+            return [Reply(reply_to, data), *self._serving.unlock(state.channel, later_ms)]
+
+        def failed(error: KizunaError) -> list[Effect]:
+            self._world.reload_out(state.channel)
+            return [Reply(reply_to, error), *self._serving.unlock(state.channel, now_ms)]
+
+        self._serving.lock(state.channel)
+        marks = (step.mark,) if step.mark is not None else ()
+        return [self._world.commit(entries, then, failed, marks=marks)]
+
+    def _sealed(self, partner: Partner, state: OutState, not_after_ms: int, now_ms: int) -> bytes:
+        members = self._answers(partner, state, now_ms)
+        reverse = self._world.in_channel(partner.node)
+        if reverse.receipt:
+            members.append(Member(RECEIPT, RECEIPT, reverse.receipt))
+            members.append(Member(CHECKPOINT, CHECKPOINT, reverse.note))
+        consignment = Consignment(
+            channel=state.channel,
+            checkpoint=state.note.decode(),
+            epoch=state.epoch,
+            from_size=state.receipted,
+            made_at_ms=now_ms,
+            not_after_ms=not_after_ms,
+            recipient=partner.node,
+            sender=self._world.identity.node,
+            to_size=state.tree.size,
+        )
+        key = self._world.sign_key(sign.Purpose.BUNDLE)
+        seal = bundle.canonical.unb64(partner.keyset.seal)
+        return bundle.seal(consignment, members, key, seal, self._world.random)
+
+    def _answers(self, partner: Partner, state: OutState, now_ms: int) -> list[Member]:
+        """Return answers from the last receipt on, as a pull would have got them, each followed by the blobs that it shows."""
+        members: list[Member] = []
+        shown: set[str] = set()
+        start = state.receipted
+        while True:
+            pull = wire.Pull(
+                channel=state.channel,
+                epoch=state.epoch,
+                max_bytes=wire.MAX_MESSAGE_BYTES // 2,
+                max_entries=wire.MAX_ENTRIES,
+                receipt_sha256=state.receipt_sha256,
+                seen=start,
+                start=start,
+                wait_ms=0,
+            )
+            data, end = self._serving.answer_bytes(Asked(partner, pull, b"", b"", 0, 0), state, now_ms, whole=True)
+            members.append(Member(f"{ANSWER}-{len(members)}", ANSWER, data))
+            for index in range(start, end):
+                for sha256, blob in self._serving.blobs_at(partner, state, index, now_ms):
+                    if sha256 not in shown:
+                        shown.add(sha256)
+                        members.append(Member(sha256, BLOB, blob))
+            start = end
+            if end >= state.tree.size:
+                return members
+
+    # --- in ------------------------------------------------------------------------------------------------------------------------
+
+    def take_in(self, command: fx.ImportBundle, reply_to: int, now_ms: int) -> list[Effect]:
+        """Verify a bundle whole, then take in its receipt and its entries."""
+        manifest, members = bundle.open_bundle(
+            command.data, self._world.identity.node, self._private_keys(), now_ms, self._bundle_key
+        )
+        partner = self._world.partner(manifest.sender)
+        state = self._world.in_channel(partner.node)
+        if manifest.channel != state.reader.channel:
+            raise BundleError(f"bundle of `{manifest.channel}` is not for `{state.reader.channel}`")
+        if state.stopped:
+            raise ChannelError(f"channel `{state.reader.channel}` is stopped by `{state.stopped}`: reopen it first")
+        going = _Import(
+            command,
+            reply_to,
+            partner,
+            [member.data for member in members if member.kind == ANSWER],
+            {member.name: member.data for member in members if member.kind == BLOB},
+            epoch=manifest.epoch,
+        )
+        return self._receipt(going, members, manifest, now_ms)
+
+    def _private_keys(self) -> dict[str, bytes]:
+        private = self._world.identity.seal_private
+        return {bundle.sealing_key_id(bundle.sealing_public(private)): private}
+
+    def _bundle_key(self, sender: str, key_id: str) -> bytes | None:
+        partner = self._world.partners.get(sender)
+        if partner is None or partner.keyset.key_id(sign.Purpose.BUNDLE) != key_id:
+            return None
+        return partner.keyset.public(sign.Purpose.BUNDLE)
+
+    def _receipt(
+        self, going: _Import, members: Sequence[Member], _manifest: Manifest, now_ms: int
+    ) -> list[Effect]:
+        found = {member.kind: member.data for member in members if member.kind in {RECEIPT, CHECKPOINT}}
+        if RECEIPT not in found:
+            return self._entries(going, now_ms)
+        try:
+            entries = self._serving.receipt_entries(
+                going.partner, found[RECEIPT], found.get(CHECKPOINT, b""), now_ms
+            )
+        except ForkError as error:
+            channel = self._world.out_channel(going.partner.node).channel
+            return [Reply(going.reply_to, error), *self._world.alarm("fork", channel, str(error), now_ms, stop=True)]
+        if not entries:
+            return self._entries(going, now_ms)
+        going.receipt = True
+        return [
+            self._world.commit(
+                entries,
+                lambda _seqs, later_ms: self._entries(going, later_ms),
+                lambda error: [Reply(going.reply_to, error)],
+            )
+        ]
+
+    def _entries(self, going: _Import, now_ms: int) -> list[Effect]:
+        state = self._world.in_channel(going.partner.node)
+        while going.answers:
+            try:
+                made = self._checked(going, state, going.answers.pop(0))
+            except ForkError as error:
+                alarm = self._world.alarm("fork", state.reader.channel, str(error), now_ms, stop=True)
+                return [Reply(going.reply_to, error), *alarm]
+            except KizunaError as error:
+                return [Reply(going.reply_to, error)]
+            if made is not None:
+                return self._commit(going, state, made, now_ms)
+        done = fx.Imported(going.partner.node, going.new, going.known, going.refused, going.receipt)
+        return [Reply(going.reply_to, done)]
+
+    def _checked(self, going: _Import, state: incoming.InState, data: bytes) -> incoming.Accepted | None:
+        head, parts = wire.unpack_message(data)
+        if not isinstance(head, wire.Answer):
+            raise BundleError("the bundle holds something that is not an answer: ask for it again")
+        rows = self._world.store.query(
+            "SELECT leaf FROM leaf_in WHERE channel = ? AND epoch = ? ORDER BY idx", (state.reader.channel, state.reader.epoch)
+        )
+        public = going.partner.keyset.public(sign.Purpose.CHECKPOINT)
+        try:
+            accepted = check_carried(state, [bytes(leaf) for (leaf,) in rows], head, parts, public)
+        except RecordError as error:
+            raise BundleError(f"the bundle's entries do not fit: {error}") from error
+        going.known += head.end - head.start - (len(accepted.entries) if accepted is not None else 0)
+        return accepted
+
+    def _commit(
+        self, going: _Import, state: incoming.InState, accepted: incoming.Accepted, now_ms: int
+    ) -> list[Effect]:
+        judge = self._pulling.judge(going.partner, state, state.reader)
+        arrival = incoming.arrival(judge, accepted, self._world.blobs, now_ms)
+        asked = tuple(sorted(arrival.missing))
+        parts = [going.blobs.get(arrival.missing[place].sha256, b"") for place in asked]
+        incoming.take_blobs(arrival, asked, parts, self._pulling.checks)
+        entries, after = self._pulling.entries(state, arrival, now_ms)
+
+        def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
+            self._pulling.settle(state, after)
+            going.new += len(arrival.verdicts)
+            going.refused += sum(1 for verdict in arrival.verdicts if verdict.code)
+            return self._arrived(going.partner, arrival, later_ms) + self._entries(going, later_ms)
+
+        def failed(error: KizunaError) -> list[Effect]:
+            self._world.reload_in(state.reader.channel)
+            return [Reply(going.reply_to, error)]
+
+        if not entries:
+            return self._entries(going, now_ms)
+        return [self._world.commit(entries, then, failed, blobs=tuple(arrival.fetched.values()))]

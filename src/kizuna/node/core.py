@@ -1,0 +1,180 @@
+"""The node: one synchronous state machine, owned by one thread.
+
+Messages, commands, time and the outcome of commits go in; effects come out. It reads through the store's snapshots and writes only by `Commit`;
+nothing that depends on a commit leaves before `on_commit`. Real ports and simulated ones run the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kizuna.errors import KizunaError, RecordError, RefusedError
+from kizuna.kernel.channel import wire
+from kizuna.kernel.domain import Domain
+from kizuna.node import effects as fx
+from kizuna.node.carrying import Carrying
+from kizuna.node.desk import Desk, erase_bodies
+from kizuna.node.effects import Command, Effect, Reply
+from kizuna.node.facts import Identity, Partner
+from kizuna.node.incoming import Arrival
+from kizuna.node.pulling import Pulling
+from kizuna.node.serving import Serving, fault
+from kizuna.node.world import Limits, Sources, World
+
+FORWARD_MS = 3_600_000
+"""How far the clock may jump forward between two inputs before it is in doubt."""
+
+
+class Core:
+    """A node without input or output; see the module's text."""
+
+    def __init__(
+        self, identity: Identity, sources: Sources, domains: Sequence[Domain], limits: Limits | None = None
+    ) -> None:
+        self.world = World(identity, sources, domains, limits or Limits())
+        self.serving = Serving(self.world)
+        self.desk = Desk(self.world, self._woken)
+        self.pulling = Pulling(self.world, self._arrived)
+        self.carrying = Carrying(self.world, self.serving, self.pulling, self._arrived)
+        self._last_ms = 0
+        self._trusted_since_ms = 0
+
+    # --- inputs --------------------------------------------------------------------------------------------------------------------
+
+    def on_local(self, command: Command, reply_to: int, now_ms: int) -> list[Effect]:
+        """Return the effects of an officer's or a job's command; the reply is a value, or the error that refused it."""
+        self._observe(now_ms)
+        try:
+            return self._command(command, reply_to, now_ms)
+        except KizunaError as error:
+            return [Reply(reply_to, error)]
+
+    def _command(self, command: Command, reply_to: int, now_ms: int) -> list[Effect]:
+        desk = self.desk
+        match command:
+            case fx.Say():
+                return desk.say(command, reply_to, now_ms)
+            case fx.Enrol():
+                return desk.enrol(command, reply_to, now_ms)
+            case fx.RemovePartner():
+                return desk.remove(command, reply_to, now_ms)
+            case fx.LoadInstrument():
+                return desk.load_instrument(command, reply_to, now_ms)
+            case fx.Halt():
+                return desk.halt(command, reply_to, now_ms)
+            case fx.Act():
+                return desk.act(command, reply_to, now_ms)
+            case fx.Backfill():
+                return desk.backfill(command, reply_to, now_ms)
+            case fx.Reopen():
+                return desk.reopen(command, reply_to, now_ms)
+            case fx.ExportBundle():
+                return self.carrying.export(command, reply_to, now_ms)
+            case fx.ImportBundle():
+                return self.carrying.take_in(command, reply_to, now_ms)
+        raise RefusedError(f"`{type(command).__name__}` is not a command of this node")
+
+    def on_message(self, node: str, data: bytes, reply_to: int, now_ms: int) -> list[Effect]:
+        """Return the effects of a partner's request; `node` is who the transport has authenticated."""
+        self._observe(now_ms)
+        partner = self.world.partners.get(node)
+        if partner is None:
+            return [fault(reply_to, "AuthenticationError", "not an enrolled partner")]
+        try:
+            head, parts = wire.unpack_message(data)
+        except RecordError as error:
+            return [fault(reply_to, "BadRequest", str(error))]
+        if isinstance(head, wire.Pull):
+            return self.serving.on_pull(partner, head, parts, reply_to, now_ms)
+        if isinstance(head, wire.BlobPull):
+            return self.serving.on_blobs(partner, head, reply_to, now_ms)
+        return [fault(reply_to, "ServiceTypeNotSupported", "not a request")]
+
+    def on_answer(self, node: str, data: bytes, now_ms: int) -> list[Effect]:
+        """Return the effects of a partner's answer to a request of ours."""
+        self._observe(now_ms)
+        partner = self.world.partners.get(node)
+        if partner is None:
+            return []
+        try:
+            head, parts = wire.unpack_message(data)
+        except RecordError:
+            return self.pulling.on_unreachable(node, now_ms)
+        if isinstance(head, wire.Answer):
+            return self.pulling.on_answer(partner, head, parts, now_ms)
+        if isinstance(head, wire.BlobAnswer):
+            return self.pulling.on_blobs(partner, head, parts, now_ms)
+        if isinstance(head, wire.Fault):
+            return self.pulling.on_fault(partner, head, now_ms)
+        return self.pulling.on_unreachable(node, now_ms)
+
+    def on_unreachable(self, node: str, now_ms: int) -> list[Effect]:
+        """Return the effects of a request that got no answer."""
+        self._observe(now_ms)
+        return self.pulling.on_unreachable(node, now_ms)
+
+    def on_tick(self, now_ms: int) -> list[Effect]:
+        """Return what time alone brings: pulls, delayed releases, openings of provisions, answers to those who waited."""
+        before_ms = self._last_ms
+        self._observe(now_ms)
+        effects: list[Effect] = []
+        if any(before_ms < edge <= now_ms for edge in self.world.boundaries):
+            effects += self.desk.redecide(now_ms)
+        due = self._due_channels(now_ms)
+        return effects + self.serving.wake(now_ms, due) + self.pulling.due(now_ms)
+
+    def on_commit(self, token: int, seqs: Sequence[int], now_ms: int) -> list[Effect]:
+        """Return what follows a commit that is durable."""
+        return self.world.committed(token, seqs, now_ms)
+
+    def on_abort(self, token: int, error: KizunaError) -> list[Effect]:
+        """Return what follows a commit that was not made."""
+        return self.world.aborted(token, error)
+
+    # --- inside --------------------------------------------------------------------------------------------------------------------
+
+    def _observe(self, now_ms: int) -> None:
+        """Doubt a clock that steps back, or leaps: nothing is released until it has passed where it was, or held still for a minute."""
+        if self._last_ms and now_ms < self._last_ms - self.world.limits.backward_ms:
+            self._trusted_since_ms = max(self._trusted_since_ms, self._last_ms)
+        elif self._last_ms and now_ms > self._last_ms + FORWARD_MS:
+            self._trusted_since_ms = now_ms + 60_000
+        self.world.clock_in_doubt = now_ms < self._trusted_since_ms
+        self._last_ms = max(self._last_ms, now_ms) if now_ms >= self._trusted_since_ms else self._last_ms
+
+    def _due_channels(self, now_ms: int) -> list[str]:
+        waiting = self.serving.waiting()
+        if not waiting or not self.world.releasing:
+            return []
+        found = []
+        for channel in waiting:
+            rows = self.world.store.query(
+                "SELECT item FROM outbox WHERE channel = ? AND not_before_ms <= ? LIMIT 8", (channel, now_ms)
+            )
+            denied = self.world.outs[channel].denied
+            if any(denied.get(item, 0) <= now_ms for (item,) in rows):
+                found.append(channel)
+        return found
+
+    def _woken(self, channels: Sequence[str], now_ms: int) -> list[Effect]:
+        return self.serving.wake(now_ms, channels)
+
+    def _arrived(self, _partner: Partner, arrival: Arrival, now_ms: int) -> list[Effect]:
+        """Act on what a commit brought: new keys and agreements count at once, and destruction reaches the bodies."""
+        effects: list[Effect] = []
+        accepted = [verdict for verdict in arrival.verdicts if not verdict.code and not verdict.stub]
+        if any(verdict.keyset for verdict in accepted):
+            self.world.refresh_partners()
+        if any(verdict.shown.header.kind == "instrument" for verdict in accepted):
+            effects += self.desk.treaties_changed(now_ms)
+        for verdict in accepted:
+            for act, record_id in verdict.acts:
+                if act == "destroy":
+                    effects += erase_bodies(self.world, record_id, "destroyed by its originator", now_ms)
+        if any(verdict.shown.header.kind == "epoch" for verdict in accepted):
+            channel = arrival.verdicts[0].shown.header.channel
+            sentence = f"`{channel}` began a new epoch: its writer lost part of its log and declares the rest unknown"
+            effects += self.world.alarm("epoch", channel, sentence, now_ms, stop=False)
+        return effects
+
+

@@ -1,0 +1,330 @@
+"""What officers and jobs do at this node: say records, enrol partners, load instruments, halt, retract, backfill.
+
+Each operation may refuse; what it does becomes journal entries in one commit. Deciding to whom a new record may go happens here, once for each
+partner; it is decided again when the record is handed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kizuna.errors import KizunaError, RecordError, RefusedError, UnknownTypeError
+from kizuna.kernel import canonical, keys, record
+from kizuna.kernel.channel import wire
+from kizuna.kernel.channel.writer import NO_RECEIPT
+from kizuna.kernel.instrument import Instrument
+from kizuna.kernel.journal import Entry
+from kizuna.kernel.merkle import EMPTY_ROOT, CompactRange
+from kizuna.node import effects as fx
+from kizuna.node import facts, outgoing
+from kizuna.node.effects import Effect, Reply
+from kizuna.node.facts import Partner
+from kizuna.node.incoming import TREATY_TYPES
+from kizuna.node.world import World
+
+_REDECIDE_PAGE = 2000
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Where a record goes: outbox rows `(channel, kind, lane, not_before_ms)` and what is withheld `(party, reason, count)`."""
+
+    due: list[list[str | int]]
+    held: list[list[str | int]]
+
+
+class Desk:
+    """The local operations of a node. `woken` is called with the channels that have something new to serve."""
+
+    def __init__(self, world: World, woken: Callable[[Sequence[str], int], list[Effect]]) -> None:
+        self._world = world
+        self._woken = woken
+
+    # --- records -------------------------------------------------------------------------------------------------------------------
+
+    def say(self, command: fx.Say, reply_to: int, now_ms: int) -> list[Effect]:
+        """Sign, decide and journal records; refuses the whole command where one of them cannot be said."""
+        entries: list[Entry] = []
+        said: list[fx.Said] = []
+        blobs: list[bytes] = []
+        for draft in command.drafts:
+            held = self._issue(draft, now_ms)
+            offer = self.offer(held, now_ms)
+            meta = {"due": offer.due, "held": offer.held, "item": held.id}
+            entries.append(Entry(kind="record", at_ms=now_ms, meta=meta, body=held.bytes()))
+            blobs += draft.blobs
+            due = tuple(str(row[0]) for row in offer.due)
+            said.append(fx.Said(held.id, due, tuple((str(row[0]), str(row[1])) for row in offer.held)))
+        treaty = any(draft.type in TREATY_TYPES for draft in command.drafts)
+
+        def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
+            effects: list[Effect] = [Reply(reply_to, tuple(said))]
+            if treaty:
+                effects += self.treaties_changed(later_ms)
+            return effects + self._woken([channel for one in said for channel in one.due], later_ms)
+
+        return [self._world.commit(entries, then, _reply_error(reply_to), blobs=tuple(blobs))]
+
+    def _issue(self, draft: fx.Draft, now_ms: int) -> record.Record:
+        world = self._world
+        if draft.type not in world.classes:
+            raise UnknownTypeError(f"record type `{draft.type}` is not one that this node knows")
+        if type(draft.body) is not world.classes[draft.type]:
+            raise RecordError(f"body of `{draft.type}` is a `{type(draft.body).__name__}`")
+        digests = {hashlib.sha256(blob).hexdigest() for blob in draft.blobs}
+        about = record.Facts(
+            node=world.identity.node,
+            actor=draft.actor,
+            at_ms=draft.at_ms if draft.at_ms is not None else now_ms,
+            subject=draft.subject,
+            after=draft.after,
+            exercise=draft.exercise,
+            derived_from=draft.derived_from,
+            handling=draft.handling,
+        )
+        held = record.issue(
+            draft.type, draft.body, draft.label, about, world.sign_key(record.sign.Purpose.RECORD), world.random, closed=draft.closed
+        )
+        shown = {sha256 for sha256, _ in facts.blobs_of(held, frozenset(held.disclosed))}
+        if shown - digests - {sha256 for sha256 in shown if world.blobs.has(sha256)}:
+            raise RecordError(f"`{draft.type}` names a blob that was not given with it")
+        return held
+
+    def offer(self, held: record.Record, now_ms: int) -> Offer:
+        """Return where a new record goes, decided once for each partner."""
+        due: list[list[str | int]] = []
+        withheld: list[list[str | int]] = []
+        for partner in self._world.partners.values():
+            channel = wire.channel_name(self._world.identity.node, partner.node)
+            if held.clear.type in TREATY_TYPES:
+                due.append([channel, "instrument", 0, now_ms])
+                continue
+            ruling = self._world.releaser.rule(held, partner.party, now_ms)
+            decision = ruling.decision
+            waits = not ruling.permit and decision.not_before_ms > now_ms
+            if ruling.permit or waits:
+                lane = wire.LANES.index(decision.lane)
+                due.append([channel, "record", lane, max(now_ms, decision.not_before_ms)])
+            if not ruling.permit or ruling.kept_back:
+                withheld.append([partner.party, ruling.reason, max(1, ruling.kept_back)])
+        return Offer(due, withheld)
+
+    # --- partners and agreements ---------------------------------------------------------------------------------------------------
+
+    def enrol(self, command: fx.Enrol, reply_to: int, now_ms: int) -> list[Effect]:
+        """Pin a partner's card; all its keys are checked again here."""
+        card, keyset = keys.read_card(command.card)
+        world = self._world
+        if keyset.party == world.identity.party:
+            raise RefusedError(f"`{keyset.node}` is of our own party: channels run between parties")
+        known = world.partners.get(keyset.node)
+        if known is not None and known.root != card.root_bytes:
+            raise RefusedError(f"`{keyset.node}` is pinned under another root: remove it first, after asking why")
+        pinned = {partner.party: partner.root for partner in world.partners.values()}
+        if pinned.get(keyset.party, card.root_bytes) != card.root_bytes:
+            raise RefusedError(f"party `{keyset.party}` is pinned under another root: one root for each party")
+        meta = {
+            "actor": command.actor,
+            "channel_in": wire.channel_name(keyset.node, world.identity.node),
+            "channel_out": wire.channel_name(world.identity.node, keyset.node),
+            "empty_root": EMPTY_ROOT.hex(),
+            "frontier": CompactRange().to_bytes().hex(),
+            "no_receipt": NO_RECEIPT,
+            "node": keyset.node,
+            "party": keyset.party,
+            "version": keyset.version,
+        }
+        entry = Entry(kind="partner", at_ms=now_ms, meta=meta, body=command.card)
+        return [self._world.commit([entry], self._partners_changed(reply_to, keyset.node), _reply_error(reply_to))]
+
+    def remove(self, command: fx.RemovePartner, reply_to: int, now_ms: int) -> list[Effect]:
+        """Close both channels with a partner; what was exchanged stays."""
+        self._world.partner(command.node)
+        meta = {"actor": command.actor, "node": command.node}
+        entry = Entry(kind="partner-removed", at_ms=now_ms, meta=meta)
+        return [self._world.commit([entry], self._partners_changed(reply_to, command.node), _reply_error(reply_to))]
+
+    def _partners_changed(self, reply_to: int, node: str) -> Callable[[Sequence[int], int], list[Effect]]:
+        def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
+            self._world.refresh_partners()
+            effects: list[Effect] = [Reply(reply_to, node)]
+            if node in self._world.partners:
+                effects += self._send_treaty_records(self._world.partners[node], later_ms)
+            return effects + self.treaties_changed(later_ms)
+
+        return then
+
+    def _send_treaty_records(self, partner: Partner, now_ms: int) -> list[Effect]:
+        """Queue what we have said about agreements for a partner that has just been enrolled."""
+        channel = wire.channel_name(self._world.identity.node, partner.node)
+        marks = ",".join("?" * len(TREATY_TYPES))
+        found = self._world.store.query(
+            f"SELECT id FROM record WHERE own = 1 AND type IN ({marks}) ORDER BY seq", sorted(TREATY_TYPES)
+        )
+        return self._queue([[channel, item, "instrument", 0, now_ms] for (item,) in found], now_ms)
+
+    def load_instrument(self, command: fx.LoadInstrument, reply_to: int, now_ms: int) -> list[Effect]:
+        """Keep an instrument version; it counts once all parties have signed it."""
+        loaded = canonical.decode(command.data, type=Instrument)
+        digest = hashlib.sha256(command.data).hexdigest()
+        meta = {"actor": command.actor, "instrument": loaded.id, "sha256": digest}
+        entry = Entry(kind="instrument", at_ms=now_ms, meta=meta, body=command.data)
+
+        def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
+            return [Reply(reply_to, digest), *self.treaties_changed(later_ms)]
+
+        return [self._world.commit([entry], then, _reply_error(reply_to))]
+
+    def treaties_changed(self, now_ms: int) -> list[Effect]:
+        """Compile the agreements again and decide anew what was withheld and lies inside a provision that is now open."""
+        self._world.refresh_treaties()
+        return self.redecide(now_ms)
+
+    def redecide(self, now_ms: int) -> list[Effect]:
+        """Queue own records that no partner has been offered and that a provision now permits."""
+        rows: list[list[str | int]] = []
+        for partner in self._world.partners.values():
+            rows += self._newly_due(partner, now_ms, 0, now_ms + 1)
+        return self._queue(rows, now_ms)
+
+    def _newly_due(self, partner: Partner, now_ms: int, from_ms: int, to_ms: int) -> list[list[str | int]]:
+        channel = wire.channel_name(self._world.identity.node, partner.node)
+        types = self._world.releaser.index.types_towards(partner.party)
+        found: list[list[str | int]] = []
+        last = 0
+        while types:
+            page = self._world.store.query(
+                f"SELECT r.id, r.seq FROM record r WHERE r.own = 1 AND r.seq > ? AND r.at_ms >= ? AND r.at_ms < ?"
+                f" AND r.type IN ({','.join('?' * len(types))})"
+                " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.channel = ? AND o.item = r.id)"
+                " AND NOT EXISTS (SELECT 1 FROM leaf_out l WHERE l.channel = ? AND l.record_id = r.id)"
+                " ORDER BY r.seq LIMIT ?",
+                (last, from_ms, to_ms, *types, channel, channel, _REDECIDE_PAGE),
+            )
+            for record_id, seq in page:
+                last = seq
+                held = facts.load_record(self._world.store, record_id)
+                ruling = self._world.releaser.rule(held, partner.party, now_ms) if held is not None else None
+                if ruling is not None and (ruling.permit or ruling.decision.not_before_ms > now_ms):
+                    lane = wire.LANES.index(ruling.decision.lane)
+                    found.append([channel, record_id, "record", lane, max(now_ms, ruling.decision.not_before_ms)])
+            if len(page) < _REDECIDE_PAGE:
+                break
+        return found
+
+    def _queue(self, rows: list[list[str | int]], now_ms: int) -> list[Effect]:
+        if not rows:
+            return []
+
+        def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
+            return self._woken([str(row[0]) for row in rows], later_ms)
+
+        entry = Entry(kind="queued", at_ms=now_ms, meta={"rows": rows})
+        return [self._world.commit([entry], then, _ignore)]
+
+    # --- the security officer's levers ---------------------------------------------------------------------------------------------
+
+    def halt(self, command: fx.Halt, reply_to: int, now_ms: int) -> list[Effect]:
+        """Stop every release at once, in memory before it is journalled; going on waits for the journal."""
+        if command.on:
+            self._world.halted = True
+        value = "on" if command.on else "off"
+        meta = {"actor": command.actor, "name": "halted", "reason": command.reason, "value": value}
+        entry = Entry(kind="setting", at_ms=now_ms, meta=meta)
+
+        def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
+            self._world.halted = command.on
+            channels = () if command.on else tuple(self._world.outs)
+            return [Reply(reply_to, command.on), *self._woken(channels, later_ms)]
+
+        return [self._world.commit([entry], then, _reply_error(reply_to))]
+
+    def act(self, command: fx.Act, reply_to: int, now_ms: int) -> list[Effect]:
+        """Retract, recall or destroy an own record: a standing here, and an urgent entry to each channel that showed it."""
+        if command.act not in wire.ACTS:
+            raise RefusedError(f"act `{command.act}` is not one of `{'`, `'.join(wire.ACTS)}`")
+        rows = self._world.store.query("SELECT own FROM record WHERE id = ?", (command.record_id,))
+        if not rows or not rows[0][0]:
+            raise RefusedError(f"record `{command.record_id[:16]}` is not one of ours: only its originator can {command.act} it")
+        holders: dict[str, list[tuple[int, int]]] = {}
+        for channel, epoch, index in self._world.store.query(
+            "SELECT channel, epoch, idx FROM leaf_out WHERE record_id = ? AND kind = 'record' ORDER BY channel, epoch, idx",
+            (command.record_id,),
+        ):
+            holders.setdefault(channel, []).append((epoch, index))
+        meta = {"act": command.act, "actor": command.actor, "item": command.record_id, "reason": command.reason}
+        entries = [Entry(kind="acted", at_ms=now_ms, meta=meta)]
+        entries += [
+            Entry(
+                kind="act-body",
+                at_ms=now_ms,
+                meta={"channel": channel, "item": command.record_id},
+                body=outgoing.act_body(command.act, command.record_id, tuple(targets)),
+            )
+            for channel, targets in holders.items()
+        ]
+
+        def then(seqs: Sequence[int], later_ms: int) -> list[Effect]:
+            rows = [
+                [channel, str(seq), "act", 0, later_ms] for channel, seq in zip(holders, seqs[1:], strict=True)
+            ]
+            return [Reply(reply_to, tuple(holders)), *self._queue(rows, later_ms), *self._erasures(command, later_ms)]
+
+        return [self._world.commit(entries, then, _reply_error(reply_to))]
+
+    def _erasures(self, command: fx.Act, now_ms: int) -> list[Effect]:
+        return [] if command.act != "destroy" else erase_bodies(self._world, command.record_id, "destroyed", now_ms)
+
+    def backfill(self, command: fx.Backfill, reply_to: int, now_ms: int) -> list[Effect]:
+        """Preview, or with a second person queue, what a period's records would release to one partner."""
+        partner = self._world.partner(command.node)
+        if command.to_ms <= command.from_ms:
+            raise RefusedError("the period ends before it begins")
+        rows = self._newly_due(partner, now_ms, command.from_ms, command.to_ms)
+        ids = tuple(str(row[1]) for row in rows)
+        if not command.second_actor:
+            return [Reply(reply_to, ids)]
+        if command.second_actor == command.actor:
+            raise RefusedError("a backfill needs two persons: the second must be another than the first")
+        meta = {"actor": command.actor, "rows": rows, "second_actor": command.second_actor}
+        entry = Entry(kind="queued", at_ms=now_ms, meta=meta)
+
+        def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
+            return [Reply(reply_to, ids), *self._woken([str(row[0]) for row in rows], later_ms)]
+
+        return [self._world.commit([entry], then, _reply_error(reply_to))]
+
+    def reopen(self, command: fx.Reopen, reply_to: int, now_ms: int) -> list[Effect]:
+        """Let a stopped channel go on."""
+        if command.channel not in self._world.outs and command.channel not in self._world.ins:
+            raise RefusedError(f"there is no channel `{command.channel}`")
+        meta = {"actor": command.actor, "channel": command.channel, "reason": command.reason}
+        entry = Entry(kind="reopened", at_ms=now_ms, meta=meta)
+
+        def then(_seqs: Sequence[int], _later_ms: int) -> list[Effect]:
+            for state in (self._world.outs.get(command.channel), self._world.ins.get(command.channel)):
+                if state is not None:
+                    state.stopped = ""
+            return [Reply(reply_to, command.channel)]
+
+        return [self._world.commit([entry], then, _reply_error(reply_to))]
+
+
+def erase_bodies(world: World, record_id: str, reason: str, now_ms: int) -> list[Effect]:
+    """Return the effects that erase every body of a record by journalled acts; headers and chain stay."""
+    rows = world.store.query(
+        "SELECT h.seq FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL", (record_id,)
+    )
+    return [
+        fx.Erase(seq, Entry(kind="erased", at_ms=now_ms, meta={"reason": reason, "target": seq})) for (seq,) in rows
+    ]
+
+
+def _reply_error(reply_to: int) -> Callable[[KizunaError], list[Effect]]:
+    return lambda error: [Reply(reply_to, error)]
+
+
+def _ignore(_error: KizunaError) -> list[Effect]:
+    return []

@@ -1,0 +1,420 @@
+"""Asking partners: pulls, the answers, the blobs that they show, and the receipt for each.
+
+While one answer is judged and committed the next pull is already on its way, so that both nodes work at once; a receipt is handed over only once
+its commit is durable. An answer that breaks the log stops the channel and tells security.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from kizuna.errors import BundleError, ForkError, RecordError, SignatureError
+from kizuna.kernel import canonical, note, sign
+from kizuna.kernel.channel import wire
+from kizuna.kernel.channel.reader import Accepted, ReaderState, check_answer, first_state
+from kizuna.kernel.channel.writer import NO_RECEIPT
+from kizuna.kernel.journal import Entry
+from kizuna.kernel.merkle import EMPTY_ROOT, CompactRange
+from kizuna.node import incoming
+from kizuna.node.effects import Effect, Send
+from kizuna.node.facts import Partner
+from kizuna.node.incoming import Arrival, InState
+from kizuna.node.world import World
+
+BLOBS_AT_ONCE = 64
+
+Arrived = Callable[[Partner, Arrival, int], list[Effect]]
+
+
+@dataclass
+class Line:
+    """The traffic with one partner as its reader: what is on its way, and when to ask again."""
+
+    asked: wire.Pull | None = None
+    ahead: ReaderState | None = None
+    """Where the answers that are still being judged will have brought us; None when none are."""
+    blobs: tuple[tuple[int, int], ...] = ()
+    waiting: Arrival | None = None
+    working: bool = False
+    backlog: deque[tuple[wire.Answer, list[bytes]]] = field(default_factory=deque)
+    next_at_ms: int = 0
+    failures: int = 0
+
+
+class Pulling:
+    """The reader's side of every channel of this node. `arrived` is called after each commit that brought entries."""
+
+    def __init__(self, world: World, arrived: Arrived) -> None:
+        self._world = world
+        self._arrived = arrived
+        self._lines: dict[str, Line] = {}
+        self.checks: Mapping[str, object] = {
+            name: domain.blob_checks.get(kind) for domain in world.domains for name, kind in domain.records.items()
+        }
+
+    def _line(self, node: str) -> Line:
+        return self._lines.setdefault(node, Line())
+
+    # --- asking --------------------------------------------------------------------------------------------------------------------
+
+    def due(self, now_ms: int) -> list[Effect]:
+        """Return a pull for each partner that can be asked and is not being asked."""
+        effects: list[Effect] = []
+        for node, partner in self._world.partners.items():
+            line = self._line(node)
+            idle = line.asked is None and not line.working and line.waiting is None and not line.blobs
+            if partner.address and idle and now_ms >= line.next_at_ms and not self._world.in_channel(node).stopped:
+                effects.append(self._pull(node, line))
+        return effects
+
+    def _pull(self, node: str, line: Line, *, wait: bool = True) -> Effect:
+        state = self._world.in_channel(node)
+        reader = line.ahead or state.reader
+        limits = self._world.limits
+        line.asked = wire.Pull(
+            channel=reader.channel,
+            epoch=reader.epoch,
+            max_bytes=limits.pull_bytes,
+            max_entries=limits.pull_entries,
+            receipt_sha256=state.receipt_sha256,
+            seen=reader.seen_size,
+            start=reader.size,
+            wait_ms=limits.wait_ms if wait else 0,
+        )
+        return Send(node, wire.pack_message(line.asked, [state.receipt, state.note]))
+
+    def on_unreachable(self, node: str, now_ms: int) -> list[Effect]:
+        """Wait longer after each failure."""
+        line = self._line(node)
+        line.failures += 1
+        limits = self._world.limits
+        line.next_at_ms = now_ms + min(limits.retry_ms * 2 ** min(line.failures, 8), limits.retry_most_ms)
+        line.asked = None
+        line.blobs = ()
+        if line.waiting is not None:
+            line.waiting = None  # its answer is asked for again
+            self._drop(line)
+        return []
+
+    def _drop(self, line: Line) -> None:
+        line.ahead = None
+        line.working = False
+        line.backlog.clear()
+
+    # --- answers -------------------------------------------------------------------------------------------------------------------
+
+    def on_answer(self, partner: Partner, head: wire.Answer, parts: list[bytes], now_ms: int) -> list[Effect]:
+        """Return the effects of a partner's answer."""
+        line = self._line(partner.node)
+        if line.asked is None:
+            return []
+        line.asked = None
+        line.failures = 0
+        if line.working or line.waiting is not None:
+            line.backlog.append((head, parts))
+            return []
+        return self._take(partner, line, head, parts, now_ms)
+
+    def on_fault(self, partner: Partner, head: wire.Fault, now_ms: int) -> list[Effect]:
+        """Wait after a request that was not served; `NetworkError` says that a newer pull of ours took its place."""
+        if head.code == "NetworkError":
+            return []
+        return self.on_unreachable(partner.node, now_ms)
+
+    def _take(
+        self, partner: Partner, line: Line, head: wire.Answer, parts: list[bytes], now_ms: int
+    ) -> list[Effect]:
+        state = self._world.in_channel(partner.node)
+        base = line.ahead or state.reader
+        try:
+            base = self._same_or_next_epoch(base, head)
+            accepted = check_answer(base, head, parts, partner.keyset.public(sign.Purpose.CHECKPOINT))
+            if head.epoch != state.reader.epoch:
+                check_epoch_entry(accepted, state.reader)
+            adopted = self._own_receipt(state, head, parts[1])
+        except ForkError as error:
+            self._drop(line)
+            return self._world.alarm("fork", state.reader.channel, str(error), now_ms, stop=True)
+        except (RecordError, SignatureError):
+            self._drop(line)
+            return self.on_unreachable(partner.node, now_ms)
+        line.ahead = ahead_of(base, accepted, head.epoch)
+        effects = [adopted] if adopted is not None else []
+        if head.more:
+            effects.append(self._pull(partner.node, line))
+        line.working = True
+        later = self._world.commit(
+            (),
+            lambda _seqs, later_ms: self._judge(partner, line, base, head, accepted, later_ms),
+            lambda _error: self._failed(partner, line),
+        )
+        return [*effects, later]
+
+    def _same_or_next_epoch(self, base: ReaderState, head: wire.Answer) -> ReaderState:
+        if head.epoch == base.epoch:
+            return base
+        if head.epoch < base.epoch or head.start != 0:
+            raise ForkError(f"`{base.channel}` went back to epoch `{head.epoch}`")
+        return first_state(base.channel, head.epoch)
+
+    def _own_receipt(self, state: InState, head: wire.Answer, data: bytes) -> Effect | None:
+        """Adopt the newest receipt that this node itself signed: after a restore from a backup it goes on from there."""
+        if not data or head.epoch != state.reader.epoch or hashlib.sha256(data).hexdigest() == state.receipt_sha256:
+            return None
+        receipt = wire.open_receipt(data, self._world.sign_key(sign.Purpose.RECEIPT).public)
+        if receipt.channel != state.reader.channel or receipt.size <= state.reader.size:
+            return None
+        digest = hashlib.sha256(data).hexdigest()
+        state.receipt, state.receipt_sha256 = data, digest
+        meta = {"channel": state.reader.channel, "sha256": digest}
+        entry = Entry(kind="receipt-out", at_ms=receipt.at_ms, meta=meta, body=data)
+        return self._world.commit([entry], lambda _seqs, _now_ms: [], lambda _error: [])
+
+    def _judge(
+        self, partner: Partner, line: Line, base: ReaderState, head: wire.Answer, accepted: Accepted, now_ms: int
+    ) -> list[Effect]:
+        state = self._world.in_channel(partner.node)
+        judge = self.judge(partner, state, base)
+        arrival = incoming.arrival(judge, accepted, self._world.blobs, now_ms)
+        line.working = False
+        if arrival.missing:
+            line.waiting = arrival
+            return [self._ask_blobs(partner, line, head.epoch)]
+        return self._commit(partner, line, arrival, now_ms)
+
+    def judge(self, partner: Partner, state: InState, base: ReaderState) -> incoming.Judge:
+        """Return the judge of the entries that follow `base`."""
+        judged = replace(state, reader=base)
+        return incoming.Judge(
+            self._world.store, self._world.releaser, partner, judged, self._world.limits.quarantine_bytes
+        )
+
+    # --- blobs ---------------------------------------------------------------------------------------------------------------------
+
+    def _ask_blobs(self, partner: Partner, line: Line, epoch: int) -> Effect:
+        arrival = line.waiting
+        if arrival is None:
+            raise RecordError("no arrival waits for blobs")
+        line.blobs = tuple(sorted(arrival.missing))[:BLOBS_AT_ONCE]
+        channel = self._world.in_channel(partner.node).reader.channel
+        return Send(partner.node, wire.pack_message(wire.BlobPull(channel=channel, epoch=epoch, items=line.blobs), []))
+
+    def on_blobs(self, partner: Partner, head: wire.BlobAnswer, parts: list[bytes], now_ms: int) -> list[Effect]:
+        """Return the effects of blobs that came."""
+        line = self._line(partner.node)
+        arrival, asked = line.waiting, line.blobs
+        line.blobs = ()
+        if arrival is None or not parts or len(parts) > len(asked) or head.count != len(parts):
+            return self.on_unreachable(partner.node, now_ms)
+        incoming.take_blobs(arrival, asked[: len(parts)], parts, self.checks)
+        if arrival.missing:
+            epoch = arrival.verdicts[0].shown.header.epoch
+            return [self._ask_blobs(partner, line, epoch)]
+        line.waiting = None
+        return self._commit(partner, line, arrival, now_ms)
+
+    # --- the commit ----------------------------------------------------------------------------------------------------------------
+
+    def _commit(self, partner: Partner, line: Line, arrival: Arrival, now_ms: int) -> list[Effect]:
+        state = self._world.in_channel(partner.node)
+        entries, after = self.entries(state, arrival, now_ms)
+        if not entries:
+            return self._next(partner, line, now_ms)
+        line.working = True
+
+        def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
+            self.settle(state, after)
+            line.working = False
+            return self._arrived(partner, arrival, later_ms) + self._next(partner, line, later_ms)
+
+        blobs = tuple(arrival.fetched.values())
+        return [self._world.commit(entries, then, lambda _error: self._failed(partner, line), blobs=blobs)]
+
+    def entries(self, state: InState, arrival: Arrival, now_ms: int) -> tuple[list[Entry], After | None]:
+        """Return the journal entries of an arrival with its receipt, and what memory holds once they are durable; none where nothing is new."""
+        accepted = arrival.accepted
+        verdicts = arrival.verdicts
+        if not verdicts and accepted.checkpoint.size == state.reader.seen_size and state.note:
+            return [], None
+        entries = [incoming.received_entry(verdict, now_ms) for verdict in verdicts]
+        entries += [keyset_entry(state.node, verdict.keyset, now_ms) for verdict in verdicts if verdict.keyset]
+        epoch = int(accepted.checkpoint.origin.rpartition("/")[2])
+        size = verdicts[-1].shown.header.index + 1 if verdicts else state.reader.size
+        reader = ReaderState(
+            channel=state.reader.channel,
+            epoch=epoch,
+            size=size,
+            frontier=accepted.frontier,
+            seen_size=accepted.checkpoint.size,
+            seen_root=accepted.checkpoint.root,
+            released_at_ms=max([v.shown.header.released_at_ms for v in verdicts] + [state.reader.released_at_ms]),
+            receipted=max([v.shown.header.receipted for v in verdicts] + [state.reader.receipted]),
+        )
+        entries.append(progress_entry(reader, accepted, now_ms))
+        receipt = self._receipt(state, arrival, reader, now_ms)
+        if receipt is not None:
+            digest = hashlib.sha256(receipt).hexdigest()
+            meta = {"channel": reader.channel, "sha256": digest}
+            entries.append(Entry(kind="receipt-out", at_ms=now_ms, meta=meta, body=receipt))
+        return entries, After(reader, self._cosigned(reader, accepted, now_ms), receipt, arrival)
+
+    def _cosigned(self, reader: ReaderState, accepted: Accepted, now_ms: int) -> bytes:
+        """Return the partner's checkpoint with this node's cosignature, once all that it covers is held (C2SP tlog-cosignature)."""
+        if reader.size != accepted.checkpoint.size:
+            return accepted.note
+        key = self._world.sign_key(sign.Purpose.RECEIPT)
+        return note.cosign(note.parse_note(accepted.note), self._world.identity.node, key, now_ms // 1000).to_bytes()
+
+    def _receipt(self, state: InState, arrival: Arrival, reader: ReaderState, now_ms: int) -> bytes | None:
+        if reader.epoch != state.reader.epoch:
+            state = replace(state, receipt=b"", receipt_sha256=NO_RECEIPT)
+        if state.receipt:
+            last = wire.open_receipt(state.receipt, self._world.sign_key(sign.Purpose.RECEIPT).public)
+            if reader.size <= last.size:
+                return None  # receipted already, before this node was restored from a backup
+        elif not arrival.verdicts:
+            return None
+        receipt = incoming.receipt_of(arrival, state, reader.size, arrival.accepted.root, now_ms)
+        return wire.sign_receipt(receipt, self._world.sign_key(sign.Purpose.RECEIPT))
+
+    def settle(self, state: InState, after: After | None) -> None:
+        """Bring memory up to what was just committed."""
+        if after is None:
+            return
+        if after.reader.epoch != state.reader.epoch:
+            state.receipt, state.receipt_sha256 = b"", NO_RECEIPT
+        state.reader = after.reader
+        state.note = after.note
+        state.quarantined += sum(len(v.shown.body) for v in after.arrival.verdicts if v.code in wire.CURABLE)
+        if after.receipt is not None:
+            state.receipt = after.receipt
+            state.receipt_sha256 = hashlib.sha256(after.receipt).hexdigest()
+
+    def _failed(self, partner: Partner, line: Line) -> list[Effect]:
+        self._drop(line)
+        line.waiting = None
+        self._world.reload_in(self._world.in_channel(partner.node).reader.channel)
+        return []
+
+    def _next(self, partner: Partner, line: Line, now_ms: int) -> list[Effect]:
+        if line.backlog:
+            head, parts = line.backlog.popleft()
+            return self._take(partner, line, head, parts, now_ms)
+        if line.asked is None:
+            line.ahead = None
+            line.next_at_ms = now_ms
+        return self.due(now_ms)
+
+
+@dataclass(frozen=True)
+class After:
+    """What memory holds once an arrival is durable."""
+
+    reader: ReaderState
+    note: bytes
+    receipt: bytes | None
+    arrival: Arrival
+
+
+def ahead_of(base: ReaderState, accepted: Accepted, epoch: int) -> ReaderState:
+    """Return the reader's state as it will be once an accepted answer is committed."""
+    return replace(
+        base,
+        epoch=epoch,
+        size=base.size + len(accepted.entries),
+        frontier=accepted.frontier,
+        seen_size=accepted.checkpoint.size,
+        seen_root=accepted.checkpoint.root,
+    )
+
+
+def check_epoch_entry(accepted: Accepted, known: ReaderState) -> None:
+    """Accept the first entry of a new epoch: it names a checkpoint of the old one that does not contradict what was seen.
+
+    Raises:
+        ForkError: the new epoch does not begin with an epoch entry, or its word about the old one contradicts what this node has seen.
+    """
+    if not accepted.entries or accepted.entries[0].header.kind != "epoch":
+        raise ForkError(f"`{known.channel}` began a new epoch without naming the old one")
+    try:
+        said = canonical.decode(accepted.entries[0].body)
+        epoch, size, root = said["epoch"], said["size"], bytes.fromhex(said["root"])
+    except (RecordError, KeyError, TypeError, ValueError) as error:
+        raise ForkError(f"`{known.channel}` began a new epoch with a malformed entry") from error
+    if epoch == known.epoch and size == known.seen_size and root != known.seen_root:
+        raise ForkError(f"`{known.channel}` names another root for `{size}` entries than it once signed")
+
+
+def keyset_entry(node: str, keyset: tuple[int, bytes] | None, now_ms: int) -> Entry:
+    """Return the journal entry of a partner's newer key set."""
+    version, envelope = keyset or (0, b"")
+    return Entry(kind="keyset", at_ms=now_ms, meta={"node": node, "version": version}, body=envelope)
+
+
+def progress_entry(reader: ReaderState, accepted: Accepted, now_ms: int) -> Entry:
+    """Return the journal entry that says how far a channel is held, with the checkpoint that proves it."""
+    meta = {
+        "channel": reader.channel,
+        "epoch": reader.epoch,
+        "frontier": reader.frontier.hex(),
+        "receipted": reader.receipted,
+        "released_at_ms": reader.released_at_ms,
+        "root": accepted.root.hex(),
+        "seen_root": reader.seen_root.hex(),
+        "seen_size": reader.seen_size,
+        "size": reader.size,
+    }
+    return Entry(kind="progress-in", at_ms=now_ms, meta=meta, body=accepted.note)
+
+
+def check_carried(
+    state: InState, leaves: Sequence[bytes], head: wire.Answer, parts: list[bytes], public_key: bytes
+) -> Accepted | None:
+    """Return what a bundle brings beyond what is held, or None where nothing is new; `leaves` are all held of this epoch.
+
+    A bundle's sender did not know how far the reader is: its entries may overlap, which must then be the same, or leave a gap.
+
+    Raises:
+        ForkError: the bundle contradicts what was seen or held.
+        BundleError: it begins beyond what is held; says from where to ask for a bundle.
+    """
+    reader = state.reader
+    if head.epoch != reader.epoch:
+        if head.epoch < reader.epoch or head.start:
+            raise BundleError(f"bundle is of epoch `{head.epoch}`, `{reader.channel}` is at `{reader.epoch}`: ask for one from 0")
+        accepted = check_answer(first_state(reader.channel, head.epoch), head, parts, public_key)
+        check_epoch_entry(accepted, reader)
+        return accepted
+    if head.start > reader.size:
+        raise BundleError(
+            f"bundle begins at entry `{head.start}` and `{reader.channel}` is held up to `{reader.size}`: import the earlier bundle first"
+        )
+    frontier = CompactRange()
+    frontier.extend(leaves[: head.start])
+    at_start = ReaderState(reader.channel, reader.epoch, head.start, frontier.to_bytes(), 0, EMPTY_ROOT)
+    accepted = check_answer(at_start, head, parts, public_key)
+    known = reader.size - head.start
+    for mine, shown in zip(leaves[head.start :], accepted.entries, strict=False):
+        if mine != shown.leaf:
+            raise ForkError(f"entry `{shown.header.index}` of `{reader.channel}` differs from the one held")
+    _check_seen(reader, leaves, accepted)
+    if len(accepted.entries) <= known:
+        return None
+    return replace(accepted, entries=accepted.entries[known:])
+
+
+def _check_seen(reader: ReaderState, leaves: Sequence[bytes], accepted: Accepted) -> None:
+    """Accept that the bundle's checkpoint and the newest one seen are of one log, as far as the leaves at hand reach."""
+    start = accepted.entries[0].header.index if accepted.entries else len(leaves)
+    every = [*leaves[:start], *(shown.leaf for shown in accepted.entries)]
+    every += leaves[len(every) :]
+    for size, root in ((reader.seen_size, reader.seen_root), (accepted.checkpoint.size, accepted.checkpoint.root)):
+        if size > len(every):
+            continue
+        whole = CompactRange()
+        whole.extend(every[:size])
+        if whole.root() != root:
+            raise ForkError(f"`{reader.channel}` has two histories: its checkpoints at `{size}` differ")
