@@ -237,7 +237,10 @@ def issue(
     fresh = random(SALT_BYTES * (count if closed else _padded(count)))
     texts = canonical.b64_each([fresh[i : i + SALT_BYTES] for i in range(0, len(fresh), SALT_BYTES)])
     items = [(salt, name, value) for salt, (name, value) in zip(texts, named.items(), strict=False)]
-    disclosures = {item[1]: _encode(item) for item in items}
+    try:
+        disclosures = {item[1]: _encode(item) for item in items}
+    except (UnicodeError, OverflowError) as error:
+        raise RecordError(f"a fact cannot be written as json: {error}") from error
     clear = Clear(
         digests=tuple(sorted(digests_of(disclosures.values()) + texts[count:])),
         exercise=bool(facts.exercise),
@@ -260,7 +263,7 @@ def issue(
 def _day(at_ms: int) -> str:
     try:
         return date.fromordinal(_EPOCH_DAY + at_ms // _DAY_MS).isoformat()
-    except (ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise RecordError(f"instant `{at_ms}` is outside the calendar: give milliseconds since 1970") from error
 
 
