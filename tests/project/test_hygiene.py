@@ -56,7 +56,7 @@ def sources() -> list[Path]:
 def findings(paths: list[Path], pattern: re.Pattern[str]) -> list[str]:
     """Return `file:line text` of each line that the pattern is found in."""
     return [
-        f"{path.relative_to(ROOT)}:{number} {line.strip()[:100]}"
+        f"{path.relative_to(ROOT)}:{number} {line.strip()}"
         for path in paths
         for number, line in enumerate(text_of(path).splitlines(), 1)
         if pattern.search(line)
