@@ -132,6 +132,10 @@ class Index:
         pair = {self.own_party, partner}
         return tuple(a for a in self.agreements if partner != self.own_party and pair <= set(a.instrument.parties))
 
+    def types_towards(self, recipient: str) -> tuple[str, ...]:
+        """Return the record types, sorted, that some provision speaks of towards a recipient."""
+        return tuple(sorted(wire_name for partner, wire_name in self._out if partner == recipient))
+
     def decide(
         self, header: ReleaseHeader, recipient: str, now_ms: int, purpose: str = "", provision: str = ""
     ) -> ReleaseDecision:

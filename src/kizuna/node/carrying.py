@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kizuna.errors import BundleError, ChannelError, ForkError, KizunaError, RecordError
-from kizuna.kernel import bundle, sign
+from kizuna.kernel import bundle, canonical, sign
 from kizuna.kernel.bundle import Consignment, Manifest, Member
 from kizuna.kernel.channel import wire
+from kizuna.kernel.channel.reader import Accepted
 from kizuna.kernel.journal import Entry
 from kizuna.node import effects as fx
 from kizuna.node import incoming
@@ -117,7 +118,7 @@ class Carrying:
             to_size=state.tree.size,
         )
         key = self._world.sign_key(sign.Purpose.BUNDLE)
-        seal = bundle.canonical.unb64(partner.keyset.seal)
+        seal = canonical.unb64(partner.keyset.seal)
         return bundle.seal(consignment, members, key, seal, self._world.random)
 
     def _answers(self, partner: Partner, state: OutState, now_ms: int) -> list[Member]:
@@ -180,16 +181,12 @@ class Carrying:
             return None
         return partner.keyset.public(sign.Purpose.BUNDLE)
 
-    def _receipt(
-        self, going: _Import, members: Sequence[Member], _manifest: Manifest, now_ms: int
-    ) -> list[Effect]:
+    def _receipt(self, going: _Import, members: Sequence[Member], _manifest: Manifest, now_ms: int) -> list[Effect]:
         found = {member.kind: member.data for member in members if member.kind in {RECEIPT, CHECKPOINT}}
         if RECEIPT not in found:
             return self._entries(going, now_ms)
         try:
-            entries = self._serving.receipt_entries(
-                going.partner, found[RECEIPT], found.get(CHECKPOINT, b""), now_ms
-            )
+            entries = self._serving.receipt_entries(going.partner, found[RECEIPT], found.get(CHECKPOINT, b""), now_ms)
         except ForkError as error:
             channel = self._world.out_channel(going.partner.node).channel
             return [Reply(going.reply_to, error), *self._world.alarm("fork", channel, str(error), now_ms, stop=True)]
@@ -219,12 +216,13 @@ class Carrying:
         done = fx.Imported(going.partner.node, going.new, going.known, going.refused, going.receipt)
         return [Reply(going.reply_to, done)]
 
-    def _checked(self, going: _Import, state: incoming.InState, data: bytes) -> incoming.Accepted | None:
+    def _checked(self, going: _Import, state: incoming.InState, data: bytes) -> Accepted | None:
         head, parts = wire.unpack_message(data)
         if not isinstance(head, wire.Answer):
             raise BundleError("the bundle holds something that is not an answer: ask for it again")
         rows = self._world.store.query(
-            "SELECT leaf FROM leaf_in WHERE channel = ? AND epoch = ? ORDER BY idx", (state.reader.channel, state.reader.epoch)
+            "SELECT leaf FROM leaf_in WHERE channel = ? AND epoch = ? ORDER BY idx",
+            (state.reader.channel, state.reader.epoch),
         )
         public = going.partner.keyset.public(sign.Purpose.CHECKPOINT)
         try:
@@ -234,9 +232,7 @@ class Carrying:
         going.known += head.end - head.start - (len(accepted.entries) if accepted is not None else 0)
         return accepted
 
-    def _commit(
-        self, going: _Import, state: incoming.InState, accepted: incoming.Accepted, now_ms: int
-    ) -> list[Effect]:
+    def _commit(self, going: _Import, state: incoming.InState, accepted: Accepted, now_ms: int) -> list[Effect]:
         judge = self._pulling.judge(going.partner, state, state.reader)
         arrival = incoming.arrival(judge, accepted, self._world.blobs, now_ms)
         asked = tuple(sorted(arrival.missing))

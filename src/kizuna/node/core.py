@@ -6,7 +6,8 @@ nothing that depends on a commit leaves before `on_commit`. Real ports and simul
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from kizuna.errors import KizunaError, RecordError, RefusedError
 from kizuna.kernel.channel import wire
@@ -36,6 +37,18 @@ class Core:
         self.desk = Desk(self.world, self._woken)
         self.pulling = Pulling(self.world, self._arrived)
         self.carrying = Carrying(self.world, self.serving, self.pulling, self._arrived)
+        self._operations: dict[type, Callable[[Any, int, int], list[Effect]]] = {
+            fx.Act: self.desk.act,
+            fx.Backfill: self.desk.backfill,
+            fx.Enrol: self.desk.enrol,
+            fx.ExportBundle: self.carrying.export,
+            fx.Halt: self.desk.halt,
+            fx.ImportBundle: self.carrying.take_in,
+            fx.LoadInstrument: self.desk.load_instrument,
+            fx.RemovePartner: self.desk.remove,
+            fx.Reopen: self.desk.reopen,
+            fx.Say: self.desk.say,
+        }
         self._last_ms = 0
         self._trusted_since_ms = 0
 
@@ -50,29 +63,10 @@ class Core:
             return [Reply(reply_to, error)]
 
     def _command(self, command: Command, reply_to: int, now_ms: int) -> list[Effect]:
-        desk = self.desk
-        match command:
-            case fx.Say():
-                return desk.say(command, reply_to, now_ms)
-            case fx.Enrol():
-                return desk.enrol(command, reply_to, now_ms)
-            case fx.RemovePartner():
-                return desk.remove(command, reply_to, now_ms)
-            case fx.LoadInstrument():
-                return desk.load_instrument(command, reply_to, now_ms)
-            case fx.Halt():
-                return desk.halt(command, reply_to, now_ms)
-            case fx.Act():
-                return desk.act(command, reply_to, now_ms)
-            case fx.Backfill():
-                return desk.backfill(command, reply_to, now_ms)
-            case fx.Reopen():
-                return desk.reopen(command, reply_to, now_ms)
-            case fx.ExportBundle():
-                return self.carrying.export(command, reply_to, now_ms)
-            case fx.ImportBundle():
-                return self.carrying.take_in(command, reply_to, now_ms)
-        raise RefusedError(f"`{type(command).__name__}` is not a command of this node")
+        operation = self._operations.get(type(command))
+        if operation is None:
+            raise RefusedError(f"`{type(command).__name__}` is not a command of this node")
+        return operation(command, reply_to, now_ms)
 
     def on_message(self, node: str, data: bytes, reply_to: int, now_ms: int) -> list[Effect]:
         """Return the effects of a partner's request; `node` is who the transport has authenticated."""
@@ -176,5 +170,3 @@ class Core:
             sentence = f"`{channel}` began a new epoch: its writer lost part of its log and declares the rest unknown"
             effects += self.world.alarm("epoch", channel, sentence, now_ms, stop=False)
         return effects
-
-

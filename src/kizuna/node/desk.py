@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kizuna.errors import KizunaError, RecordError, RefusedError, UnknownTypeError
-from kizuna.kernel import canonical, keys, record
+from kizuna.kernel import canonical, keys, record, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.instrument import Instrument
@@ -85,7 +85,13 @@ class Desk:
             handling=draft.handling,
         )
         held = record.issue(
-            draft.type, draft.body, draft.label, about, world.sign_key(record.sign.Purpose.RECORD), world.random, closed=draft.closed
+            draft.type,
+            draft.body,
+            draft.label,
+            about,
+            world.sign_key(sign.Purpose.RECORD),
+            world.random,
+            closed=draft.closed,
         )
         shown = {sha256 for sha256, _ in facts.blobs_of(held, frozenset(held.disclosed))}
         if shown - digests - {sha256 for sha256 in shown if world.blobs.has(sha256)}:
@@ -247,7 +253,9 @@ class Desk:
             raise RefusedError(f"act `{command.act}` is not one of `{'`, `'.join(wire.ACTS)}`")
         rows = self._world.store.query("SELECT own FROM record WHERE id = ?", (command.record_id,))
         if not rows or not rows[0][0]:
-            raise RefusedError(f"record `{command.record_id[:16]}` is not one of ours: only its originator can {command.act} it")
+            raise RefusedError(
+                f"record `{command.record_id[:16]}` is not one of ours: only its originator can {command.act} it"
+            )
         holders: dict[str, list[tuple[int, int]]] = {}
         for channel, epoch, index in self._world.store.query(
             "SELECT channel, epoch, idx FROM leaf_out WHERE record_id = ? AND kind = 'record' ORDER BY channel, epoch, idx",
@@ -267,7 +275,7 @@ class Desk:
         ]
 
         def then(seqs: Sequence[int], later_ms: int) -> list[Effect]:
-            rows = [
+            rows: list[list[str | int]] = [
                 [channel, str(seq), "act", 0, later_ms] for channel, seq in zip(holders, seqs[1:], strict=True)
             ]
             return [Reply(reply_to, tuple(holders)), *self._queue(rows, later_ms), *self._erasures(command, later_ms)]
@@ -315,7 +323,8 @@ class Desk:
 def erase_bodies(world: World, record_id: str, reason: str, now_ms: int) -> list[Effect]:
     """Return the effects that erase every body of a record by journalled acts; headers and chain stay."""
     rows = world.store.query(
-        "SELECT h.seq FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL", (record_id,)
+        "SELECT h.seq FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL",
+        (record_id,),
     )
     return [
         fx.Erase(seq, Entry(kind="erased", at_ms=now_ms, meta={"reason": reason, "target": seq})) for (seq,) in rows

@@ -140,9 +140,7 @@ class Reopen:
     reason: str
 
 
-Command = (
-    Say | Enrol | RemovePartner | LoadInstrument | Halt | Act | Backfill | ExportBundle | ImportBundle | Reopen
-)
+Command = Say | Enrol | RemovePartner | LoadInstrument | Halt | Act | Backfill | ExportBundle | ImportBundle | Reopen
 
 # --- effects ----------------------------------------------------------------------------------------------------------------------
 

@@ -88,9 +88,7 @@ def load_partners(store: Store) -> dict[str, Partner]:
             newer = keys.read_keyset(sign.read_envelope(bytes(envelope)), card.root_bytes)
             record_keys[newer.key_id(sign.Purpose.RECORD)] = newer.public(sign.Purpose.RECORD)
             keyset = newer if newer.version > keyset.version else keyset
-        found[node] = Partner(
-            node, party, card.root_bytes, keyset, record_keys, card.address, card.certificate_pem
-        )
+        found[node] = Partner(node, party, card.root_bytes, keyset, record_keys, card.address, card.certificate_pem)
     return found
 
 
@@ -122,5 +120,3 @@ def check_author(held: Record, partner: Partner) -> None:
     if public is None:
         raise SignatureError(f"key `{held.clear.key}` is not one of `{partner.node}`")
     record.verify(held, public)
-
-

@@ -16,10 +16,12 @@ from kizuna.errors import ChannelError, KizunaError, RecordError, RefusedError, 
 from kizuna.kernel import keys, record, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import Accepted, ReaderState, Shown
+from kizuna.kernel.domain import BlobCheck
 from kizuna.kernel.journal import Entry, Store
 from kizuna.node import facts, outgoing
 from kizuna.node.facts import Partner
 from kizuna.node.releasing import Releaser, header_of
+from kizuna.node.tables import parse
 
 SKEW_MS = 30_000
 """How far ahead of our clock a partner's release may lie."""
@@ -138,14 +140,9 @@ class Judge:
             return Verdict(shown, "oversize")
         if len(body) != header.body_size or hashlib.sha256(body).hexdigest() != header.body_sha256:
             return Verdict(shown, "body-malformed")
+        readers = {"act": self._act, "epoch": Verdict, "keys": self._keys}
         try:
-            if header.kind == "act":
-                return self._act(shown)
-            if header.kind == "keys":
-                return self._keys(shown)
-            if header.kind == "epoch":
-                return Verdict(shown)
-            return self._record(shown)
+            return readers.get(header.kind, self._record)(shown)
         except SignatureError:
             return Verdict(shown, "bad-signature")
         except KizunaError:
@@ -156,7 +153,8 @@ class Judge:
         header = shown.header
         for epoch, index in targets:
             rows = self._store.query(
-                "SELECT record_id FROM leaf_in WHERE channel = ? AND epoch = ? AND idx = ?", (header.channel, epoch, index)
+                "SELECT record_id FROM leaf_in WHERE channel = ? AND epoch = ? AND idx = ?",
+                (header.channel, epoch, index),
             )
             if any(row[0] not in {"", record_id} for row in rows):
                 raise RecordError(f"act names entry `{index}`, which shows another record")
@@ -171,7 +169,7 @@ class Judge:
 
     def _record(self, shown: Shown) -> Verdict:
         header = shown.header
-        held = facts.parse(shown.body)
+        held = parse(shown.body)
         if header.kind == "record" and held.clear.type != header.type:
             return Verdict(shown, "body-malformed", item=held.id)
         code = self._author(held, header) or self._permitted(shown, held) or self._replayed(held, header)
@@ -245,7 +243,9 @@ def arrival(judge: Judge, accepted: Accepted, has_blob: Mapping[str, bytes] | fa
     return made
 
 
-def take_blobs(made: Arrival, asked: Sequence[tuple[int, int]], parts: Sequence[bytes], checks: Mapping[str, object]) -> None:
+def take_blobs(
+    made: Arrival, asked: Sequence[tuple[int, int]], parts: Sequence[bytes], checks: Mapping[str, BlobCheck | None]
+) -> None:
     """Put fetched blobs into an arrival; one that is missing or is not what the header says makes its entry a refusal."""
     bad: dict[int, str] = {}
     for place, data in zip(asked, parts, strict=True):
@@ -254,9 +254,11 @@ def take_blobs(made: Arrival, asked: Sequence[tuple[int, int]], parts: Sequence[
             continue
         if not data and blob.size:
             bad[place[0]] = "blob-missing"
-        elif len(data) != blob.size or hashlib.sha256(data).hexdigest() != blob.sha256:
-            bad[place[0]] = "blob-malformed"
-        elif not _well_formed(data, checks.get(_type_at(made, place[0]))):
+        elif (
+            len(data) != blob.size
+            or hashlib.sha256(data).hexdigest() != blob.sha256
+            or not _well_formed(data, checks.get(_type_at(made, place[0])))
+        ):
             bad[place[0]] = "blob-malformed"
         else:
             made.fetched[blob.sha256] = data
@@ -272,8 +274,8 @@ def _type_at(made: Arrival, index: int) -> str:
     return next(verdict.shown.header.type for verdict in made.verdicts if verdict.shown.header.index == index)
 
 
-def _well_formed(data: bytes, check: object) -> bool:
-    if not callable(check):
+def _well_formed(data: bytes, check: BlobCheck | None) -> bool:
+    if check is None:
         return True
     try:
         check(data)

@@ -25,6 +25,7 @@ from kizuna.node import facts
 from kizuna.node.effects import Mark
 from kizuna.node.facts import Identity, Partner
 from kizuna.node.releasing import Releaser, Ruling
+from kizuna.node.tables import parse
 
 PAGE = 512
 """Outbox rows looked at a time."""
@@ -161,7 +162,7 @@ class Sequencer:
         if kind == "record":
             return self._record(item, now_ms)
         body = self._own_body(item, kind)
-        header = self._header(kind, item, body, now_ms)
+        header = self._header(kind, body, now_ms)
         acts = [[act, target] for act, target, *_ in acts_of(body)] if kind == "act" else []
         return released_entry(header, item, (), acts), header, body
 
@@ -185,7 +186,7 @@ class Sequencer:
             return None
         body = held.bytes(ruling.names)
         blobs = facts.blobs_of(held, ruling.names)
-        header = self._header("record", record_id, body, now_ms, ruling, blobs, held.clear.type)
+        header = self._header("record", body, now_ms, ruling, blobs, held.clear.type)
         return released_entry(header, record_id, tuple(sorted(ruling.names)), []), header, body
 
     def already_shown(self, record_id: str) -> frozenset[str]:
@@ -202,7 +203,6 @@ class Sequencer:
     def _header(
         self,
         kind: str,
-        item: str,
         body: bytes,
         now_ms: int,
         ruling: Ruling | None = None,
@@ -211,7 +211,7 @@ class Sequencer:
     ) -> wire.EntryHeader:
         decision = ruling.decision if ruling is not None else None
         if kind == "instrument":
-            type_ = facts.parse(body).clear.type
+            type_ = parse(body).clear.type
         return wire.EntryHeader(
             blobs=tuple(wire.Blob(sha256, size) for sha256, size in blobs),
             body_sha256=hashlib.sha256(body).hexdigest(),
@@ -270,7 +270,7 @@ def acts_of(body: bytes) -> tuple[tuple[str, str, tuple[tuple[int, int], ...]], 
     return ((said.act, said.record, said.targets),)
 
 
-def served_body(store: Store, releaser: Releaser, partner: Partner, state: OutState, index: int, now_ms: int) -> bytes:  # noqa: PLR0917
+def served_body(store: Store, releaser: Releaser, partner: Partner, state: OutState, index: int, now_ms: int) -> bytes:
     """Return the body of an entry that is served again, after a fresh decision; empty where it is now denied.
 
     Raises:

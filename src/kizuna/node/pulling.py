@@ -16,6 +16,7 @@ from kizuna.kernel import canonical, note, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import Accepted, ReaderState, check_answer, first_state
 from kizuna.kernel.channel.writer import NO_RECEIPT
+from kizuna.kernel.domain import BlobCheck
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import EMPTY_ROOT, CompactRange
 from kizuna.node import incoming
@@ -51,7 +52,7 @@ class Pulling:
         self._world = world
         self._arrived = arrived
         self._lines: dict[str, Line] = {}
-        self.checks: Mapping[str, object] = {
+        self.checks: Mapping[str, BlobCheck | None] = {
             name: domain.blob_checks.get(kind) for domain in world.domains for name, kind in domain.records.items()
         }
 
@@ -124,9 +125,7 @@ class Pulling:
             return []
         return self.on_unreachable(partner.node, now_ms)
 
-    def _take(
-        self, partner: Partner, line: Line, head: wire.Answer, parts: list[bytes], now_ms: int
-    ) -> list[Effect]:
+    def _take(self, partner: Partner, line: Line, head: wire.Answer, parts: list[bytes], now_ms: int) -> list[Effect]:
         state = self._world.in_channel(partner.node)
         base = line.ahead or state.reader
         try:
@@ -384,7 +383,9 @@ def check_carried(
     reader = state.reader
     if head.epoch != reader.epoch:
         if head.epoch < reader.epoch or head.start:
-            raise BundleError(f"bundle is of epoch `{head.epoch}`, `{reader.channel}` is at `{reader.epoch}`: ask for one from 0")
+            raise BundleError(
+                f"bundle is of epoch `{head.epoch}`, `{reader.channel}` is at `{reader.epoch}`: ask for one from 0"
+            )
         accepted = check_answer(first_state(reader.channel, head.epoch), head, parts, public_key)
         check_epoch_entry(accepted, reader)
         return accepted

@@ -48,7 +48,9 @@ class Serving:
         self._parked: dict[str, Asked] = {}
         self._checked: set[str] = set()
 
-    def on_pull(self, partner: Partner, pull: wire.Pull, parts: list[bytes], reply_to: int, now_ms: int) -> list[Effect]:
+    def on_pull(
+        self, partner: Partner, pull: wire.Pull, parts: list[bytes], reply_to: int, now_ms: int
+    ) -> list[Effect]:
         """Return the effects of a partner's pull."""
         state = self._world.out_channel(partner.node)
         if pull.channel != state.channel or len(parts) != 2 or pull.start < 0 or pull.seen < pull.start:  # noqa: PLR2004 # receipt, note
@@ -301,7 +303,7 @@ class Serving:
         head = wire.BlobAnswer(channel=state.channel, count=len(parts))
         return [Reply(reply_to, wire.pack_message(head, parts))]
 
-    def _blob(self, partner: Partner, state: OutState, epoch: int, index: int, place: int, now_ms: int) -> bytes:  # noqa: PLR0917
+    def _blob(self, partner: Partner, state: OutState, epoch: int, index: int, place: int, now_ms: int) -> bytes:
         try:
             data, names, item = outgoing.header_at(self._world.store, state.channel, epoch, index)
             blob = wire.decode_header(data).blobs[place]
@@ -365,5 +367,3 @@ def receipt_entry(receipt: wire.Receipt, data: bytes, now_ms: int) -> Entry:
 def fault(reply_to: int, code: str, sentence: str) -> Reply:
     """Return the answer to a request that is not served."""
     return Reply(reply_to, wire.pack_message(wire.Fault(code=code, sentence=sentence), []))
-
-

@@ -12,7 +12,6 @@ from typing import Any
 
 from kizuna.errors import RecordError
 from kizuna.kernel import canonical, record
-from kizuna.kernel.channel.wire import EntryHeader
 from kizuna.kernel.domain import Domain, Fact
 from kizuna.kernel.journal import Db, Entry, Projections
 from kizuna.kernel.merkle import leaf_hash
@@ -61,9 +60,7 @@ SCHEMA = (
         confirmed_at_ms BIGINT NOT NULL, backups_pending_until_ms BIGINT NOT NULL, PRIMARY KEY (record_id, channel, act))""",
     "CREATE TABLE alert (seq BIGINT PRIMARY KEY, at_ms BIGINT NOT NULL, kind TEXT NOT NULL, channel TEXT NOT NULL, sentence TEXT NOT NULL)",
 )
-TABLES = tuple(
-    statement.split()[2] for statement in SCHEMA if statement.startswith("CREATE TABLE")
-)
+TABLES = tuple(statement.split()[2] for statement in SCHEMA if statement.startswith("CREATE TABLE"))
 
 STANDINGS = ("", "superseded", "retract", "recall", "destroy")
 """From the weakest to the strongest: a stronger one holds in every order of arrival."""
@@ -140,7 +137,8 @@ def _project(db: Db, entry: Entry, classes: dict[str, tuple[Domain, type[record.
 def whole(db: Db, held: Record) -> Record:
     """Return a record with the disclosures of every holding of it: a second release may disclose more."""
     rows = db.execute(
-        "SELECT b.body FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL", (held.id,)
+        "SELECT b.body FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL",
+        (held.id,),
     )
     for (body,) in rows:
         other = parse(bytes(body))
@@ -202,7 +200,7 @@ def _count_withheld(db: Db, held: Record, rows: list[list[Any]]) -> None:
         )
 
 
-def _queue(db: Db, channel: str, item: str, kind: str, lane: int, seq: int, not_before_ms: int) -> None:  # noqa: PLR0917 # a row
+def _queue(db: Db, channel: str, item: str, kind: str, lane: int, seq: int, not_before_ms: int) -> None:  # a row
     db.execute(
         "INSERT INTO outbox (channel, item, kind, lane, seq, not_before_ms) VALUES (?,?,?,?,?,?)"
         " ON CONFLICT (channel, item, kind) DO NOTHING",
@@ -311,7 +309,7 @@ def _received(db: Db, seq: int, entry: Entry) -> None:
         _stand(db, channel, epoch, index, act, target)
 
 
-def _stand(db: Db, channel: str, epoch: int, index: int, act: str, record_id: str) -> None:  # noqa: PLR0917 # a row
+def _stand(db: Db, channel: str, epoch: int, index: int, act: str, record_id: str) -> None:  # a row
     db.execute(
         "INSERT INTO act (record_id, channel, epoch, idx, act, confirmed_at_ms, backups_pending_until_ms)"
         " VALUES (?,?,?,?,?,0,0) ON CONFLICT (record_id, channel, act) DO NOTHING",

@@ -106,14 +106,18 @@ def _check_extends(state: ReaderState, checkpoint: note.Checkpoint, answer: Answ
     _check_leads(state, state.seen_size, state.seen_root, checkpoint, answer.consistency)
 
 
-def _check_leads(state: ReaderState, size: int, root: bytes, checkpoint: note.Checkpoint, proof: tuple[str, ...]) -> None:
+def _check_leads(
+    state: ReaderState, size: int, root: bytes, checkpoint: note.Checkpoint, proof: tuple[str, ...]
+) -> None:
     """Accept that a log of `size` and `root` is a prefix of the checkpoint; of the empty log nothing needs proof (RFC 9162 §2.1.4)."""
     if size == 0:
         return
     try:
         verify_consistency(size, checkpoint.size, root, checkpoint.root, _hashes(proof))
     except (RecordError, ForkError) as error:
-        raise ForkError(f"log of `{state.channel}` up to `{size}` does not lead to the signed checkpoint: {error}") from error
+        raise ForkError(
+            f"log of `{state.channel}` up to `{size}` does not lead to the signed checkpoint: {error}"
+        ) from error
 
 
 def _check_entry(state: ReaderState, answer: Answer, index: int, data: bytes, body: bytes) -> Shown:

@@ -155,7 +155,9 @@ class BlobPull(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
     items: tuple[tuple[int, int], ...]
 
 
-class BlobAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="message", tag="channel.blob-answer.v1"):
+class BlobAnswer(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="message", tag="channel.blob-answer.v1"
+):
     """Blobs in the order asked for, one part each; an empty part says that there is none for this reader."""
 
     channel: str
@@ -186,7 +188,7 @@ def unpack_message(data: bytes) -> tuple[Head, list[bytes]]:
     parts = unpack(data, max_parts=MAX_PARTS, max_part_bytes=MAX_BLOB_BYTES)
     if not parts:
         raise RecordError("message has no head")
-    head: Head = canonical.decode(bytes(parts[0]), type=Head)  # type: ignore[arg-type]  # a union is what msgspec decodes
+    head: Head = canonical.decode(bytes(parts[0]), type=Head)  # type: ignore[call-overload] # msgspec decodes a union of tagged structs
     return head, [bytes(part) for part in parts[1:]]
 
 

@@ -60,5 +60,7 @@ def _check_places(state: WriterState, receipt: Receipt) -> None:
         raise RecordError("receipt names an entry outside the range that it receipts")
     if refused != sorted(set(refused)) or list(receipt.stubs) != sorted(set(receipt.stubs)):
         raise RecordError("receipt names entries twice or out of order")
-    if not all(is_refusal(item.code) for item in receipt.refused) or any(item.act not in ACTS for item in receipt.applied):
+    if not all(is_refusal(item.code) for item in receipt.refused) or any(
+        item.act not in ACTS for item in receipt.applied
+    ):
         raise RecordError("receipt holds a word that is not of this protocol")
