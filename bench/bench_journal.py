@@ -70,12 +70,24 @@ def measure(store: Store) -> list[dict[str, Any]]:
     return results
 
 
+def _flushes_per_second(path: Path) -> float:
+    """Return how often this disk makes 1 KiB durable in a plain file: no store can commit more often."""
+    with path.open("wb", buffering=0) as file:
+        start = time.perf_counter()
+        for _ in range(SINGLE):
+            file.write(BODY)
+            os.fdatasync(file.fileno())
+        return SINGLE / (time.perf_counter() - start)
+
+
 def run() -> list[dict[str, Any]]:
     """Return the rates of the SQLite store in the working directory, and of PostgreSQL where KIZUNA_TEST_POSTGRES names a server."""
     with tempfile.TemporaryDirectory(dir=".", prefix=".bench-journal-") as directory:
         store = open_sqlite(str(Path(directory) / "journal.db"), PROJECTIONS)
         results = measure(store)
         store.close()
+        flushes = _flushes_per_second(Path(directory) / "plain")
+    results[0] |= {"peer": "plain file, fdatasync", "ratio": results[0]["value"] / flushes}
     conninfo = os.environ.get("KIZUNA_TEST_POSTGRES")
     return results + (_postgres(conninfo) if conninfo else [])
 
@@ -97,4 +109,4 @@ def _postgres(conninfo: str) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     for each in run():
-        print(f"{each['name']:36} {each['value']:12,.0f} {each['unit']}")
+        print(f"{each['name']:36} {each['value']:12,.0f} {each['unit']:14} {each['ratio'] or ''}")

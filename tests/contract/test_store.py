@@ -31,9 +31,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     if request.param == "sqlite":
         yield SqliteEngine(tmp_path)
         return
-    conninfo = os.environ.get("KIZUNA_TEST_POSTGRES")
-    if not conninfo:
-        pytest.skip("KIZUNA_TEST_POSTGRES names no server; tests/scripts/postgres.sh starts one")
+    conninfo = request.getfixturevalue("postgres_conninfo")
     postgres = PostgresEngine(conninfo, f"test_{uuid.uuid4().hex[:12]}")
     yield postgres
     postgres.drop()

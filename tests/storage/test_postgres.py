@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +19,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def engine() -> Iterator[PostgresEngine]:
-    conninfo = os.environ.get("KIZUNA_TEST_POSTGRES")
-    if not conninfo:
-        pytest.skip("KIZUNA_TEST_POSTGRES names no server; tests/scripts/postgres.sh starts one")
-    made = PostgresEngine(conninfo, f"test_{uuid.uuid4().hex[:12]}")
+def engine(postgres_conninfo: str) -> Iterator[PostgresEngine]:
+    made = PostgresEngine(postgres_conninfo, f"test_{uuid.uuid4().hex[:12]}")
     yield made
     made.drop()
 
