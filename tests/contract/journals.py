@@ -30,9 +30,7 @@ def apply_count(db: Db, seq: int, entry: Entry) -> None:
         db.execute("INSERT INTO content (seq, body, name) VALUES (?, ?, ?)", (seq, entry.body, str(entry.meta)))
 
 
-TALLY = (
-    "CREATE TABLE tally (kind TEXT PRIMARY KEY, entries BIGINT NOT NULL, last_seq BIGINT NOT NULL, half DOUBLE PRECISION)"
-)
+TALLY = "CREATE TABLE tally (kind TEXT PRIMARY KEY, entries BIGINT NOT NULL, last_seq BIGINT NOT NULL, half DOUBLE PRECISION)"
 CONTENT = "CREATE TABLE content (seq BIGINT PRIMARY KEY, body BYTES NOT NULL, name TEXT)"
 COUNTING = Projections("1", (TALLY, CONTENT), ("tally", "content"), apply_count)
 

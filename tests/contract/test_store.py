@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.contract import journals
+from tests.contract.journals import COUNTING, KINDS, PostgresEngine, SqliteEngine, entry
 
 from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError, RecordError, RefusedError
 from kizuna.kernel.journal import GENESIS, Entry, Head, Store
 from kizuna.storage.group import GroupCommitter
-from tests.contract import journals
-from tests.contract.journals import COUNTING, KINDS, PostgresEngine, SqliteEngine, entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +31,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     if request.param == "sqlite":
         yield SqliteEngine(tmp_path)
         return
-    conninfo = os.environ.get("KIZUNA_TEST_POSTGRES")
-    if not conninfo:
-        pytest.skip("KIZUNA_TEST_POSTGRES names no server; tests/scripts/postgres.sh starts one")
+    conninfo = request.getfixturevalue("postgres_conninfo")
     postgres = PostgresEngine(conninfo, f"test_{uuid.uuid4().hex[:12]}")
     yield postgres
     postgres.drop()
@@ -129,7 +127,9 @@ def test_a_view_cannot_write(store: Store) -> None:
 
 def test_portable_sql_means_the_same(store: Store) -> None:
     store.commit([entry(1, "it's 100 %?"), entry(2, "b", size=10), entry(3, "b", size=5)])
-    assert store.query("SELECT kind FROM tally WHERE kind LIKE 'it''s 100 %?' AND last_seq = ? -- ?", (1,)) == [("it's 100 %?",)]
+    assert store.query("SELECT kind FROM tally WHERE kind LIKE 'it''s 100 %?' AND last_seq = ? -- ?", (1,)) == [
+        ("it's 100 %?",)
+    ]
     assert store.query("SELECT SUM(last_seq), AVG(entries), SUM(half) FROM tally") == [(4, 1.5, 3.0)]
     assert store.query("SELECT entries FROM tally WHERE entries > ? AND kind <> ?", (True, "a")) == [(2,)]
     assert store.query("SELECT CAST(? AS TEXT), COALESCE(CAST(? AS BIGINT), 7)", (None, None)) == [(None, 7)]
@@ -193,7 +193,11 @@ SWAP = (
         ([("DELETE FROM journal_body WHERE seq = 4", ())], 4, "its body is missing"),
         ([("UPDATE journal_body SET body = NULL WHERE seq = 4", ())], 4, "its body is missing"),
         ([("UPDATE journal_body SET body = NULL, erased_by = 6 WHERE seq = 4", ())], 4, "does not say so"),
-        ([("UPDATE journal_body SET body = ?, erased_by = NULL WHERE seq = 2", (b"\x02" * 40,))], 2, "though entry `8` erased"),
+        (
+            [("UPDATE journal_body SET body = ?, erased_by = NULL WHERE seq = 2", (b"\x02" * 40,))],
+            2,
+            "though entry `8` erased",
+        ),
         ([("INSERT INTO journal_body (seq, body) VALUES (3, ?)", (b"x",))], 3, "its header names none"),
         ([("INSERT INTO journal_body (seq, body) VALUES (99, ?)", (b"x",))], 99, "is not in the journal"),
         ([("DELETE FROM journal_entry WHERE seq = 4", ())], 4, "entries `4` to `4` are missing"),
@@ -369,18 +373,17 @@ def test_a_killed_writer_loses_nothing_that_it_was_told_is_safe(engine: Engine) 
     for round_number in range(3):
         process = spawn(engine, f"k{round_number}", 100_000)
         assert process.stdout is not None
-        for _ in range(20 + round_number):
-            acked.append((round_number, *map(int, process.stdout.readline().split())))
+        first = [process.stdout.readline() for _ in range(20 + round_number)]
         process.kill()
         rest = process.stdout.read()
-        complete = rest[: rest.rfind("\n") + 1]
-        acked += [(round_number, *map(int, line.split())) for line in complete.splitlines()]
+        complete = rest[: rest.rfind("\n") + 1].splitlines()
+        acked += [(round_number, *map(int, line.split())) for line in first + complete]
         process.wait(20)
         process.stdout.close()
     store = engine.open()
     kept = {stored.seq: stored.entry for stored in store.read(1, 1_000_000)}
-    for round_number, batch, first, second in acked:
-        assert kept[first] == kept[second] == entry(batch, f"k{round_number}")
+    for round_number, batch, seq, next_seq in acked:
+        assert kept[seq] == kept[next_seq] == entry(batch, f"k{round_number}")
     assert len(kept) <= 2 * (len(acked) + 3)
     assert store.verify().findings == ()
     store.close()

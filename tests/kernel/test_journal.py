@@ -27,7 +27,13 @@ from kizuna.kernel.journal import (
 
 META = st.dictionaries(
     st.text("abcdefgh_", min_size=1, max_size=6),
-    st.one_of(st.integers(-(2**53) + 1, 2**53 - 1), st.text("abé", max_size=5), st.booleans(), st.none(), st.lists(st.integers(0, 9))),
+    st.one_of(
+        st.integers(-(2**53) + 1, 2**53 - 1),
+        st.text("abé", max_size=5),
+        st.booleans(),
+        st.none(),
+        st.lists(st.integers(0, 9)),
+    ),
     max_size=3,
 )
 ENTRIES = st.lists(
@@ -50,7 +56,9 @@ def rows(entries: list[Entry]) -> list[Row]:
 def test_the_header_is_canonical_and_names_the_body() -> None:
     digest = hashlib.sha256(b"body").hexdigest()
     assert header_bytes(Entry("record", 5, {"b": 1, "a": [True, None]}, b"body")) == (
-        b'{"at_ms":5,"body_sha256":"' + digest.encode() + b'","body_size":4,"kind":"record","meta":{"a":[true,null],"b":1}}'
+        b'{"at_ms":5,"body_sha256":"'
+        + digest.encode()
+        + b'","body_size":4,"kind":"record","meta":{"a":[true,null],"b":1}}'
     )
     assert header_bytes(Entry("bare", 5, {})) == b'{"at_ms":5,"body_sha256":null,"body_size":0,"kind":"bare","meta":{}}'
 

@@ -6,16 +6,18 @@ import contextlib
 from random import Random
 from typing import TYPE_CHECKING
 
+from tests.contract.journals import COUNTING, entry
+
 from kizuna.kernel.journal import Head, Store
 from kizuna.sim.disk import PowerLossError, SimDisk, SimVfs
 from kizuna.storage.sqlite import open_sqlite
-from tests.contract.journals import COUNTING, entry
 
 if TYPE_CHECKING:
     import pytest
 
 CASES = 1_000
 COMMITS = 12
+STEPS = 240
 
 
 def workload(store: Store, acked: list[Head]) -> None:
@@ -41,17 +43,15 @@ def run_until_power_fails(disk: SimDisk, name: str, acked: list[Head]) -> bool:
 
 
 def check_survivors(name: str, acked: list[Head]) -> None:
-    store = open_sqlite("node.db", COUNTING, vfs=name)
-    known = acked[-1] if acked else None
-    found = store.verify(expected=known)
-    assert found.findings == ()
-    # A commit whose acknowledgement the crash cut off may be there, but only whole.
-    assert store.head().seq in {len(acked) * 3, len(acked) * 3 + 3}
-    live = store.query("SELECT * FROM tally"), store.query("SELECT * FROM content ORDER BY seq")
-    assert len(live[1]) == store.head().seq
-    store.rebuild()
-    assert (store.query("SELECT * FROM tally"), store.query("SELECT * FROM content ORDER BY seq")) == live
-    store.close()
+    with contextlib.closing(open_sqlite("node.db", COUNTING, vfs=name)) as store:
+        found = store.verify(expected=acked[-1] if acked else None)
+        assert found.findings == ()
+        # A commit whose acknowledgement the crash cut off may be there, but only whole.
+        assert store.head().seq in {len(acked) * 3, len(acked) * 3 + 3}
+        live = store.query("SELECT * FROM tally"), store.query("SELECT * FROM content ORDER BY seq")
+        assert len(live[1]) == store.head().seq
+        store.rebuild()
+        assert (store.query("SELECT * FROM tally"), store.query("SELECT * FROM content ORDER BY seq")) == live
 
 
 def crash_case(seed: int, name: str) -> int:
@@ -61,7 +61,7 @@ def crash_case(seed: int, name: str) -> int:
     vfs = SimVfs(name, disk)
     acked: list[Head] = []
     try:
-        disk.fail_at = rng.randrange(110)
+        disk.fail_at = rng.randrange(STEPS)
         run_until_power_fails(disk, name, acked)
         disk.restart()
         if seed % 3 == 0:

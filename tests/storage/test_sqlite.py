@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import apsw
 import pytest
+from tests.contract.journals import COUNTING, entry
 
 from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError
 from kizuna.kernel.journal import Entry
 from kizuna.sim.disk import SimDisk, SimVfs
 from kizuna.storage.sqlite import open_sqlite
-from tests.contract.journals import COUNTING, entry
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kizuna.kernel.journal import Store
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
@@ -82,15 +84,20 @@ def test_a_journal_in_memory_dies_with_its_store() -> None:
     assert open_sqlite(":memory:", COUNTING).head().seq == 0
 
 
+def commit_until_full(store: Store, acked: list[int]) -> None:
+    while True:
+        acked += store.commit([entry(1, size=3_000), entry(2, size=3_000)])
+
+
 def test_a_full_disk_is_said_and_nothing_is_half_kept() -> None:
     disk = SimDisk(Random(1), lambda: 1_700_000_000_000)
     vfs = SimVfs("sim-full", disk)
     store = open_sqlite("node.db", COUNTING, vfs="sim-full")
     disk.capacity = 400_000
-    kept = 0
+    acked: list[int] = []
     with pytest.raises(ConfigError, match="disk full") as raised:
-        while True:
-            kept = store.commit([entry(kept, size=3_000), entry(kept, size=3_000)])[-1]
+        commit_until_full(store, acked)
+    kept = acked[-1]
     assert raised.value.where == "node.db"
     assert store.head().seq == kept
     assert store.verify().findings == ()

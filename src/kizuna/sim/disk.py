@@ -123,8 +123,13 @@ class SimVfs(apsw.VFS):
     """Makes a `SimDisk` the disk of the SQLite connections that name this VFS."""
 
     def __init__(self, name: str, disk: SimDisk) -> None:
-        super().__init__(name, base=None)
+        # Registering may call back at once, so the disk is there first.
         self.disk = disk
+        super().__init__(name, base=None)
+
+    def excepthook(self, *_error: object) -> bool:
+        """Take an error that APSW cannot raise because an earlier one of the same call is on its way."""
+        return True
 
     def xOpen(self, name: Any, flags: list[int]) -> Any:  # noqa: N802 # SQLite's name
         """Open or create a file."""
@@ -180,6 +185,9 @@ class _Handle:
         if self._boot != self._disk.boots:
             raise PowerLossError("this file was open when the simulated disk lost its power")
         self._disk.step()
+
+    def excepthook(self, *_error: object) -> bool:
+        return True
 
     def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802 # SQLite's name
         return bytes(self._file.seen[offset : offset + amount])

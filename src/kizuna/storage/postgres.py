@@ -35,6 +35,8 @@ _SCHEMA_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Quoted text and names, comments, then what must change: a placeholder, and the per cent sign that psycopg reads as one.
 _TOKENS = re.compile(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/)|(\?)", re.DOTALL)
 
+_GIVES_ROWS = re.compile(r"\s*(?:SELECT|WITH|VALUES|SHOW)\b|.*\bRETURNING\b", re.DOTALL | re.IGNORECASE)
+
 
 class _BoolDumper(Dumper):
     """Writes a truth value as SQLite does, as a number."""
@@ -79,13 +81,18 @@ def _translated(where: str) -> Iterator[None]:
 
 
 class _Db:
-    """The `Db` port over one connection."""
+    """The `Db` port over one connection; inside a pipeline a write is sent without waiting for its answer.
+
+    An error then surfaces at the next read or at the pipeline's end, in any case before the commit.
+    """
 
     def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         self.connection = connection
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         cursor = self.connection.execute(translate(sql).encode(), params)
+        if self.connection.pgconn.pipeline_status:
+            return cursor.fetchall() if _GIVES_ROWS.match(sql) else []
         return cursor.fetchall() if cursor.description is not None else []
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -166,7 +173,8 @@ class PostgresStore:
                     db.execute(journal_sql.typed(statement, "BYTEA", "BIGINT PRIMARY KEY"))
                 journal_sql.check_schema(db, self._where)
                 if journal_sql.get_meta(db, "projections") != self._projections.fingerprint:
-                    journal_sql.refill(db, self._projections, "BYTEA", progress)
+                    with self._writer.pipeline():
+                        journal_sql.refill(db, self._projections, "BYTEA", progress)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -201,7 +209,6 @@ class PostgresStore:
         journal_sql.check_projections(db, self._projections)
         linked = link(journal_sql.read_head(db), entries)
         self._write(linked)
-        journal_sql.apply_all(db, self._projections, linked)
         return linked
 
     def _was_kept(self, last: Stored) -> bool:
@@ -212,17 +219,19 @@ class PostgresStore:
         return found == [(last.chain,)]
 
     def _write(self, linked: list[Stored]) -> None:
-        with self._writer.cursor() as cursor:
+        if len(linked) > 1:
+            self._copy(linked)
+        db = _Db(self._writer)
+        with self._writer.pipeline():
             if len(linked) == 1:
-                cursor.execute(
-                    "INSERT INTO journal_entry (seq, header, chain) VALUES (%s, %s, %s)",
-                    (linked[0].seq, linked[0].header, linked[0].chain),
-                )
-                if linked[0].entry.body is not None:
-                    cursor.execute(
-                        "INSERT INTO journal_body (seq, body) VALUES (%s, %s)", (linked[0].seq, linked[0].entry.body)
-                    )
-                return
+                seq, entry, header, chain, _ = linked[0]
+                db.execute("INSERT INTO journal_entry (seq, header, chain) VALUES (?, ?, ?)", (seq, header, chain))
+                if entry.body is not None:
+                    db.execute("INSERT INTO journal_body (seq, body) VALUES (?, ?)", (seq, entry.body))
+            journal_sql.apply_all(db, self._projections, linked)
+
+    def _copy(self, linked: list[Stored]) -> None:
+        with self._writer.cursor() as cursor:
             with cursor.copy("COPY journal_entry (seq, header, chain) FROM STDIN (FORMAT BINARY)") as copy:
                 copy.set_types(("int8", "bytea", "bytea"))
                 for stored in linked:
@@ -243,7 +252,6 @@ class PostgresStore:
                 stored = link_one(journal_sql.read_head(db), entry)
                 journal_sql.drop_body(db, target, stored.seq)
                 self._write([stored])
-                journal_sql.apply_all(db, self._projections, [stored])
             self._writer.execute("VACUUM journal_body")
         return stored.seq
 
@@ -298,7 +306,7 @@ class PostgresStore:
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """See `Store.rebuild`."""
-        with self._lock, _translated(self._where), self._transaction():
+        with self._lock, _translated(self._where), self._transaction(), self._writer.pipeline():
             journal_sql.refill(_Db(self._writer), self._projections, "BYTEA", progress)
 
     def verify(self, *, expected: Head | None = None, progress: Progress | None = None) -> Verification:

@@ -138,12 +138,16 @@ class SqliteStore:
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(self.path, vfs=self._vfs)
-        connection.set_busy_timeout(self._busy_ms)
-        if self._exclusive:
-            # Before all else: a log found on opening would otherwise want shared memory.
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "temp_store = MEMORY", "synchronous = FULL"):
-            connection.execute(f"PRAGMA {pragma}")
+        try:
+            connection.set_busy_timeout(self._busy_ms)
+            if self._exclusive:
+                # Before all else: a log found on opening would otherwise want shared memory.
+                connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "temp_store = MEMORY", "synchronous = FULL"):
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close(force=True)
+            raise
         return connection
 
     def prepare(self, progress: Progress | None) -> None:
