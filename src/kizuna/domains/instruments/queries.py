@@ -14,7 +14,9 @@ def signature_envelopes(db: Db) -> tuple[bytes, ...]:
 
 def statuses(db: Db) -> tuple[Status, ...]:
     """Return suspensions, resumptions and terminations."""
-    rows = db.execute("SELECT act, at_ms, record_id, instrument, party, lifts FROM instruments_status ORDER BY record_id")
+    rows = db.execute(
+        "SELECT act, at_ms, record_id, instrument, party, lifts FROM instruments_status ORDER BY record_id"
+    )
     return tuple(
         Status(act=act, at_ms=at_ms, id=record_id, instrument=instrument, party=party, lifts=lifts)
         for act, at_ms, record_id, instrument, party, lifts in rows

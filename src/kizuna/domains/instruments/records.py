@@ -5,7 +5,7 @@ from __future__ import annotations
 from kizuna.kernel.record import WITHHELD, Body, Withheld
 
 
-class VersionSigned(Body):
+class VersionSigned(Body, frozen=True):
     """A party signs one version of an instrument: `envelope` is the DSSE envelope under its root key, canonical JSON."""
 
     instrument: str | Withheld = WITHHELD
@@ -13,28 +13,28 @@ class VersionSigned(Body):
     envelope: str | Withheld = WITHHELD
 
 
-class Suspended(Body):
+class Suspended(Body, frozen=True):
     """A party suspends an instrument: at once at home, at the other side on receipt."""
 
     instrument: str | Withheld = WITHHELD
     reason: str | Withheld = WITHHELD
 
 
-class Resumed(Body):
+class Resumed(Body, frozen=True):
     """A party lifts one of its own suspensions, named by the record id of `Suspended`."""
 
     instrument: str | Withheld = WITHHELD
     lifts: str | Withheld = WITHHELD
 
 
-class Terminated(Body):
+class Terminated(Body, frozen=True):
     """A party ends an instrument for good."""
 
     instrument: str | Withheld = WITHHELD
     reason: str | Withheld = WITHHELD
 
 
-class ScopeOpened(Body):
+class ScopeOpened(Body, frozen=True):
     """A named exercise, operation or disaster opens the provisions that an instrument reserves for it, and closes by itself."""
 
     instrument: str | Withheld = WITHHELD
