@@ -140,7 +140,7 @@ class Runner:
         except KizunaError as error:
             self.fault = error
             _log.exception("core stopped", error=type(error).__name__)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 # whatever it was, those who wait must be told and nothing more be done
             self.fault = JournalCorruptError(f"the core stopped on an unexpected `{type(error).__name__}`")
             _log.exception("core stopped", error=type(error).__name__)
         for number in list(self._replies):
