@@ -87,10 +87,11 @@ class Carrying:
             state.bodies.update(step.bodies)
             state.note = step.note
             try:
-                data = self._sealed(partner, state, command.not_after_ms, later_ms)
+                reply: bytes | KizunaError = self._sealed(partner, state, command.not_after_ms, later_ms)
             except KizunaError as error:
-                return [Reply(reply_to, error)]
-            return [Reply(reply_to, data), *self._serving.unlock(state.channel, later_ms)]
+                reply = error
+            state.bodies.clear()
+            return [Reply(reply_to, reply), *self._serving.unlock(state.channel, later_ms)]
 
         def failed(error: KizunaError) -> list[Effect]:
             self._world.reload_out(state.channel)
@@ -103,8 +104,8 @@ class Carrying:
     def _sealed(self, partner: Partner, state: OutState, not_after_ms: int, now_ms: int) -> bytes:
         members = self._answers(partner, state, now_ms)
         reverse = self._world.in_channel(partner.node)
-        if reverse.receipt:
-            members.append(Member(RECEIPT, RECEIPT, reverse.receipt))
+        members += [Member(f"{RECEIPT}-{i}", RECEIPT, data) for i, data in enumerate(reverse.unconfirmed)]
+        if reverse.unconfirmed:
             members.append(Member(CHECKPOINT, CHECKPOINT, reverse.note))
         consignment = Consignment(
             channel=state.channel,
@@ -132,12 +133,12 @@ class Carrying:
                 epoch=state.epoch,
                 max_bytes=wire.MAX_MESSAGE_BYTES // 2,
                 max_entries=wire.MAX_ENTRIES,
-                receipt_sha256=state.receipt_sha256,
+                receipt_sha256="",  # show the newest receipt held, so that the reader knows which of its receipts came home
                 seen=start,
                 start=start,
                 wait_ms=0,
             )
-            data, end = self._serving.answer_bytes(Asked(partner, pull, b"", b"", 0, 0), state, now_ms, whole=True)
+            data, end = self._serving.answer_bytes(Asked(partner, pull, (), b"", 0, 0), state, now_ms, whole=True)
             members.append(Member(f"{ANSWER}-{len(members)}", ANSWER, data))
             for index in range(start, end):
                 for sha256, blob in self._serving.blobs_at(partner, state, index, now_ms):
@@ -182,11 +183,10 @@ class Carrying:
         return partner.keyset.public(sign.Purpose.BUNDLE)
 
     def _receipt(self, going: _Import, members: Sequence[Member], _manifest: Manifest, now_ms: int) -> list[Effect]:
-        found = {member.kind: member.data for member in members if member.kind in {RECEIPT, CHECKPOINT}}
-        if RECEIPT not in found:
-            return self._entries(going, now_ms)
+        receipts = [member.data for member in members if member.kind == RECEIPT]
+        cosigned = next((member.data for member in members if member.kind == CHECKPOINT), b"")
         try:
-            entries = self._serving.receipt_entries(going.partner, found[RECEIPT], found.get(CHECKPOINT, b""), now_ms)
+            entries = self._serving.receipt_entries(going.partner, receipts, cosigned, now_ms)
         except ForkError as error:
             channel = self._world.out_channel(going.partner.node).channel
             return [Reply(going.reply_to, error), *self._world.alarm("fork", channel, str(error), now_ms, stop=True)]
@@ -225,6 +225,8 @@ class Carrying:
             (state.reader.channel, state.reader.epoch),
         )
         public = going.partner.keyset.public(sign.Purpose.CHECKPOINT)
+        if len(parts) > 1:
+            self._pulling.note_held_receipt(state, parts[1])
         try:
             accepted = check_carried(state, [bytes(leaf) for (leaf,) in rows], head, parts, public)
         except RecordError as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from kizuna.errors import ChannelError, KizunaError, RecordError, RefusedError, SignatureError
-from kizuna.kernel import keys, record, sign
+from kizuna.kernel import canonical, keys, record, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import Accepted, ReaderState, Shown
 from kizuna.kernel.domain import BlobCheck
@@ -51,6 +51,20 @@ class InState:
     receipt_sha256: str
     quarantined: int
     stopped: str
+    unconfirmed: list[bytes] = field(default_factory=list)
+    """Receipts that the writer is not known to hold, oldest first."""
+
+    def sign_off(self, receipt: bytes) -> None:
+        """Take a durable receipt as the newest one."""
+        self.receipt = receipt
+        self.receipt_sha256 = hashlib.sha256(receipt).hexdigest()
+        self.unconfirmed.append(receipt)
+
+    def confirmed(self, sha256: str) -> None:
+        """Drop the receipts up to the one that the writer holds."""
+        digests = [hashlib.sha256(receipt).hexdigest() for receipt in self.unconfirmed]
+        if sha256 in digests:
+            del self.unconfirmed[: digests.index(sha256) + 1]
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,20 @@ def load(store: Store, channel: str) -> InState:
         receipt_sha256=row[8],
         quarantined=row[11],
         stopped=row[12],
+        unconfirmed=[bytes(row[7])] if row[7] else [],
     )
+
+
+def receipts_after(store: Store, channel: str, sha256: str) -> list[bytes] | None:
+    """Return the receipts signed after the one of this digest, oldest first, or None where this node does not know that one."""
+    rows = store.query("SELECT seq FROM receipt_out WHERE channel = ? AND sha256 = ?", (channel, sha256))
+    if not rows:
+        return None
+    later = store.query(
+        "SELECT b.body FROM receipt_out r JOIN journal_body b ON b.seq = r.seq WHERE r.channel = ? AND r.seq > ? ORDER BY r.seq",
+        (channel, rows[0][0]),
+    )
+    return [bytes(body) for (body,) in later]
 
 
 class Judge:
@@ -133,6 +160,10 @@ class Judge:
             if self._quota_left < 0:
                 return Verdict(shown, "quota", item=verdict.item)
         return verdict
+
+    def again(self, shown: Shown) -> Verdict:
+        """Return the verdict on a quarantined entry, by the same checks but those of order, which it passed when it came."""
+        return self._body(shown)
 
     def _body(self, shown: Shown) -> Verdict:
         header, body = shown.header, shown.body
@@ -284,11 +315,15 @@ def _well_formed(data: bytes, check: BlobCheck | None) -> bool:
     return True
 
 
-def received_entry(verdict: Verdict, now_ms: int) -> Entry:
-    """Return the journal entry of one verdict; what was refused for good keeps its header alone."""
+def received_entry(verdict: Verdict, now_ms: int, *, again: bool = False) -> Entry:
+    """Return the journal entry of one verdict; what was refused for good keeps its header alone.
+
+    `again` marks a re-examination of an entry that stood in quarantine.
+    """
     keeps = not verdict.code or verdict.code in wire.CURABLE
     meta = {
         "acts": [list(act) for act in verdict.acts],
+        "again": again,
         "code": verdict.code,
         "header": msgspec.to_builtins(verdict.shown.header),
         "item": verdict.item,
@@ -297,6 +332,21 @@ def received_entry(verdict: Verdict, now_ms: int) -> Entry:
     }
     body = verdict.shown.body if keeps and verdict.shown.body else None
     return Entry(kind="received", at_ms=now_ms, meta=meta, body=body)
+
+
+def quarantined(store: Store, state: InState) -> list[Shown]:
+    """Return the refused entries of a channel whose bodies were kept because something new may cure them."""
+    marks = ",".join("?" * len(wire.CURABLE))
+    rows = store.query(
+        "SELECT e.header, l.leaf, b.body FROM leaf_in l JOIN journal_entry e ON e.seq = l.seq JOIN journal_body b ON b.seq = l.seq"
+        f" WHERE l.channel = ? AND l.epoch = ? AND l.code IN ({marks}) AND b.body IS NOT NULL ORDER BY l.idx",
+        (state.reader.channel, state.reader.epoch, *sorted(wire.CURABLE)),
+    )
+    found = []
+    for header, leaf, body in rows:
+        data = canonical.encode(msgspec.json.decode(bytes(header))["meta"]["header"])
+        found.append(Shown(wire.decode_header(data), data, bytes(leaf), bytes(body)))
+    return found
 
 
 def receipt_of(made: Arrival, state: InState, size: int, root: bytes, now_ms: int) -> wire.Receipt:
@@ -312,6 +362,7 @@ def receipt_of(made: Arrival, state: InState, size: int, root: bytes, now_ms: in
         ),
         at_ms=now_ms,
         channel=state.reader.channel,
+        cured=(),
         epoch=epoch,
         previous_sha256=state.receipt_sha256,
         refused=tuple(wire.Refused(verdict.code, verdict.shown.header.index) for verdict in verdicts if verdict.code),

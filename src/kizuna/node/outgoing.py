@@ -46,7 +46,7 @@ class OutState:
     receipt_sha256: str
     stopped: str
     bodies: dict[int, bytes] = field(default_factory=dict)
-    """Bodies sequenced in this process and not yet receipted, by index."""
+    """Bodies sequenced in the step under way, by index: decided a moment ago, they are served without asking again."""
     denied: dict[str, int] = field(default_factory=dict)
     """Outbox items that a decision denied, and until when not to ask again."""
 

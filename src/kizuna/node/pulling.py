@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from kizuna.errors import BundleError, ForkError, RecordError, SignatureError
 from kizuna.kernel import canonical, note, sign
 from kizuna.kernel.channel import wire
@@ -26,6 +28,7 @@ from kizuna.node.incoming import Arrival, InState
 from kizuna.node.world import World
 
 BLOBS_AT_ONCE = 64
+MAX_RECEIPTS = 256
 
 Arrived = Callable[[Partner, Arrival, int], list[Effect]]
 
@@ -41,8 +44,12 @@ class Line:
     waiting: Arrival | None = None
     working: bool = False
     backlog: deque[tuple[wire.Answer, list[bytes]]] = field(default_factory=deque)
+    rest: tuple[ReaderState, wire.Answer, Accepted] | None = None
+    """What of an answer is judged only once the keys or agreements before it are in force here."""
     next_at_ms: int = 0
     failures: int = 0
+    examined: int = 0
+    """The version of the rules under which the quarantine was last looked at."""
 
 
 class Pulling:
@@ -67,6 +74,11 @@ class Pulling:
         for node, partner in self._world.partners.items():
             line = self._line(node)
             idle = line.asked is None and not line.working and line.waiting is None and not line.blobs
+            if idle and line.examined != self._world.rules_version:
+                line.examined = self._world.rules_version
+                again = self._reexamine(partner, line, now_ms)
+                effects += again
+                idle = not again
             if partner.address and idle and now_ms >= line.next_at_ms and not self._world.in_channel(node).stopped:
                 effects.append(self._pull(node, line))
         return effects
@@ -85,7 +97,7 @@ class Pulling:
             start=reader.size,
             wait_ms=limits.wait_ms if wait else 0,
         )
-        return Send(node, wire.pack_message(line.asked, [state.receipt, state.note]))
+        return Send(node, wire.pack_message(line.asked, [state.note, *state.unconfirmed[:MAX_RECEIPTS]]))
 
     def on_unreachable(self, node: str, now_ms: int) -> list[Effect]:
         """Wait longer after each failure."""
@@ -103,6 +115,7 @@ class Pulling:
     def _drop(self, line: Line) -> None:
         line.ahead = None
         line.working = False
+        line.rest = None
         line.backlog.clear()
 
     # --- answers -------------------------------------------------------------------------------------------------------------------
@@ -112,6 +125,8 @@ class Pulling:
         line = self._line(partner.node)
         if line.asked is None:
             return []
+        if len(parts) > 1 and not parts[1]:
+            self._world.in_channel(partner.node).confirmed(line.asked.receipt_sha256)
         line.asked = None
         line.failures = 0
         if line.working or line.waiting is not None:
@@ -161,23 +176,37 @@ class Pulling:
 
     def _own_receipt(self, state: InState, head: wire.Answer, data: bytes) -> Effect | None:
         """Adopt the newest receipt that this node itself signed: after a restore from a backup it goes on from there."""
-        if not data or head.epoch != state.reader.epoch or hashlib.sha256(data).hexdigest() == state.receipt_sha256:
+        if head.epoch != state.reader.epoch or self.note_held_receipt(state, data):
             return None
         receipt = wire.open_receipt(data, self._world.sign_key(sign.Purpose.RECEIPT).public)
         if receipt.channel != state.reader.channel or receipt.size <= state.reader.size:
             return None
         digest = hashlib.sha256(data).hexdigest()
         state.receipt, state.receipt_sha256 = data, digest
+        state.unconfirmed.clear()
         meta = {"channel": state.reader.channel, "sha256": digest}
         entry = Entry(kind="receipt-out", at_ms=receipt.at_ms, meta=meta, body=data)
         return self._world.commit([entry], lambda _seqs, _now_ms: [], lambda _error: [])
 
+    def note_held_receipt(self, state: InState, data: bytes) -> bool:
+        """Learn which receipt the writer holds, and keep those after it to be sent; return False where that one is unknown here."""
+        if not data:
+            return True
+        later = incoming.receipts_after(self._world.store, state.reader.channel, hashlib.sha256(data).hexdigest())
+        if later is None:
+            return False
+        state.unconfirmed = later
+        return True
+
     def _judge(
         self, partner: Partner, line: Line, base: ReaderState, head: wire.Answer, accepted: Accepted, now_ms: int
     ) -> list[Effect]:
+        first, rest = split_at_rules(base, accepted)
+        if rest is not None:
+            line.rest = (base_after(base, first), head, rest)
         state = self._world.in_channel(partner.node)
         judge = self.judge(partner, state, base)
-        arrival = incoming.arrival(judge, accepted, self._world.blobs, now_ms)
+        arrival = incoming.arrival(judge, first, self._world.blobs, now_ms)
         line.working = False
         if arrival.missing:
             line.waiting = arrival
@@ -285,12 +314,43 @@ class Pulling:
             return
         if after.reader.epoch != state.reader.epoch:
             state.receipt, state.receipt_sha256 = b"", NO_RECEIPT
+            state.unconfirmed.clear()
         state.reader = after.reader
         state.note = after.note
         state.quarantined += sum(len(v.shown.body) for v in after.arrival.verdicts if v.code in wire.CURABLE)
         if after.receipt is not None:
-            state.receipt = after.receipt
-            state.receipt_sha256 = hashlib.sha256(after.receipt).hexdigest()
+            state.sign_off(after.receipt)
+
+    # --- what stands in quarantine ---------------------------------------------------------------------------------------------------
+
+    def _reexamine(self, partner: Partner, line: Line, now_ms: int) -> list[Effect]:
+        """Judge again what new keys or agreements may have cured; each entry that is let in is journalled and receipted as cured."""
+        state = self._world.in_channel(partner.node)
+        if not state.quarantined or state.stopped:
+            return []
+        judge = self.judge(partner, state, state.reader)
+        verdicts = [judge.again(shown) for shown in incoming.quarantined(self._world.store, state)]
+        cured = [v for v in verdicts if not v.code and all(self._world.blobs.has(sha256) for sha256, _ in v.blobs)]
+        if not cured:
+            return []
+        root = CompactRange.from_bytes(state.reader.frontier).root()
+        empty = Arrival(Accepted((), note.Checkpoint("", 0, root), b"", b"", root), [])
+        receipt = incoming.receipt_of(empty, state, state.reader.size, root, now_ms)
+        receipt = msgspec.structs.replace(receipt, cured=tuple(v.shown.header.index for v in cured))
+        data = wire.sign_receipt(receipt, self._world.sign_key(sign.Purpose.RECEIPT))
+        digest = hashlib.sha256(data).hexdigest()
+        entries = [incoming.received_entry(verdict, now_ms, again=True) for verdict in cured]
+        meta = {"channel": state.reader.channel, "sha256": digest}
+        entries.append(Entry(kind="receipt-out", at_ms=now_ms, meta=meta, body=data))
+        line.working = True
+
+        def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
+            line.working = False
+            state.sign_off(data)
+            state.quarantined -= sum(len(v.shown.body) for v in cured)
+            return self._arrived(partner, replace(empty, verdicts=cured), later_ms) + self.due(later_ms)
+
+        return [self._world.commit(entries, then, lambda _error: self._failed(partner, line))]
 
     def _failed(self, partner: Partner, line: Line) -> list[Effect]:
         self._drop(line)
@@ -299,6 +359,10 @@ class Pulling:
         return []
 
     def _next(self, partner: Partner, line: Line, now_ms: int) -> list[Effect]:
+        if line.rest is not None:
+            base, rest_head, rest = line.rest
+            line.rest = None
+            return self._judge(partner, line, base, rest_head, rest, now_ms)
         if line.backlog:
             head, parts = line.backlog.popleft()
             return self._take(partner, line, head, parts, now_ms)
@@ -316,6 +380,31 @@ class After:
     note: bytes
     receipt: bytes | None
     arrival: Arrival
+
+
+def split_at_rules(base: ReaderState, accepted: Accepted) -> tuple[Accepted, Accepted | None]:
+    """Return an answer up to its first key set or agreement, and what comes after it, which is judged under the new rules."""
+    for place, shown in enumerate(accepted.entries):
+        if shown.header.kind in {"instrument", "keys"} and place + 1 < len(accepted.entries):
+            frontier = CompactRange.from_bytes(base.frontier)
+            frontier.extend(entry.leaf for entry in accepted.entries[: place + 1])
+            first = replace(
+                accepted, entries=accepted.entries[: place + 1], frontier=frontier.to_bytes(), root=frontier.root()
+            )
+            return first, replace(accepted, entries=accepted.entries[place + 1 :])
+    return accepted, None
+
+
+def base_after(base: ReaderState, first: Accepted) -> ReaderState:
+    """Return the reader's state once the first part of a split answer is committed."""
+    return replace(
+        base,
+        epoch=first.entries[0].header.epoch,
+        size=base.size + len(first.entries),
+        frontier=first.frontier,
+        released_at_ms=max(shown.header.released_at_ms for shown in first.entries),
+        receipted=max(shown.header.receipted for shown in first.entries),
+    )
 
 
 def ahead_of(base: ReaderState, accepted: Accepted, epoch: int) -> ReaderState:

@@ -25,15 +25,16 @@ from kizuna.node.outgoing import OutState, Step
 from kizuna.node.world import World
 
 MAX_BLOB_ITEMS = 256
+MAX_RECEIPTS = 256
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A pull as it came: who asks, what, the receipt and the newest checkpoint of ours that it holds, and where the answer goes."""
+    """A pull as it came: who asks, what, the receipts and the newest checkpoint of ours that it holds, and where the answer goes."""
 
     partner: Partner
     pull: wire.Pull
-    receipt: bytes
+    receipts: tuple[bytes, ...]
     seen: bytes
     reply_to: int
     until_ms: int
@@ -53,10 +54,15 @@ class Serving:
     ) -> list[Effect]:
         """Return the effects of a partner's pull."""
         state = self._world.out_channel(partner.node)
-        if pull.channel != state.channel or len(parts) != 2 or pull.start < 0 or pull.seen < pull.start:  # noqa: PLR2004 # receipt, note
+        if (
+            pull.channel != state.channel
+            or not 1 <= len(parts) <= MAX_RECEIPTS + 1
+            or pull.start < 0
+            or pull.seen < pull.start
+        ):
             return [fault(reply_to, "EndPointNotFound", "no such channel for this node")]
         wait_ms = max(0, min(pull.wait_ms, self._world.limits.wait_ms))
-        asked = Asked(partner, pull, parts[0], parts[1], reply_to, now_ms + wait_ms)
+        asked = Asked(partner, pull, tuple(parts[1:]), parts[0], reply_to, now_ms + wait_ms)
         if state.channel in self._busy:
             self._busy[state.channel].append(asked)
             return []
@@ -69,7 +75,7 @@ class Serving:
         if state.stopped:
             return [*effects, fault(asked.reply_to, "ServiceManagerError", "channel is stopped: security was told")]
         try:
-            entries = self.receipt_entries(asked.partner, asked.receipt, asked.seen, now_ms)
+            entries = self.receipt_entries(asked.partner, asked.receipts, asked.seen, now_ms)
             entries += self._epoch_entries(asked, state, now_ms)
         except ForkError as error:
             alarm = self._world.alarm("fork", state.channel, str(error), now_ms, stop=True)
@@ -94,9 +100,9 @@ class Serving:
         def then(_seqs: Sequence[int], now_ms: int) -> list[Effect]:
             state.bodies.update(step.bodies)
             state.note = step.note
-            for index in [index for index in state.bodies if index < state.receipted]:
-                del state.bodies[index]
-            return self._answer_or_wait(asked, state, step, now_ms) + self._go_on(state.channel, now_ms)
+            answered = self._answer_or_wait(asked, state, step, now_ms)
+            state.bodies.clear()  # whatever is served again later is decided anew
+            return answered + self._go_on(state.channel, now_ms)
 
         def failed(error: KizunaError) -> list[Effect]:
             self._world.reload_out(state.channel)
@@ -118,24 +124,26 @@ class Serving:
 
     # --- the receipt that came with the pull ---------------------------------------------------------------------------------------
 
-    def receipt_entries(self, partner: Partner, data: bytes, cosigned: bytes, now_ms: int) -> list[Entry]:
-        """Return the journal entries of a reader's receipt and cosigned checkpoint; none where it says nothing new.
+    def receipt_entries(self, partner: Partner, receipts: Sequence[bytes], cosigned: bytes, now_ms: int) -> list[Entry]:
+        """Return the journal entries of a reader's receipts, oldest first, and cosigned checkpoint; none where they say nothing new.
 
         Raises:
-            RecordError: it is malformed, or of another channel.
+            RecordError: one is malformed, or of another channel.
             SignatureError: the reader did not sign it.
             ForkError: it contradicts this node's log.
         """
         state = self._world.out_channel(partner.node)
         public = partner.keyset.public(sign.Purpose.RECEIPT)
-        receipt = check_receipt(state.writer_state(), state.tree, data, public) if data else None
-        if receipt is None:
-            return []
-        entry = receipt_entry(receipt, data, now_ms)
-        state.receipted = receipt.size
-        state.receipt = data
-        state.receipt_sha256 = entry.meta["sha256"]
-        return [entry, *self._cosignature(partner, state, cosigned, now_ms)]
+        entries: list[Entry] = []
+        for data in receipts:
+            receipt = check_receipt(state.writer_state(), state.tree, data, public)
+            if receipt is None:
+                continue
+            entries.append(receipt_entry(receipt, data, now_ms))
+            state.receipted = receipt.size
+            state.receipt = data
+            state.receipt_sha256 = entries[-1].meta["sha256"]
+        return entries + self._cosignature(partner, state, cosigned, now_ms) if entries else []
 
     def _cosignature(self, partner: Partner, state: OutState, data: bytes, now_ms: int) -> list[Entry]:
         """Return the entry of the reader's cosignature on our checkpoint, where one came that verifies; the receipt stands without it."""
@@ -355,6 +363,7 @@ def receipt_entry(receipt: wire.Receipt, data: bytes, now_ms: int) -> Entry:
     meta = {
         "applied": [[item.index, item.backups_pending_until_ms] for item in receipt.applied],
         "channel": receipt.channel,
+        "cured": list(receipt.cured),
         "epoch": receipt.epoch,
         "refused": [[item.index, item.code] for item in receipt.refused],
         "sha256": hashlib.sha256(data).hexdigest(),

@@ -49,6 +49,7 @@ SCHEMA = (
     """CREATE TABLE partner (
         node TEXT PRIMARY KEY, party TEXT NOT NULL, card BYTES NOT NULL, version BIGINT NOT NULL, enrolled_at_ms BIGINT NOT NULL,
         removed_at_ms BIGINT NOT NULL)""",
+    "CREATE TABLE receipt_out (channel TEXT NOT NULL, sha256 TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (channel, sha256))",
     "CREATE TABLE keyset (node TEXT NOT NULL, version BIGINT NOT NULL, envelope BYTES NOT NULL, PRIMARY KEY (node, version))",
     """CREATE TABLE withheld (
         party TEXT NOT NULL, type TEXT NOT NULL, grade TEXT NOT NULL, reason TEXT NOT NULL, count BIGINT NOT NULL,
@@ -267,6 +268,10 @@ def _receipt_in(db: Db, _seq: int, entry: Entry) -> None:
         db.execute(
             "UPDATE leaf_out SET outcome = 'stub' WHERE channel = ? AND epoch = ? AND idx = ?", (channel, epoch, index)
         )
+    for index in meta["cured"]:
+        db.execute(
+            "UPDATE leaf_out SET outcome = '' WHERE channel = ? AND epoch = ? AND idx = ?", (channel, epoch, index)
+        )
     for index, pending_ms in meta["applied"]:
         db.execute(
             "UPDATE act SET confirmed_at_ms = ?, backups_pending_until_ms = ? WHERE channel = ? AND epoch = ? AND idx = ?",
@@ -297,10 +302,14 @@ def _received(db: Db, seq: int, entry: Entry) -> None:
     if code:
         db.execute(
             "UPDATE channel_in SET quarantined = quarantined + ? WHERE channel = ?",
-            (len(entry.body or b""), channel),
+            (0 if meta["again"] else len(entry.body or b""), channel),
         )
     elif header["kind"] in {"record", "instrument"} and entry.body is not None:
         _note_record(db, parse(entry.body), seq, own=False)
+        if meta["again"]:
+            db.execute(
+                "UPDATE channel_in SET quarantined = quarantined - ? WHERE channel = ?", (len(entry.body), channel)
+            )
         db.execute(
             "INSERT INTO holding (seq, record_id, channel, epoch, idx) VALUES (?,?,?,?,?)",
             (seq, record_id, channel, epoch, index),
@@ -342,7 +351,11 @@ def _progress_in(db: Db, _seq: int, entry: Entry) -> None:
     )
 
 
-def _receipt_out(db: Db, _seq: int, entry: Entry) -> None:
+def _receipt_out(db: Db, seq: int, entry: Entry) -> None:
+    db.execute(
+        "INSERT INTO receipt_out (channel, sha256, seq) VALUES (?,?,?) ON CONFLICT (channel, sha256) DO NOTHING",
+        (entry.meta["channel"], entry.meta["sha256"], seq),
+    )
     db.execute(
         "UPDATE channel_in SET receipt = ?, receipt_sha256 = ? WHERE channel = ?",
         (entry.body, entry.meta["sha256"], entry.meta["channel"]),

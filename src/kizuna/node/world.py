@@ -70,6 +70,8 @@ class World:
         self.ins: dict[str, incoming.InState] = {}
         self.releaser = Releaser(Index.build(identity.party, (), limits.guard_ms), self.domains)
         self.boundaries: tuple[int, ...] = ()
+        self.rules_version = 0
+        """Grows when partners' keys or agreements change: what stands in quarantine is then worth another look."""
         self.halted = False
         self.clock_in_doubt = False
         self._token = 0
@@ -88,6 +90,7 @@ class World:
     def refresh_partners(self) -> None:
         """Read partners again, and the channels of new ones."""
         self.partners = facts.load_partners(self.store)
+        self.rules_version += 1
         for node in self.partners:
             # A channel's state in memory may be ahead by a commit under way: what is loaded already stays.
             if (outward := wire.channel_name(self.identity.node, node)) not in self.outs:
@@ -110,6 +113,7 @@ class World:
         agreements = treaties.agreements(self.store, roots)
         self.releaser = Releaser(Index.build(self.identity.party, agreements, self.limits.guard_ms), self.domains)
         self.boundaries = treaties.boundaries(agreements, self.limits.guard_ms)
+        self.rules_version += 1
         for state in self.outs.values():
             state.denied.clear()
 

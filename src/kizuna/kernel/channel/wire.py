@@ -97,12 +97,14 @@ class Applied(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a reader signs after its durable commit: how far it holds the channel, and what it refused or could not be shown.
 
-    `refused`, `stubs` and `applied` speak of the entries since the previous receipt, whose digest is `previous_sha256`.
+    `refused`, `stubs` and `applied` speak of the entries since the previous receipt, whose digest is `previous_sha256`; `cured` names entries that
+    an earlier receipt refused and that a new key or instrument has since let in.
     """
 
     applied: tuple[Applied, ...]
     at_ms: int
     channel: str
+    cured: tuple[int, ...]
     epoch: int
     previous_sha256: str
     refused: tuple[Refused, ...]

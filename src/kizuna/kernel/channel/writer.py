@@ -27,7 +27,7 @@ class WriterState:
 
 
 def check_receipt(state: WriterState, tree: Tree, data: bytes, public_key: bytes) -> Receipt | None:
-    """Return a receipt that goes on from the last one, or None when it is that one or an older one again.
+    """Return a receipt that goes on from the last one, or None when it is an old one, or those before it are missing.
 
     Raises:
         RecordError: the receipt is malformed, or of another channel.
@@ -48,7 +48,7 @@ def check_receipt(state: WriterState, tree: Tree, data: bytes, public_key: bytes
     if receipt.size < state.receipted:
         return None  # an old one: a reader restored from a backup is shown its newest receipt and goes on from there
     if receipt.previous_sha256 != state.receipt_sha256:
-        raise ForkError(f"receipt of `{state.channel}` does not follow the last one")
+        return None  # one before it has not come yet: the answer shows the last one held, and the reader sends those after it
     _check_places(state, receipt)
     return receipt
 
@@ -58,6 +58,8 @@ def _check_places(state: WriterState, receipt: Receipt) -> None:
     places = refused + list(receipt.stubs) + [item.index for item in receipt.applied]
     if any(not state.receipted <= index < receipt.size for index in places):
         raise RecordError("receipt names an entry outside the range that it receipts")
+    if any(not 0 <= index < state.receipted for index in receipt.cured):
+        raise RecordError("receipt names an entry as cured that was not receipted before")
     if refused != sorted(set(refused)) or list(receipt.stubs) != sorted(set(receipt.stubs)):
         raise RecordError("receipt names entries twice or out of order")
     if not all(is_refusal(item.code) for item in receipt.refused) or any(
