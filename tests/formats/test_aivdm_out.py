@@ -7,7 +7,7 @@ from pyais import decode as pyais_decode
 
 from kizuna.errors import RecordError
 from kizuna.formats.ais import AisMessage, AisReader
-from kizuna.formats.aivdm_out import position_a, position_b, sentences, static_a, static_b
+from kizuna.formats.aivdm_out import Fix, position_a, position_b, sentences, static_a, static_b
 
 MMSI = st.integers(100_000_000, 999_999_999)
 LON = st.none() | st.integers(-180 * 600_000, 180 * 600_000)
@@ -50,9 +50,9 @@ def test_positions_read_back_exactly(
         "heading_deg": heading,
     }
     if msg_type == 1:
-        payload = position_a(**known, nav_status=status, second=17)
+        payload = position_a(Fix(**known, second=17), status)
     else:
-        payload, status = position_b(**known, second=17), None
+        payload, status = position_b(Fix(**known, second=17)), None
     lines = sentences(payload, received_ms=1_700_000_000_017, station="sim")
     report = read(lines).position
     assert report is not None

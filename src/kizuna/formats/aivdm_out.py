@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from kizuna.errors import RecordError
 from kizuna.formats.nmea_tag import make_tag, xor_checksum
 
@@ -23,67 +25,49 @@ _ARMOUR = "0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVW`abcdefghijklmnopqrstuvw"
 _SIXBIT = "@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_ !\"#$%&'()*+,-./0123456789:;<=>?"
 _NO_LON = 181 * 600_000
 _NO_LAT = 91 * 600_000
-_CLASS_A_SPARE_TURN = 0x80  # rate of turn not available
+_NO_TURN = 0x80  # rate of turn not available
 
 Payload = tuple[str, int]
 """The armoured characters and the number of fill bits."""
 
 
-def position_a(
-    *,
-    mmsi: int,
-    lon_600000: int | None,
-    lat_600000: int | None,
-    speed_dkn: int | None,
-    course_ddeg: int | None,
-    heading_deg: int | None,
-    nav_status: int | None,
-    second: int,
-) -> Payload:
-    """Return a class A position report, type 1; `second` is the UTC second of the fix."""
+class Fix(msgspec.Struct, frozen=True, kw_only=True):
+    """One position as it goes on the air; None means not available."""
+
+    mmsi: int
+    lon_600000: int | None
+    lat_600000: int | None
+    speed_dkn: int | None
+    course_ddeg: int | None
+    heading_deg: int | None
+    second: int
+    """UTC second of the fix."""
+
+
+def position_a(fix: Fix, nav_status: int | None) -> Payload:
+    """Return a class A position report, type 1."""
     return _armour(
         [
             (1, 6),
             (0, 2),
-            (mmsi, 30),
+            (fix.mmsi, 30),
             (_or(nav_status, 15), 4),
-            (_CLASS_A_SPARE_TURN, 8),
-            (_or(speed_dkn, 1023), 10),
-            (0, 1),
-            (_or(lon_600000, _NO_LON), 28),
-            (_or(lat_600000, _NO_LAT), 27),
-            (_or(course_ddeg, 3600), 12),
-            (_or(heading_deg, 511), 9),
-            (second, 6),
+            (_NO_TURN, 8),
+            *_motion(fix),
             (0, 2 + 3 + 1 + 19),
         ]
     )
 
 
-def position_b(
-    *,
-    mmsi: int,
-    lon_600000: int | None,
-    lat_600000: int | None,
-    speed_dkn: int | None,
-    course_ddeg: int | None,
-    heading_deg: int | None,
-    second: int,
-) -> Payload:
+def position_b(fix: Fix) -> Payload:
     """Return a class B position report, type 18, of a carrier-sense unit."""
     return _armour(
         [
             (18, 6),
             (0, 2),
-            (mmsi, 30),
+            (fix.mmsi, 30),
             (0, 8),
-            (_or(speed_dkn, 1023), 10),
-            (0, 1),
-            (_or(lon_600000, _NO_LON), 28),
-            (_or(lat_600000, _NO_LAT), 27),
-            (_or(course_ddeg, 3600), 12),
-            (_or(heading_deg, 511), 9),
-            (second, 6),
+            *_motion(fix),
             (0, 2),
             (1, 1),  # carrier sense
             (0, 6),
@@ -91,6 +75,19 @@ def position_b(
             (0b1100000000000000110, 20),
         ]
     )
+
+
+def _motion(fix: Fix) -> list[tuple[int, int]]:
+    """Return the fields from speed to second, which classes A and B have in the same order."""
+    return [
+        (_or(fix.speed_dkn, 1023), 10),
+        (0, 1),
+        (_or(fix.lon_600000, _NO_LON), 28),
+        (_or(fix.lat_600000, _NO_LAT), 27),
+        (_or(fix.course_ddeg, 3600), 12),
+        (_or(fix.heading_deg, 511), 9),
+        (fix.second, 6),
+    ]
 
 
 def static_a(  # noqa: PLR0913 # the fields of the message
