@@ -185,10 +185,14 @@ FRAGMENTS = st.sampled_from(
 
 @given(st.lists(FRAGMENTS | st.binary(max_size=12), max_size=30).map(b"".join), st.integers(1, 40))
 @example(b"!AIVDM,1,1,,A,1,0*47\n", 5)
+@example(b" " * 1024 + b"\r\n" + b"x" * 1025 + b"\n" + SINGLE, 7)
 def test_any_bytes_give_only_counted_reasons(data: bytes, chunk: int) -> None:
     reader = AisReader()
     items = [item for i in range(0, len(data), chunk) for item in reader.feed(data[i : i + chunk])]
     items += reader.close()
+    whole = AisReader()
+    assert items == whole.feed(data) + whole.close()
+    assert reader.counts == whole.counts
     rejected = [item for item in items if isinstance(item, Rejected)]
     assert {item.reason for item in rejected} <= REASONS
     assert len(rejected) == sum(reader.counts.rejected.values())

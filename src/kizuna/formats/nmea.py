@@ -12,14 +12,10 @@ the USCG suffix as their users publish them.
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from kizuna.formats.nmea_tag import NO_TAG, Tag, parse_tag, xor_checksum
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MAX_LINE_BYTES = 1024
 """A longer line is set aside as `too-long`; TAG block and sentence together stay far below it."""
@@ -49,6 +45,7 @@ REASONS = frozenset(
 )
 """Why something was set aside: a closed list, used as counter names."""
 
+_HASH, _BACKSLASH = b"#\\"
 _HEX = {b"%02X" % n: n for n in range(256)} | {b"%02x" % n: n for n in range(256)}
 _DIGIT = {b"%d" % n: n for n in range(1, 10)}
 _FILL = {b"": 0, b"0": 0, b"1": 1, b"2": 2, b"3": 3, b"4": 4, b"5": 5}
@@ -141,61 +138,60 @@ class AisLineReader:
         for line in lines:
             if self._skipping:
                 self._skipping = False
-                continue
-            out.extend(self._line(line))
+            else:
+                self._line(line, out)
         if len(self._rest) > MAX_LINE_BYTES:
             if not self._skipping:
-                self.lines += 1
-                out.append(Rejected("too-long", self._rest[:MAX_LINE_BYTES]))
+                self._line(self._rest, out)
             self._rest = b""
             self._skipping = True
         return out
 
     def close(self) -> list[AisPayload | Rejected]:
         """Return what an unended last line gives, then every message still open as `incomplete-multipart`."""
+        out: list[AisPayload | Rejected] = []
         rest, self._rest = self._rest, b""
-        out = list(self._line(rest)) if rest and not self._skipping else []
+        if rest and not self._skipping:
+            self._line(rest, out)
         out += [_incomplete(pending) for pending in self._pending.values()]
         self._pending.clear()
         self._skipping = False
         return out
 
-    def _line(self, line: bytes) -> Iterator[AisPayload | Rejected]:
+    def _line(self, line: bytes, out: list[AisPayload | Rejected]) -> None:
         self.lines += 1
-        line = line.strip()
-        if not line or line[:1] == b"#":
-            return
         if len(line) > MAX_LINE_BYTES:
-            yield Rejected("too-long", line[:MAX_LINE_BYTES])
+            out.append(Rejected("too-long", line[:MAX_LINE_BYTES]))
+            return
+        line = line.strip()
+        if not line or line[0] == _HASH:
             return
         sentence, tag = line, NO_TAG
-        if line[:1] == b"\\":
+        if line[0] == _BACKSLASH:
             block, closed, sentence = line[1:].partition(b"\\")
             if not closed:
-                yield Rejected("malformed", line)
+                out.append(Rejected("malformed", line))
                 return
             parsed = parse_tag(block)
             if parsed is None:
-                yield Rejected("tag-checksum", block)
+                out.append(Rejected("tag-checksum", block))
             else:
-                tag = self._inherit(parsed)
-        yield from self._sentence(sentence, tag, line)
+                tag = parsed if parsed.group is None else self._inherit(parsed, parsed.group)
+        self._sentence(sentence, tag, line, out)
 
-    def _inherit(self, tag: Tag) -> Tag:
+    def _inherit(self, tag: Tag, group: str) -> Tag:
         """Complete a group's later block from its first one: only the first carries time and source."""
-        if tag.group is None:
-            return tag
         if tag.group_first:
-            self._groups.pop(tag.group, None)
+            self._groups.pop(group, None)
             if len(self._groups) >= MAX_PENDING:
                 del self._groups[next(iter(self._groups))]
-            self._groups[tag.group] = tag
+            self._groups[group] = tag
             return tag
-        first = self._groups.get(tag.group, NO_TAG)
+        first = self._groups.get(group, NO_TAG)
         received_ms = first.received_ms if tag.received_ms is None else tag.received_ms
-        return Tag(received_ms, tag.station or first.station, tag.group)
+        return Tag(received_ms, tag.station or first.station, group)
 
-    def _sentence(self, sentence: bytes, tag: Tag, line: bytes) -> Iterator[AisPayload | Rejected]:
+    def _sentence(self, sentence: bytes, tag: Tag, line: bytes, out: list[AisPayload | Rejected]) -> None:
         kind = sentence[3:6]
         if sentence[:1] != b"!" or kind not in (b"VDM", b"VDO") or sentence[6:7] != b",":
             if sentence[:6] == b"$PGHP,":
@@ -203,49 +199,49 @@ class AisLineReader:
             elif sentence[:1] in (b"$", b"!") and b"," in sentence:
                 self.not_ais += 1
             elif sentence:
-                yield Rejected("malformed", line)
+                out.append(Rejected("malformed", line))
             return
         part = _parse_part(sentence, tag, line)
         if isinstance(part, Rejected):
-            yield part
+            out.append(part)
             return
         part.wrapper, self._wrapper = self._wrapper, None
         if part.total == 1:
-            yield _joined([part])
+            out.append(_single(part))
         else:
-            yield from self._assemble(part)
+            self._assemble(part, out)
 
-    def _assemble(self, part: _Part) -> Iterator[AisPayload | Rejected]:
-        yield from self._age_out()
+    def _assemble(self, part: _Part, out: list[AisPayload | Rejected]) -> None:
+        self._age_out(out)
         plain = (part.sequence, part.channel, part.talker, b"%d" % part.total)
         key: tuple[bytes, ...] = (*plain, part.tag.stream)
         if part.number == 1:
             if (replaced := self._pending.pop(key, None)) is not None:
-                yield _incomplete(replaced)
+                out.append(_incomplete(replaced))
             if len(self._pending) >= MAX_PENDING:
-                yield _incomplete(self._pending.pop(next(iter(self._pending))))
+                out.append(_incomplete(self._pending.pop(next(iter(self._pending)))))
             self._pending[key] = _Pending([part], self.lines)
             return
         if key not in self._pending:
-            # one of the two lines came without its TAG block: the newest open message of that sequence is the
+            # one of the lines came without its TAG block: the newest open message of that sequence is the
             # best guess
             key = next((k for k in reversed(self._pending) if k[:-1] == plain and _loose(k, key)), key)
         pending = self._pending.get(key)
         if pending is None or part.number != len(pending.parts) + 1 or _apart(pending.parts[0], part):
-            yield Rejected("incomplete-multipart", part.raw)
+            out.append(Rejected("incomplete-multipart", part.raw))
             return
         pending.parts.append(part)
         if part.number == part.total:
             del self._pending[key]
-            yield _joined(pending.parts)
+            out.append(_joined(pending.parts))
 
-    def _age_out(self) -> Iterator[Rejected]:
+    def _age_out(self, out: list[AisPayload | Rejected]) -> None:
         oldest = self.lines - MAX_AGE_LINES
         while self._pending:
             key = next(iter(self._pending))
             if self._pending[key].line_no >= oldest:
                 return
-            yield _incomplete(self._pending.pop(key))
+            out.append(_incomplete(self._pending.pop(key)))
 
 
 def _loose(a: tuple[bytes, ...], b: tuple[bytes, ...]) -> bool:
@@ -261,20 +257,30 @@ def _incomplete(pending: _Pending) -> Rejected:
     return Rejected("incomplete-multipart", b"\n".join(part.raw for part in pending.parts))
 
 
+def _single(part: _Part) -> AisPayload:
+    """Return the payload of a message of one sentence."""
+    return AisPayload(
+        part.payload,
+        part.fill_bits,
+        part.tag.received_ms if part.wrapper is None else _received_ms(part, [part]),
+        part.tag.station,
+        part.talker[1:3].decode("ascii"),
+        part.talker[5:] == b"O",
+        part.channel.decode("ascii"),
+        part.checksum_ok,
+        part.raw,
+    )
+
+
 def _joined(parts: list[_Part]) -> AisPayload:
     """Return one payload; time and station are the first sentence's, for later ones often carry none."""
-    first, last = parts[0], parts[-1]
-    several = len(parts) > 1
-    return AisPayload(
-        payload=b"".join([part.payload for part in parts]) if several else first.payload,
-        fill_bits=last.fill_bits,
-        received_ms=_received_ms(first, parts),
-        station=first.tag.station,
-        talker=first.talker[1:3].decode("ascii"),
-        own_ship=first.talker[5:] == b"O",
-        channel=first.channel.decode("ascii"),
+    return msgspec.structs.replace(
+        _single(parts[0]),
+        payload=b"".join([part.payload for part in parts]),
+        fill_bits=parts[-1].fill_bits,
+        received_ms=_received_ms(parts[0], parts),
         checksum_ok=all(part.checksum_ok for part in parts),
-        raw=b"\n".join([part.raw for part in parts]) if several else first.raw,
+        raw=b"\n".join([part.raw for part in parts]),
     )
 
 

@@ -14,7 +14,8 @@ _MAX_TIME_DIGITS = 13
 _FOLDS = (4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8)
 _SHORT_FOLDS = (512, 256, 128, 64, 32, 16, 8)
 _SHORT_BYTES = 128
-_HEX_DIGITS = b"0123456789ABCDEFabcdef"
+_HEX = {form % n: n for form in (b"%X", b"%x", b"%02X", b"%02x") for n in range(256)}
+"""One or two digits: some writers drop the leading zero."""
 
 
 class Tag(msgspec.Struct, frozen=True, gc=False):
@@ -61,8 +62,7 @@ def parse_tag(block: bytes) -> Tag | None:
     itself.
     """
     body, star, tail = block.rpartition(b"*")
-    hexadecimal = 1 <= len(tail) <= 2 and all(digit in _HEX_DIGITS for digit in tail)  # noqa: PLR2004
-    if not star or not block.isascii() or not hexadecimal or int(tail, 16) != xor_checksum(body):
+    if not star or not block.isascii() or _HEX.get(tail) != xor_checksum(body):
         return None
     received_ms: int | None = None
     station: str | None = None
