@@ -90,7 +90,7 @@ def _motion(fix: Fix) -> list[tuple[int, int]]:
     ]
 
 
-def static_a(  # noqa: PLR0913 # the fields of the message
+def static_a(
     *,
     mmsi: int,
     imo_no: int | None,

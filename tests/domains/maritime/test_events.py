@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kizuna.domains.maritime.events.area import WatchArea, box, find_entries, inside
-from kizuna.domains.maritime.events.coverage import Coverage, FeedInterval
+from kizuna.domains.maritime.events.coverage import Coverage, FeedInterval, heard_intervals
 from kizuna.domains.maritime.events.encounter import find_encounters
 from kizuna.domains.maritime.events.gap import find_gaps
 from kizuna.domains.maritime.events.model import V1, Event
 from kizuna.domains.maritime.events.tracks import Tracks, tracks
-from kizuna.domains.maritime.fleet import GAP_MMSI, HOUR_MS, MEETING_MMSI
+from kizuna.domains.maritime.fleet import GAP_MMSI, MEETING_MMSI
 from kizuna.domains.maritime.geodesy import KNOT_M_S, distance_m
 from kizuna.domains.maritime.seas import ANCHORAGES
 from kizuna.domains.maritime.traffic import Traffic
@@ -251,6 +251,13 @@ def test_no_gap_where_the_feed_was_silent_or_unknown() -> None:
     assert find_gaps(tracks(table([])), heard(), now_ms=8 * HOUR) == ()
 
 
+def test_coverage_is_read_from_the_times_of_what_came() -> None:
+    times = np.array([5, 0, 3, 5, 100, 102])
+    assert heard_intervals(times, 10) == [FeedInterval(0, 15, "live"), FeedInterval(100, 112, "live")]
+    assert heard_intervals(times, 95) == [FeedInterval(0, 197, "live")]
+    assert heard_intervals(np.array([], dtype=np.int64), 10) == []
+
+
 def test_an_open_gap_has_no_end_and_one_witness() -> None:
     (event,) = find_gaps(tracks(table([(1, 0, 5, 6)])), heard(), now_ms=7 * HOUR)
     assert (event.to_ms, len(event.evidence), event.lat_600000, event.lon_600000) == (None, 1, 5, 6)
@@ -292,7 +299,7 @@ def test_the_simulated_script_shows_its_gap_and_its_meeting_and_little_else() ->
     lines = traffic.history(8) + traffic.step(start_ms + 30_000)
     reports = [item.position for item in reader.feed(b"".join(lines)) if isinstance(item, AisMessage)]
     rows = tracks(from_reports([report for report in reports if report is not None], received_ms=0))
-    coverage = heard(start_ms - 9 * HOUR_MS, start_ms + HOUR_MS)
+    coverage = Coverage("sim-chennai", heard_intervals(rows.time_ms, 60_000))
     (gap,) = find_gaps(rows, coverage, now_ms=start_ms + 30_000)
     assert gap.mmsi == (GAP_MMSI,)
     assert gap.to_ms is not None

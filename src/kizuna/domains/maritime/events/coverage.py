@@ -27,6 +27,23 @@ class FeedInterval(msgspec.Struct, frozen=True, order=True):
     state: State
 
 
+def heard_intervals(times_ms: NDArray[np.int64], silent_ms: int) -> list[FeedInterval]:
+    """Return when a feed was live, read from the times of all that it delivered, in any order.
+
+    It is taken as live from each report until `silent_ms` later; where no report follows by then it is
+    silent, which
+    here is told by the missing interval. For history that was taken in at once, when no clock watched the
+    feed.
+    """
+    times = np.unique(times_ms)
+    if not len(times):
+        return []
+    breaks = np.flatnonzero(np.diff(times) > silent_ms)
+    starts = times[np.concatenate(([0], breaks + 1))]
+    ends = times[np.concatenate((breaks, [len(times) - 1]))] + silent_ms
+    return [FeedInterval(a, b, "live") for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+
 class Coverage:
     """The states of one feed; `ref` names it in the events that rest on it.
 
