@@ -90,9 +90,7 @@ def test_static_data_reads_back(
 
 
 def test_class_b_static_data_comes_in_two_parts() -> None:
-    part_a, part_b = static_b(
-        mmsi=525_000_001, name="LAUT BIRU", callsign="YB1", ship_type=30, length_m=21, beam_m=5
-    )
+    part_a, part_b = static_b(mmsi=525_000_001, name="LAUT BIRU", callsign="YB1", ship_type=30, length_m=21, beam_m=5)
     first, second = read(sentences(part_a)).static, read(sentences(part_b)).static
     assert first is not None
     assert second is not None

@@ -38,9 +38,7 @@ def test_folded_checksum_is_the_xor_of_all_bytes(data: bytes) -> None:
 
 def test_a_plain_line_is_one_payload() -> None:
     payloads, rejected, reader = run(SINGLE + b"\r\n")
-    assert payloads == [
-        AisPayload(b"13HOI:0P0000VOHLCnHQKwvL05Ip", 0, None, None, "AI", False, "A", True, SINGLE)
-    ]
+    assert payloads == [AisPayload(b"13HOI:0P0000VOHLCnHQKwvL05Ip", 0, None, None, "AI", False, "A", True, SINGLE)]
     assert (rejected, reader.lines) == ([], 1)
 
 
@@ -147,10 +145,7 @@ def test_old_and_far_parts_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None
     late = line("AIVDM,2,2,3,A,late,0", "s:a,c:1700000061")
     assert reasons(first + late) == ["incomplete-multipart"] * 2
     monkeypatch.setattr(nmea, "MAX_AGE_LINES", 3)
-    assert (
-        reasons(first + (SINGLE + b"\n") * 3 + line("AIVDM,2,2,3,A,x,0", "s:a"))
-        == ["incomplete-multipart"] * 2
-    )
+    assert reasons(first + (SINGLE + b"\n") * 3 + line("AIVDM,2,2,3,A,x,0", "s:a")) == ["incomplete-multipart"] * 2
 
 
 def test_the_table_of_open_messages_is_bounded() -> None:

@@ -74,9 +74,7 @@ def test_what_is_read_is_what_was_written(
             return False
         if box is not None:
             west, east = lon >= box.west, lon <= box.east
-            if not (
-                box.south <= lat <= box.north and ((west and east) if box.west <= box.east else west or east)
-            ):
+            if not (box.south <= lat <= box.north and ((west and east) if box.west <= box.east else west or east)):
                 return False
         return from_ms <= time_ms < from_ms + length
 

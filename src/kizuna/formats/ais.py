@@ -39,9 +39,7 @@ _NO_COURSE_DDEG = 3600
 _NO_SPEED = 1023
 _NO_NAV_STATUS = 15
 _END_OF_24B_SIZE = 162
-_AUXILIARY_CRAFT = (
-    98  # leading digits of the MMSI of a craft that gives its mother ship in place of dimensions
-)
+_AUXILIARY_CRAFT = 98  # leading digits of the MMSI of a craft that gives its mother ship in place of dimensions
 
 
 class PositionReport(msgspec.Struct, frozen=True, gc=False):

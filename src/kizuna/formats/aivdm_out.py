@@ -131,9 +131,7 @@ def static_a(
     )
 
 
-def static_b(
-    *, mmsi: int, name: str, callsign: str, ship_type: int, length_m: int, beam_m: int
-) -> list[Payload]:
+def static_b(*, mmsi: int, name: str, callsign: str, ship_type: int, length_m: int, beam_m: int) -> list[Payload]:
     """Return both parts, A and B, of the static data of class B, type 24."""
     head = [(24, 6), (0, 2), (mmsi, 30)]
     part_a = [*head, (0, 2), *_text(name, 20), (0, 8)]

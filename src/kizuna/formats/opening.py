@@ -54,9 +54,7 @@ def _gzip(file: BinaryIO, data: bytes) -> Iterator[bytes]:
             try:
                 out = member.decompress(data, CHUNK_BYTES)
             except zlib.error as error:
-                raise RecordError(
-                    f"gzip stream is damaged near packed byte {read - len(data)}: {error}"
-                ) from None
+                raise RecordError(f"gzip stream is damaged near packed byte {read - len(data)}: {error}") from None
             if out:
                 yield out
             data = member.unconsumed_tail
@@ -85,9 +83,7 @@ def _zstd(file: BinaryIO, data: bytes) -> Iterator[bytes]:
         try:
             out = frame.decompress(piece)
         except zstandard.ZstdError as error:
-            raise RecordError(
-                f"zstd stream is damaged near packed byte {read - len(data)}: {error}"
-            ) from None
+            raise RecordError(f"zstd stream is damaged near packed byte {read - len(data)}: {error}") from None
         started = True
         for start in range(0, len(out), CHUNK_BYTES):
             yield out[start : start + CHUNK_BYTES]

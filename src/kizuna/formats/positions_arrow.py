@@ -106,9 +106,7 @@ def from_reports(reports: Iterable[PositionReport], *, received_ms: int) -> pa.T
 def check(table: pa.Table) -> None:
     """Raise `RecordError` unless `table` has the schema and every value is in its range."""
     if not table.schema.equals(SCHEMA, check_metadata=True):
-        raise RecordError(
-            f"position table has another schema than `{SCHEMA_NAME}`: build it with that schema"
-        )
+        raise RecordError(f"position table has another schema than `{SCHEMA_NAME}`: build it with that schema")
     for name, (least, most) in RANGES.items():
         values, valid = values_of(table, name)
         if not valid.all():
@@ -168,9 +166,7 @@ def parse_ipc(data: bytes) -> pa.Table:
             encoding.
     """
     if len(data) > MAX_BLOB_BYTES:
-        raise RecordError(
-            f"position blob has `{len(data)}` bytes, more than `{MAX_BLOB_BYTES}`: send smaller batches"
-        )
+        raise RecordError(f"position blob has `{len(data)}` bytes, more than `{MAX_BLOB_BYTES}`: send smaller batches")
     _check_frame(data)
     try:
         with pa.ipc.open_stream(pa.py_buffer(data)) as reader:

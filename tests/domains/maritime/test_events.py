@@ -74,11 +74,7 @@ def plain_slots(track: list[Row], states: list[FeedInterval]) -> dict[int, tuple
     for (_, start, lat_a, lon_a), (_, end, lat_b, lon_b) in pairwise(track):
         moved = distance_m((lat_a / DEGREE, lon_a / DEGREE), (lat_b / DEGREE, lon_b / DEGREE))
         slow = moved / ((end - start) / 1000) < V1.encounter_speed_dkn / 10 * KNOT_M_S
-        if (
-            end - start > V1.encounter_max_interpolation_ms
-            or not slow
-            or plain_worst(start, end, states) == 0
-        ):
+        if end - start > V1.encounter_max_interpolation_ms or not slow or plain_worst(start, end, states) == 0:
             continue
         step = V1.encounter_grid_ms
         for slot in range(math.ceil(start / step), end // step + 1):
@@ -193,9 +189,7 @@ def test_entries_equal_a_plain_reading(rows: list[Row], states: list[FeedInterva
 
 @given(positions(), STATES, st.randoms(use_true_random=False))
 @settings(max_examples=40)
-def test_order_and_repeats_change_nothing(
-    rows: list[Row], states: list[FeedInterval], rng: random.Random
-) -> None:
+def test_order_and_repeats_change_nothing(rows: list[Row], states: list[FeedInterval], rng: random.Random) -> None:
     shuffled = [*rows, *rng.choices(rows, k=5)]
     rng.shuffle(shuffled)
     one, two = Coverage("rec", states), Coverage("rec", [*reversed(states), *states])
@@ -226,9 +220,7 @@ def test_no_encounter_near_an_anchorage_or_across_a_silent_feed() -> None:
     rows = alongside(3)
     assert find_encounters(rows, heard(), anchorages=[(53_000, 0)]) == ()
     assert len(find_encounters(rows, heard(), anchorages=[(55_000, 0)])) == 1
-    broken = Coverage(
-        "rec", [FeedInterval(0, 10**9, "live"), FeedInterval(80 * MINUTE, 81 * MINUTE, "silent")]
-    )
+    broken = Coverage("rec", [FeedInterval(0, 10**9, "live"), FeedInterval(80 * MINUTE, 81 * MINUTE, "silent")])
     assert find_encounters(rows, broken) == ()
     assert find_encounters(rows, Coverage("rec", [])) == ()
 
@@ -276,9 +268,7 @@ def test_polygons_of_any_turning_agree(lat: int, lon: int) -> None:
     points = ((0, 0), (0, 100), (40, 50), (100, 100), (100, 0))
     place = np.array([lat]), np.array([lon])
     forth = inside(WatchArea("notch", points), *place)[0]
-    assert (
-        forth == inside(WatchArea("notch", points[::-1]), *place)[0] or lat in (0, 40, 100) or lon in (0, 100)
-    )
+    assert forth == inside(WatchArea("notch", points[::-1]), *place)[0] or lat in (0, 40, 100) or lon in (0, 100)
     if not (0 <= lat <= 100 and 0 <= lon <= 100):
         assert not forth
     if 0 < lat < 100 and 0 < lon < 50:

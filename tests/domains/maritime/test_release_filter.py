@@ -102,9 +102,7 @@ def test_own_units_leave_no_bytes() -> None:
         {"time_ms": 10**12 + n, "mmsi": mmsi, "lat_600000": 77_777 + n, "lon_600000": 5, "heading_deg": 123}
         for n, mmsi in enumerate([419_990_001, 563_000_001, 419_990_001])
     ]
-    transformation = Transformation(
-        exclude_mmsi=frozenset({419_990_001}), drop_fields=frozenset({"heading_deg"})
-    )
+    transformation = Transformation(exclude_mmsi=frozenset({419_990_001}), drop_fields=frozenset({"heading_deg"}))
     blob = canonical_ipc(apply_transformation(table(rows), transformation))
     assert (419_990_001).to_bytes(4, "little") not in blob
     assert (77_777).to_bytes(4, "little") not in blob

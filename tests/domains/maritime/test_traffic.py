@@ -115,9 +115,7 @@ def test_the_script_has_its_silence_its_meeting_and_its_clash(
     assert before < START_MS - GAP_BEFORE_START_MS
     assert START_MS + GAP_AFTER_START_MS <= after < START_MS + 30_000
     one, two = ([r for r in history if r.mmsi == mmsi] for mmsi in MEETING_MMSI)
-    inside = [
-        r for r in one + two if MEETING_FROM_MS <= (r.received_ms or 0) - START_MS < MEETING_TO_MS - 60_000
-    ]
+    inside = [r for r in one + two if MEETING_FROM_MS <= (r.received_ms or 0) - START_MS < MEETING_TO_MS - 60_000]
     assert all((r.speed_dkn or 0) < 20 for r in inside)
     traffic = told[0]
     courses = [ship.course for ship in traffic.fleet if ship.mmsi in MEETING_MMSI]

@@ -194,9 +194,7 @@ def _scripted(rng: Random, start_ms: int) -> list[Ship]:
     bengal, malacca, east_china = seas.LANES[0], seas.LANES[3], seas.LANES[4]
     course = there_and_back(bengal.points, 2.0, 12.5, rng.random())
     silent = start_ms - GAP_BEFORE_START_MS, start_ms + GAP_AFTER_START_MS
-    gap = _merchant(rng, GAP_MMSI, "bengal", course, bengal.name)._replace(
-        name="SIM QUIET TRADER", silent_ms=silent
-    )
+    gap = _merchant(rng, GAP_MMSI, "bengal", course, bengal.name)._replace(name="SIM QUIET TRADER", silent_ms=silent)
     ships = [gap, *_meeting(rng, start_ms)]
     for lane in (malacca, east_china):
         course = there_and_back(lane.points, lane.width_nm / 2, rng.uniform(11.0, 14.0), rng.random())

@@ -146,9 +146,7 @@ class FeedHealth:
         degraded_share: percent of the usual rate below which the feed is degraded.
     """
 
-    def __init__(
-        self, *, silent_ms: int = 60_000, window_ms: int = 600_000, degraded_share: int = 30
-    ) -> None:
+    def __init__(self, *, silent_ms: int = 60_000, window_ms: int = 600_000, degraded_share: int = 30) -> None:
         self.silent_ms = silent_ms
         self.window_ms = window_ms
         self.degraded_share = degraded_share

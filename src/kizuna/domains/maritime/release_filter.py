@@ -94,9 +94,7 @@ def apply_transformation(table: pa.Table, transformation: Transformation) -> pa.
         raise RecordError("a coarsening step is below 1: give a whole number of units, 1 for none")
     required = [name for name in transformation.drop_fields if _required(name)]
     if required:
-        raise RecordError(
-            f"column `{min(required)}` cannot be dropped from positions: exclude the rows instead"
-        )
+        raise RecordError(f"column `{min(required)}` cannot be dropped from positions: exclude the rows instead")
     mask = row_mask(table, transformation)
     columns = {field.name: values_of(table, field.name) for field in SCHEMA}
     columns = {name: (values[mask], valid[mask]) for name, (values, valid) in columns.items()}

@@ -63,9 +63,7 @@ class Traffic:
         regions: which receivers deliver; all of `kizuna.domains.maritime.seas.REGIONS` by default.
     """
 
-    def __init__(
-        self, seed: int, vessels: int, start_ms: int, *, regions: Collection[str] = tuple(REGIONS)
-    ) -> None:
+    def __init__(self, seed: int, vessels: int, start_ms: int, *, regions: Collection[str] = tuple(REGIONS)) -> None:
         rng = Random(seed)  # noqa: S311 # repeatable scenes are the purpose
         self.fleet = tuple(ship for ship in build(rng, vessels, start_ms) if ship.region in regions)
         """The ships in the chosen regions."""
@@ -74,8 +72,7 @@ class Traffic:
         self._thin_ms = [rng.randrange(*HISTORY_INTERVALS_MS) for _ in self.fleet]
         self._due = [_Due(start_ms + rng.randrange(10_000), n, static=False) for n in range(len(self.fleet))]
         self._due += [
-            _Due(start_ms + rng.randrange(STATIC_INTERVAL_MS // 4), n, static=True)
-            for n in range(len(self.fleet))
+            _Due(start_ms + rng.randrange(STATIC_INTERVAL_MS // 4), n, static=True) for n in range(len(self.fleet))
         ]
         heapq.heapify(self._due)
 
@@ -87,9 +84,7 @@ class Traffic:
         since_ms = self.start_ms - round(hours * HOUR_MS)
         due: list[_Due] = []
         for n, thin_ms in enumerate(self._thin_ms):
-            due += [
-                _Due(at_ms, n, static=False) for at_ms in range(since_ms + thin_ms, self.start_ms, thin_ms)
-            ]
+            due += [_Due(at_ms, n, static=False) for at_ms in range(since_ms + thin_ms, self.start_ms, thin_ms)]
             due += [_Due(since_ms + thin_ms // 2, n, static=True)]
         due.sort()
         return [line for item in due for line in self._speak(item)]

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from kizuna.domains.maritime.events.tracks import Tracks
 
 
-def find_gaps(
-    tracks: Tracks, coverage: Coverage, *, now_ms: int, thresholds: ThresholdSet = V1
-) -> tuple[Event, ...]:
+def find_gaps(tracks: Tracks, coverage: Coverage, *, now_ms: int, thresholds: ThresholdSet = V1) -> tuple[Event, ...]:
     """Return the gaps of one source's tracks, closed ones and those still open at `now_ms`.
 
     A gap says only that no report came: reception, not intent. It lies between two reports, or between the

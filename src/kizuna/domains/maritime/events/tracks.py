@@ -39,9 +39,7 @@ def tracks(table: pa.Table) -> Tracks:
 
     Where one vessel was at two places at once, the southernmost.
     """
-    mmsi, time_ms, lat, lon = (
-        values_of(table, name)[0] for name in ("mmsi", "time_ms", "lat_600000", "lon_600000")
-    )
+    mmsi, time_ms, lat, lon = (values_of(table, name)[0] for name in ("mmsi", "time_ms", "lat_600000", "lon_600000"))
     order = np.lexsort((lon, lat, time_ms, mmsi))
     mmsi, time_ms, lat, lon = mmsi[order], time_ms[order], lat[order], lon[order]
     first = np.ones(len(mmsi), dtype=np.bool_)
