@@ -11,6 +11,7 @@ from kizuna.formats import nmea
 from kizuna.formats.ais import AisMessage, AisReader
 from kizuna.formats.nmea import MAX_LINE_BYTES, MAX_PENDING, REASONS, AisLineReader, AisPayload, Rejected
 from kizuna.formats.nmea_tag import make_tag, parse_tag, parse_time, xor_checksum
+from kizuna.formats.positions_arrow import canonical_ipc, from_reports
 
 SINGLE = b"!AIVDM,1,1,,A,13HOI:0P0000VOHLCnHQKwvL05Ip,0*23"
 
@@ -121,6 +122,15 @@ def test_a_wrapper_dates_only_the_sentence_that_it_names() -> None:
     assert [p.received_ms for p in payloads] == [1210291200010, None, None]
 
 
+@pytest.mark.parametrize(
+    "time", [b"1969,5,9,0,0,0,10", b"2008,5,9,0,0,0,1000", b"2008,13,9,0,0,0,10", b"2008,5,9,0,0,0,x"]
+)
+def test_impossible_wrapper_times_are_no_times(time: bytes) -> None:
+    wrapper = b"PGHP,1,%s,338,2,,1,23" % time
+    payload = run(b"$%s*%02X\n" % (wrapper, xor_checksum(wrapper)) + SINGLE)[0][0]
+    assert payload.received_ms is None
+
+
 def test_parts_take_time_and_station_from_the_first() -> None:
     first = line("AIVDM,2,1,9,,5815Njh2Bah1KL7CGG<HUHu>222222222222221,0", "g:1-2-7218,s:117,c:1668046497")
     second = line("AIVDM,2,2,9,,lljFDjp88888880,2", "g:2-2-7218")
@@ -204,6 +214,8 @@ def test_any_payload_is_a_message_or_has_a_reason(payload: str, fill_bits: int) 
         assert item.reason in REASONS
         return
     assert isinstance(item, AisMessage)
+    if item.position is not None:
+        canonical_ipc(from_reports([item.position], received_ms=0))
     if item.position is not None and item.position.lon_600000 is not None:
         assert abs(item.position.lon_600000) <= 180 * 600_000
 

@@ -45,6 +45,7 @@ REASONS = frozenset(
 )
 """Why something was set aside: a closed list, used as counter names."""
 
+_EPOCH_YEAR = 1970
 _HASH, _BACKSLASH = b"#\\"
 _HEX = {b"%02X" % n: n for n in range(256)} | {b"%02x" % n: n for n in range(256)}
 _DIGIT = {b"%d" % n: n for n in range(1, 10)}
@@ -353,5 +354,7 @@ def _wrapper_time(sentence: bytes) -> tuple[int, int] | None:
         year, month, day, hour, minute, second, milli = (int(field) for field in fields[2:9])
         at = dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
     except ValueError:
+        return None
+    if year < _EPOCH_YEAR or not 0 <= milli < 1000:  # noqa: PLR2004 # milliseconds of a second
         return None
     return int(at.timestamp()) * 1000 + milli, _HEX.get(fields[-1], 0)
