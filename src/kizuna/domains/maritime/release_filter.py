@@ -126,8 +126,12 @@ def _distinct(
     columns: dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]],
 ) -> dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]]:
     """Return each different row once: how many reports fell into a cell is not for the receiver."""
-    if not len(columns["mmsi"][0]):
-        return columns
-    stacked = np.stack([part.astype(np.int64) for pair in columns.values() for part in pair], axis=1)
-    kept = np.sort(np.unique(stacked, axis=0, return_index=True)[1])
+    keys = [key for pair in columns.values() for key in pair]
+    order = np.lexsort(keys)  # stable: of equal rows the first in the table comes first
+    first = np.zeros(len(order), dtype=np.bool_)
+    first[:1] = True
+    for key in keys:
+        ordered = key[order]
+        first[1:] |= ordered[1:] != ordered[:-1]
+    kept = np.sort(order[first])
     return {name: (values[kept], valid[kept]) for name, (values, valid) in columns.items()}
