@@ -1,0 +1,211 @@
+"""Position tables.
+
+One fixed Arrow schema, and the one byte encoding in which positions are signed and released.
+
+A released blob is rebuilt from values, never cut from a buffer (`docs/wire`, positions): fixed schema, no
+dictionaries,
+no views, no metadata, null slots zero, offsets from 0, rows sorted, one batch, no compression. The receiver
+decodes,
+encodes again and compares, so that nothing can hide between the values. Filtering and coarsening before
+release
+are in `kizuna.domains.maritime.release_filter`; files are in `kizuna.storage.positions`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from kizuna.errors import RecordError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from kizuna.formats.ais import PositionReport
+
+SCHEMA_NAME = "maritime.positions.v1"
+"""The wire name of the encoding; another schema gets another name."""
+
+SCHEMA = pa.schema(
+    [
+        pa.field("time_ms", pa.int64(), nullable=False),
+        pa.field("mmsi", pa.int32(), nullable=False),
+        pa.field("lat_600000", pa.int32(), nullable=False),
+        pa.field("lon_600000", pa.int32(), nullable=False),
+        pa.field("speed_dkn", pa.int16()),
+        pa.field("course_ddeg", pa.int16()),
+        pa.field("heading_deg", pa.int16()),
+        pa.field("nav_status", pa.int8()),
+    ]
+)
+"""Columns of a position table; units are in the names, time is milliseconds UTC.
+
+The source belongs to the batch.
+"""
+
+RANGES: dict[str, tuple[int, int]] = {
+    "time_ms": (0, 2**53 - 1),
+    "mmsi": (0, 2**30 - 1),
+    "lat_600000": (-90 * 600_000, 90 * 600_000),
+    "lon_600000": (-180 * 600_000, 180 * 600_000),
+    "speed_dkn": (0, 10_220),
+    "course_ddeg": (0, 3599),
+    "heading_deg": (0, 359),
+    "nav_status": (0, 15),
+}
+"""Least and greatest value of each column."""
+
+MAX_BLOB_BYTES = 64 << 20
+"""The largest blob that `parse_ipc` looks at."""
+
+_SORT_ORDER = (
+    "time_ms",
+    "mmsi",
+    "lat_600000",
+    "lon_600000",
+    "speed_dkn",
+    "course_ddeg",
+    "heading_deg",
+    "nav_status",
+)
+_OPTIONS = pa.ipc.IpcWriteOptions(metadata_version=pa.ipc.MetadataVersion.V5, compression=None)
+_END = b"\xff\xff\xff\xff\0\0\0\0"
+
+
+def empty() -> pa.Table:
+    """Return a table of the schema without rows."""
+    return SCHEMA.empty_table()
+
+
+def from_reports(reports: Iterable[PositionReport], *, received_ms: int) -> pa.Table:
+    """Return the reports that have a place as a table, in their order.
+
+    Args:
+        reports: decoded position reports.
+        received_ms: the time of those whose feed gave none.
+    """
+    rows = [report for report in reports if report.lat_600000 is not None and report.lon_600000 is not None]
+    columns: dict[str, list[int | None]] = {
+        "time_ms": [received_ms if row.received_ms is None else row.received_ms for row in rows],
+        "mmsi": [row.mmsi for row in rows],
+        "lat_600000": [row.lat_600000 for row in rows],
+        "lon_600000": [row.lon_600000 for row in rows],
+        "speed_dkn": [row.speed_dkn for row in rows],
+        "course_ddeg": [row.course_ddeg for row in rows],
+        "heading_deg": [row.heading_deg for row in rows],
+        "nav_status": [row.nav_status for row in rows],
+    }
+    return pa.table([pa.array(columns[field.name], type=field.type) for field in SCHEMA], schema=SCHEMA)
+
+
+def check(table: pa.Table) -> None:
+    """Raise `RecordError` unless `table` has the schema and every value is in its range."""
+    if not table.schema.equals(SCHEMA, check_metadata=True):
+        raise RecordError(f"position table has another schema than `{SCHEMA_NAME}`: build it with that schema")
+    for name, (least, most) in RANGES.items():
+        values, valid = values_of(table, name)
+        if not valid.all():
+            if not SCHEMA.field(name).nullable:
+                raise RecordError(f"column `{name}` of a position table has an empty cell: leave the row out")
+            values = values[valid]
+        if len(values) and (values.min() < least or values.max() > most):
+            raise RecordError(f"column `{name}` of a position table leaves the range `{least}` to `{most}`")
+
+
+def values_of(table: pa.Table, name: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return a column as 64-bit integers, zero in empty cells, and a mask of the cells that are not."""
+    column = table.column(name).combine_chunks()
+    valid = np.asarray(column.is_valid())
+    return np.asarray(column.fill_null(0)).astype(np.int64), valid
+
+
+def from_columns(columns: dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]]) -> pa.Table:
+    """Return a table built from values and masks alone; what lies under an empty cell is gone."""
+    arrays = []
+    for field in SCHEMA:
+        values, valid = columns[field.name]
+        clean = np.where(valid, values, 0).astype(field.type.to_pandas_dtype())
+        arrays.append(pa.array(clean, type=field.type, mask=None if valid.all() else ~valid))
+    return pa.table(arrays, schema=SCHEMA)
+
+
+def canonical_ipc(table: pa.Table) -> bytes:
+    """Return the one encoding of the rows of `table`.
+
+    An Arrow IPC stream of one batch, whatever made the table.
+
+    Rows are sorted by time, vessel, latitude, longitude and then the other columns, empty cells first; equal
+    rows stay.
+
+    Raises:
+        RecordError: another schema, an empty cell where none may be, or a value out of range.
+    """
+    check(table)
+    columns = {field.name: values_of(table, field.name) for field in SCHEMA}
+    # an empty cell is zero in `values`, so the mask settles the order between it and a true zero
+    keys = [key for name in reversed(SCHEMA.names) for key in columns[name]]
+    order = np.lexsort(keys)
+    columns = {name: (values[order], valid[order]) for name, (values, valid) in columns.items()}
+    batch = from_columns(columns).combine_chunks().to_batches()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, SCHEMA, options=_OPTIONS) as writer:
+        writer.write_batch(batch[0] if batch else pa.RecordBatch.from_pylist([], schema=SCHEMA))
+    return sink.getvalue().to_pybytes()
+
+
+def parse_ipc(data: bytes) -> pa.Table:
+    """Return the table in a blob that another node made.
+
+    Raises:
+        RecordError: too large, not Arrow, another schema, a value out of range, or not the one canonical
+            encoding.
+    """
+    if len(data) > MAX_BLOB_BYTES:
+        raise RecordError(f"position blob has `{len(data)}` bytes, more than `{MAX_BLOB_BYTES}`: send smaller batches")
+    _check_frame(data)
+    try:
+        with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
+            batch = reader.read_next_batch()
+            batch.validate(full=True)
+            table = pa.Table.from_batches([batch])
+    except (pa.ArrowException, StopIteration, ValueError, OSError) as error:
+        raise RecordError(f"position blob is not an Arrow stream: {type(error).__name__}") from None
+    if canonical_ipc(table) != data:
+        raise RecordError("position blob is not in canonical form: encode it from its values again")
+    return table
+
+
+def _check_frame(data: bytes) -> None:
+    """Refuse a blob whose frame differs from ours before Arrow looks at it, compressed buffers above all."""
+    frame = _frame()
+    at = len(frame.head)
+    prefix = data[: at + len(frame.batch_prefix)]
+    if data != frame.empty and (prefix != frame.head + frame.batch_prefix or not data.endswith(_END)):
+        raise RecordError(f"position blob is not framed as `{SCHEMA_NAME}`: encode it from its values again")
+
+
+class _Frame(NamedTuple):
+    """The bytes that every blob shares."""
+
+    head: bytes
+    """The schema message."""
+    batch_prefix: bytes
+    """How the batch's message begins.
+
+    Its mark and the length of its metadata, which a compressed one passes.
+    """
+    empty: bytes
+    """The whole blob of no rows; its batch has shorter metadata."""
+
+
+@cache
+def _frame() -> _Frame:
+    least = {field.name: 0 for field in SCHEMA}
+    one = canonical_ipc(pa.Table.from_pylist([least], schema=SCHEMA))
+    head_bytes = 8 + int.from_bytes(one[4:8], "little")
+    return _Frame(one[:head_bytes], one[head_bytes : head_bytes + 8], canonical_ipc(empty()))
