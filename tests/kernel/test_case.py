@@ -151,6 +151,21 @@ def test_persons_of_one_party_stay_apart() -> None:
     assert dict(supply(R, msgspec.structs.replace(drafter, actor="")).void).keys() == {"c"}
 
 
+def test_a_person_of_the_other_party_is_another_person() -> None:
+    kind = CaseType(
+        name="review", states=("new", "drafted", "approved"), initial="new",
+        transitions=(
+            Transition(name="draft", frm=("new",), to="drafted"),
+            Transition(name="approve", frm=("drafted",), to="approved", apart=("draft",)),
+        ),
+    )  # fmt: skip
+    steps = [
+        step("d", "draft", "ind", actor="officer:o1:desk"),
+        step("a", "approve", "jpn", "d", actor="officer:o1:desk"),
+    ]
+    assert fold(kind, steps, SIDES).state == "approved"
+
+
 def test_acceptance_and_withdrawal_side_by_side_end_in_withdrawal() -> None:
     withdrawal = step("w", "withdraw", "ind", "a")
     found = supply(R, A, E, withdrawal)
@@ -202,6 +217,14 @@ def test_what_stays_collides_with_nothing() -> None:
     found = supply(R, step("n", "note", "jpn", "r"), step("w", "withdraw", "ind", "r"))
     assert found.state == "cancelled"
     assert found.void == ()
+
+
+def test_what_stays_wins_over_nothing() -> None:
+    kind = CaseType(
+        name="watch", states=("new", "done"), initial="new", precedence=("alert",),
+        transitions=(Transition(name="alert", frm=("new",)), Transition(name="finish", frm=("new",), to="done")),
+    )  # fmt: skip
+    assert fold(kind, [step("a", "alert", "ind"), step("f", "finish", "jpn")], SIDES).state == "done"
 
 
 COLLIDED = (*DELIVERED, step("c", "cancel", "ind", "e"))
