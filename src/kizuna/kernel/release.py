@@ -194,14 +194,14 @@ class Index:
         over = barred_by_grade(clause, grade)
         if grade is None or over:
             return denied(over, clause)
-        consent = consent_for(header, label, self.own_party, terms.direction.to_party, chosen, now_ms)
-        if consent is None:
+        options = tuple(consent_for(header, label, self.own_party, terms.direction.to_party, chosen, now_ms))
+        if not options:
             return denied("no-consent", clause)
-        names = consent.narrow(clause.names)
         not_before_ms = header.at_ms + terms.obligations.delay_ms if terms.obligations.delay_ms else 0
         if now_ms < not_before_ms:
             return denied(clause.held, clause, not_before_ms)
-        if not all(covers(names, name) for name in header.already_held):
+        consent = next((option for option in options if _covers_held(option.narrow(clause.names), header)), None)
+        if consent is None:
             return denied(clause.held, clause)
         return ReleaseDecision(
             permit=True,
@@ -210,7 +210,7 @@ class Index:
             version=clause.agreement.version,
             provision=terms.id,
             purpose=consent.purpose,
-            discloses=names,
+            discloses=consent.narrow(clause.names),
             obligations=terms.obligations,
             label=(grade,),
             lane=terms.lane,
@@ -270,3 +270,8 @@ class Index:
         """Return the grade that an accepted entry is held under here: the higher of our own and the sender's translation."""
         clause = self._cited.get((sender, instrument, version, provision))
         return None if clause is None or header.label is None else heard(clause, header.label, label)
+
+
+def _covers_held(names: frozenset[str], header: ReleaseHeader) -> bool:
+    """Tell whether the clause covers the union of what it would add and what the recipient already holds."""
+    return all(covers(names, name) for name in header.already_held)
