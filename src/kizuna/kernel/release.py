@@ -85,7 +85,7 @@ def _bucket(clauses: Iterable[Clause]) -> Bucket:
 
 _EMPTY = Bucket()
 _RANK = {"no-provision": 0, "expired": 1, "purpose": 2, "no-equivalence": 3, "level": 4, "no-consent": 5}
-_Key = tuple[str, str, Label | None, bool, str, str, str]
+_Key = tuple[str, str, Label | None] | tuple[str, str, Label | None, bool, str, str, str]
 
 
 class Index:
@@ -144,7 +144,10 @@ class Index:
         Any clause that forbids wins. Of several that permit, the one with the caller's `purpose` and `provision` id, else the first by
         instrument and provision id; without a `purpose`, the first by name that label and provision share.
         """
-        key = (recipient, header.type, header.label, header.exercise, header.handling, purpose, provision)
+        label = header.label
+        key: _Key = (recipient, header.type, label)
+        if purpose or provision or header.exercise or header.handling != "standard":
+            key = (recipient, header.type, label, header.exercise, header.handling, purpose, provision)
         plain = header.issuer == self.own_party and not header.already_held and not header.consents
         if plain:
             memo = self._memo.get(key)
@@ -155,7 +158,7 @@ class Index:
         if plain and not bucket.delayed:
             if len(self._memo) >= _MEMO_SIZE:
                 self._memo.clear()
-            now_edges = tuple(sorted((*bucket.now_edges, review_ms(header.label))))
+            now_edges = tuple(sorted((*bucket.now_edges, review_ms(label))))
             stretch = (*segment(now_edges, now_ms), *segment(bucket.at_edges, header.at_ms))
             self._memo[key] = (*stretch, decision)
         return decision
