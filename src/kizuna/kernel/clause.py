@@ -347,7 +347,8 @@ def refused_by_terms(
     over = barred_by_grade(clause, heard(clause, label, claimed))
     if over:
         return over
-    if released_at_ms < header.at_ms + terms.obligations.delay_ms:
+    delay_ms = terms.obligations.delay_ms
+    if delay_ms and released_at_ms < header.at_ms + delay_ms:
         return clause.held
     consent = next(consent_for(header, label, *parties, [purpose], released_at_ms), None)
     if consent is None:
