@@ -6,12 +6,12 @@ chooses among clauses; `kizuna.kernel.cedar` says them a second time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from kizuna.kernel.instrument import Agreement, EquivalenceTable, Obligations, Provision, day_ms
-from kizuna.kernel.intervals import FOREVER, Intervals, both, contains, grow, normal, shrink, without
+from kizuna.kernel.intervals import ALWAYS, FOREVER, Intervals, both, contains, grow, normal, shrink, without
 from kizuna.kernel.label import Grade, Label
 
 REASONS = (
@@ -174,10 +174,9 @@ def compile_clause(agreement: Agreement, provision: Provision, guard_ms: int) ->
     in_force, current = agreement.in_force, agreement.current
     opened = normal((s.from_ms, s.to_ms) for s in agreement.scopes if s.name == provision.scope)
     if provision.effect == "forbids":  # a suspension stops what is permitted, it does not lift what is forbidden
-        term = both(in_force, opened) if provision.scope else in_force
-        releases = both(grow(term, guard_ms), current)
-        accepts = covers_at = both(term, current)
-        in_term = accepts
+        opened = opened if provision.scope else ALWAYS
+        in_term = accepts = covers_at = both(both(in_force, opened), current)
+        releases = both(both(grow(in_force, guard_ms), grow(opened, guard_ms)), current)
     else:
         covers_at = without(in_force, agreement.suspended)
         in_term = both(without(shrink(in_force, guard_ms), grow(agreement.suspended, guard_ms)), current)
@@ -243,21 +242,23 @@ class Consented(msgspec.Struct, frozen=True):
 
 def consent_for(
     header: ReleaseHeader, label: Label, relay: str, recipient: str, purposes: Sequence[str], now_ms: int
-) -> Consented | None:
-    """Return the consents of everyone whose information this is but the relaying party, for the first purpose that has them all."""
+) -> Iterator[Consented]:
+    """Yield, for each purpose that has them, the consents of everyone whose information this is but the relaying party.
+
+    Information that is all the relaying party's own needs none, and passes for each purpose.
+    """
     foreign = sorted({header.issuer, *label.originators} - {relay})
-    if not foreign:
-        return Consented(purposes[0])
     for purpose in purposes:
         given = [
             next((c for c in header.consents if _given(c, party, relay, recipient, purpose, header, now_ms)), None)
             for party in foreign
         ]
         found = [consent for consent in given if consent is not None]
-        if len(found) == len(foreign):
+        if not foreign:
+            yield Consented(purpose)
+        elif len(found) == len(foreign):
             fields = frozenset.intersection(*(committed_names(consent.fields) for consent in found))
-            return Consented(purpose, tuple(consent.id for consent in found), fields)
-    return None
+            yield Consented(purpose, tuple(consent.id for consent in found), fields)
 
 
 def _given(
@@ -346,9 +347,10 @@ def refused_by_terms(
     over = barred_by_grade(clause, heard(clause, label, claimed))
     if over:
         return over
-    if released_at_ms < header.at_ms + terms.obligations.delay_ms:
+    delay_ms = terms.obligations.delay_ms
+    if delay_ms and released_at_ms < header.at_ms + delay_ms:
         return clause.held
-    consent = consent_for(header, label, *parties, [purpose], released_at_ms)
+    consent = next(consent_for(header, label, *parties, [purpose], released_at_ms), None)
     if consent is None:
         return "no-consent"
     allowed = consent.narrow(clause.names)

@@ -36,7 +36,7 @@ BASES = ("primary", "stated-in-source", "news", "derived", "unconfirmed", "examp
 """What a statement rests on; `example` is ours, made up to show how the node works, and is shown as such wherever it is cited."""
 HEADER_NAMES = frozenset({"@actor", "@after", "@exercise", "@node", "@subject"})
 """Facts of the statement that a provision may disclose beside payload fields; the label's own parts always travel with a record."""
-_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?").fullmatch
+_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII).fullmatch
 _WIRE_NAME = re.compile(r"[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*\.v[1-9][0-9]*").fullmatch
 
 

@@ -69,7 +69,7 @@ def faults(instrument: Instrument, known: Fields | None = None) -> Iterator[Faul
             yield Fault("provision", provision.id, field, message)
     for table in instrument.tables:
         for field, message in _table_faults(instrument, table):
-            yield Fault("equivalence", table.id, field, message)
+            yield Fault("equivalence", f"{table.name} from {table.from_policy}", field, message)
 
 
 def _own_faults(instrument: Instrument) -> Iterator[Fault]:

@@ -15,13 +15,24 @@ from typing import Any, NoReturn
 import msgspec
 
 from kizuna.errors import ConfigError, RecordError
-from kizuna.kernel.instrument import Instrument, limited_date
+from kizuna.kernel.instrument import BASES, Instrument, limited_date
 from kizuna.kernel.instrument_check import Fault, Fields, faults
 
 _DEGREE = 600_000
 _SECTION = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_-]+)([^\]]*)\]\]?\s*(?:#.*)?$").match
 _TOML_LINE = re.compile(r"line (\d+)").search
 _EDGES = ("east", "north", "south", "west")
+
+
+class _Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The head of a rule file: to which instrument it adds, and what it assumes."""
+
+    instrument: str
+    basis: str = "example"
+    in_force_on: str = ""
+    note: str = ""
+    scopes: tuple[str, ...] = ()
+    terminates_on: str = ""
 
 
 class _Source(msgspec.Struct):
@@ -41,6 +52,8 @@ class _Source(msgspec.Struct):
                 seen += current == section and header[1] == "[[" and not header[3].strip()
                 inside = current == section and seen in (nth, -1)
                 at = number if inside and not at else at
+                if inside and key and header[3].strip(" .") == key:
+                    return f"{self.name}:{number}"
             elif wanted is not None and current == section and seen in (nth, -1) and wanted(line):
                 return f"{self.name}:{number}"
         return f"{self.name}:{at or 1}"
@@ -67,13 +80,15 @@ def load_partnership(files: Sequence[tuple[str, str]], known: Fields | None = No
             found[values["id"]] = (source, values)
         elif "rules" not in document:
             source.fail("a file needs an `[instrument]` or a `[rules]` table", "instrument")
-    parts: dict[tuple[str, str, str], tuple[_Source, int]] = {}
+    parts: dict[tuple[str, str, str], tuple[_Source, int, str]] = {}
     for source, document in opened:
         target = _target(source, document, found)
         _merge(source, document, found[target][1])
         for section, items in (("provision", "provision"), ("equivalence", "equivalence")):
             for nth, item in enumerate(document.get(items, ())):
-                parts.setdefault((target, section, str(item.get("id", ""))), (source, nth))
+                parts.setdefault(
+                    (target, section, str(item.get("id", ""))), (source, nth, str(item.get("from_policy")))
+                )
     made = [_build(source, values, parts, known) for source, values in found.values()]
     _acyclic(made, {name: source for name, (source, _) in found.items()})
     return sorted(made, key=_by_id)
@@ -94,14 +109,17 @@ def _parse(name: str, text: str) -> dict[str, Any]:
 def _target(source: _Source, document: dict[str, Any], found: Mapping[str, Any]) -> str:
     if "instrument" in document:
         return str(document["instrument"]["id"])
-    rules = document["rules"]
-    unknown = sorted(set(rules) - {"instrument", "basis", "in_force_on", "terminates_on", "scopes", "note"})
-    if unknown:
-        source.fail("is unknown here: remove it", "rules", unknown[0])
-    target = rules.get("instrument")
-    if target not in found:
-        source.fail(f"`{target}` is in no file here: name an instrument by its id", "rules", "instrument")
-    return str(target)
+    try:
+        rules = msgspec.convert(document["rules"], _Rules, strict=True)
+    except msgspec.ValidationError as error:
+        said = str(error)
+        key = re.findall(r"`([a-z_]+)`$|\$\.([a-z_]+)", said)
+        source.fail(said.partition(" - at")[0].lower(), "rules", next(filter(None, key[-1]), "") if key else "")
+    if rules.basis not in BASES:
+        source.fail(f"`{rules.basis}` is unknown: use one of {', '.join(BASES)}", "rules", "basis")
+    if rules.instrument not in found:
+        source.fail(f"`{rules.instrument}` is in no file here: name an instrument by its id", "rules", "instrument")
+    return rules.instrument
 
 
 def _instrument(source: _Source, document: dict[str, Any]) -> dict[str, Any]:
@@ -207,13 +225,15 @@ def _rows(source: _Source, rows: Iterable[Any], nth: int, key: str) -> list[dict
     return made
 
 
+_Parts = Mapping[tuple[str, str, str], tuple[_Source, int, str]]
+"""Instrument, section and id to the file, the place among its like, and the policy that a table starts from there."""
 _SECTION_OF = {"provisions": "provision", "tables": "equivalence", "citations": "citation", "stated": "stated"}
 
 
 def _build(
     source: _Source,
     values: dict[str, Any],
-    parts: Mapping[tuple[str, str, str], tuple[_Source, int]],
+    parts: _Parts,
     known: Fields | None,
 ) -> Instrument:
     try:
@@ -225,9 +245,7 @@ def _build(
     return made
 
 
-def _misfit(
-    source: _Source, values: dict[str, Any], parts: Mapping[tuple[str, str, str], tuple[_Source, int]], message: str
-) -> NoReturn:
+def _misfit(source: _Source, values: dict[str, Any], parts: _Parts, message: str) -> NoReturn:
     """Turn msgspec's `... - at `$.provisions[3].lane`` into a line."""
     said, _, path = message.partition(" - at `$")
     steps = re.findall(
@@ -237,20 +255,21 @@ def _misfit(
     index = next((int(index) for _, index, _ in steps if index), 0)
     if names and names[0] in ("provisions", "tables"):
         section = _SECTION_OF[names[0]]
-        held, nth = parts.get((values["id"], section, str(values[names[0]][index].get("id", ""))), (source, index))
+        held, nth, _ = parts.get(
+            (values["id"], section, str(values[names[0]][index].get("id", ""))), (source, index, "")
+        )
         held.fail(said.lower(), section, {"from_party": "from", "to_party": "to"}.get(names[-1], names[-1]), nth)
     source.fail(
         said.lower(), _SECTION_OF.get(names[0], "instrument") if names else "instrument", names[-1] if names else ""
     )
 
 
-def _point(
-    source: _Source, name: str, parts: Mapping[tuple[str, str, str], tuple[_Source, int]], fault: Fault
-) -> NoReturn:
+def _point(source: _Source, name: str, parts: _Parts, fault: Fault) -> NoReturn:
     if fault.section == "instrument":
         source.fail(fault.message, "instrument", fault.field)
-    held, nth = parts.get((name, fault.section, fault.id.partition("@")[0]), (source, 0))
-    held.fail(f"{fault.message} (in `{fault.id}`)", fault.section, fault.field, nth)
+    held, nth, starts_from = parts.get((name, fault.section, fault.id.partition("@")[0]), (source, 0, ""))
+    back = fault.section == "equivalence" and fault.field == "rows" and not fault.id.endswith(f" {starts_from}")
+    held.fail(f"{fault.message} (in `{fault.id}`)", fault.section, "rows_back" if back else fault.field, nth)
 
 
 def _acyclic(made: Sequence[Instrument], sources: Mapping[str, _Source]) -> None:

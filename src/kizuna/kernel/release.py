@@ -85,7 +85,7 @@ def _bucket(clauses: Iterable[Clause]) -> Bucket:
 
 _EMPTY = Bucket()
 _RANK = {"no-provision": 0, "expired": 1, "purpose": 2, "no-equivalence": 3, "level": 4, "no-consent": 5}
-_Key = tuple[str, str, Label | None, bool, str, str, str]
+_Key = tuple[str, str, Label | None] | tuple[str, str, Label | None, bool, str, str, str]
 
 
 class Index:
@@ -144,7 +144,10 @@ class Index:
         Any clause that forbids wins. Of several that permit, the one with the caller's `purpose` and `provision` id, else the first by
         instrument and provision id; without a `purpose`, the first by name that label and provision share.
         """
-        key = (recipient, header.type, header.label, header.exercise, header.handling, purpose, provision)
+        label = header.label
+        key: _Key = (recipient, header.type, label)
+        if purpose or provision or header.exercise or header.handling != "standard":
+            key = (recipient, header.type, label, header.exercise, header.handling, purpose, provision)
         plain = header.issuer == self.own_party and not header.already_held and not header.consents
         if plain:
             memo = self._memo.get(key)
@@ -155,7 +158,7 @@ class Index:
         if plain and not bucket.delayed:
             if len(self._memo) >= _MEMO_SIZE:
                 self._memo.clear()
-            now_edges = tuple(sorted((*bucket.now_edges, review_ms(header.label))))
+            now_edges = tuple(sorted((*bucket.now_edges, review_ms(label))))
             stretch = (*segment(now_edges, now_ms), *segment(bucket.at_edges, header.at_ms))
             self._memo[key] = (*stretch, decision)
         return decision
@@ -194,14 +197,14 @@ class Index:
         over = barred_by_grade(clause, grade)
         if grade is None or over:
             return denied(over, clause)
-        consent = consent_for(header, label, self.own_party, terms.direction.to_party, chosen, now_ms)
-        if consent is None:
+        options = tuple(consent_for(header, label, self.own_party, terms.direction.to_party, chosen, now_ms))
+        if not options:
             return denied("no-consent", clause)
-        names = consent.narrow(clause.names)
         not_before_ms = header.at_ms + terms.obligations.delay_ms if terms.obligations.delay_ms else 0
         if now_ms < not_before_ms:
             return denied(clause.held, clause, not_before_ms)
-        if not all(covers(names, name) for name in header.already_held):
+        consent = next((option for option in options if _covers_held(option.narrow(clause.names), header)), None)
+        if consent is None:
             return denied(clause.held, clause)
         return ReleaseDecision(
             permit=True,
@@ -210,7 +213,7 @@ class Index:
             version=clause.agreement.version,
             provision=terms.id,
             purpose=consent.purpose,
-            discloses=names,
+            discloses=consent.narrow(clause.names),
             obligations=terms.obligations,
             label=(grade,),
             lane=terms.lane,
@@ -270,3 +273,8 @@ class Index:
         """Return the grade that an accepted entry is held under here: the higher of our own and the sender's translation."""
         clause = self._cited.get((sender, instrument, version, provision))
         return None if clause is None or header.label is None else heard(clause, header.label, label)
+
+
+def _covers_held(names: frozenset[str], header: ReleaseHeader) -> bool:
+    """Tell whether the clause covers the union of what it would add and what the recipient already holds."""
+    return all(covers(names, name) for name in header.already_held)
