@@ -133,7 +133,7 @@ class Carrying:
                 epoch=state.epoch,
                 max_bytes=wire.MAX_MESSAGE_BYTES // 2,
                 max_entries=wire.MAX_ENTRIES,
-                receipt_sha256="",  # show the newest receipt held, so that the reader knows which of its receipts came home
+                receipt_sha256="",  # shows the newest receipt held whatever it is: the reader may have lost it
                 seen=start,
                 start=start,
                 wait_ms=0,
@@ -225,8 +225,8 @@ class Carrying:
             (state.reader.channel, state.reader.epoch),
         )
         public = going.partner.keyset.public(sign.Purpose.CHECKPOINT)
-        if len(parts) > 1:
-            self._pulling.note_held_receipt(state, parts[1])
+        if head.epoch == state.reader.epoch:
+            self._pulling.note_held_receipt(state, head)
         try:
             accepted = check_carried(state, [bytes(leaf) for (leaf,) in rows], head, parts, public)
         except RecordError as error:

@@ -16,6 +16,7 @@ from kizuna.errors import ChannelError, KizunaError, RecordError, RefusedError, 
 from kizuna.kernel import canonical, keys, record, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import Accepted, ReaderState, Shown
+from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.domain import BlobCheck
 from kizuna.kernel.journal import Entry, Store
 from kizuna.node import facts, outgoing
@@ -25,6 +26,7 @@ from kizuna.node.tables import parse
 
 SKEW_MS = 30_000
 """How far ahead of our clock a partner's release may lie."""
+MOST_RECEIPTS = 10_000
 BACKUP_DAYS_MS = 30 * 86_400_000
 """How long this node's backups may still hold what it destroyed; stated in receipts."""
 TREATY_TYPES = frozenset(
@@ -112,16 +114,25 @@ def load(store: Store, channel: str) -> InState:
     )
 
 
-def receipts_after(store: Store, channel: str, sha256: str) -> list[bytes] | None:
-    """Return the receipts signed after the one of this digest, oldest first, or None where this node does not know that one."""
-    rows = store.query("SELECT seq FROM receipt_out WHERE channel = ? AND sha256 = ?", (channel, sha256))
-    if not rows:
-        return None
-    later = store.query(
-        "SELECT b.body FROM receipt_out r JOIN journal_body b ON b.seq = r.seq WHERE r.channel = ? AND r.seq > ? ORDER BY r.seq",
-        (channel, rows[0][0]),
+def receipts_after(store: Store, channel: str, epoch: int, sha256: str) -> list[bytes] | None:
+    """Return an epoch's receipts signed after the one of this digest, oldest first, or None where this node does not know that one."""
+    rows = store.query(
+        "SELECT r.sha256, b.body FROM receipt_out r JOIN journal_body b ON b.seq = r.seq WHERE r.channel = ? AND r.epoch = ?"
+        " ORDER BY r.seq DESC LIMIT ?",
+        (channel, epoch, MOST_RECEIPTS),
     )
-    return [bytes(body) for (body,) in later]
+    later: list[bytes] = []
+    for digest, body in rows:
+        if digest == sha256:
+            return later[::-1]
+        later.append(bytes(body))
+    return later[::-1] if sha256 == NO_RECEIPT else None
+
+
+def receipt_entry(state: InState, epoch: int, receipt: bytes, now_ms: int) -> Entry:
+    """Return the journal entry of a receipt of ours."""
+    meta = {"channel": state.reader.channel, "epoch": epoch, "sha256": hashlib.sha256(receipt).hexdigest()}
+    return Entry(kind="receipt-out", at_ms=now_ms, meta=meta, body=receipt)
 
 
 class Judge:

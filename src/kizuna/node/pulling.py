@@ -125,8 +125,8 @@ class Pulling:
         line = self._line(partner.node)
         if line.asked is None:
             return []
-        if len(parts) > 1 and not parts[1]:
-            self._world.in_channel(partner.node).confirmed(line.asked.receipt_sha256)
+        if head.receipt_sha256 == line.asked.receipt_sha256:
+            self._world.in_channel(partner.node).confirmed(head.receipt_sha256)
         line.asked = None
         line.failures = 0
         if line.working or line.waiting is not None:
@@ -135,8 +135,11 @@ class Pulling:
         return self._take(partner, line, head, parts, now_ms)
 
     def on_fault(self, partner: Partner, head: wire.Fault, now_ms: int) -> list[Effect]:
-        """Wait after a request that was not served; `NetworkError` says that a newer pull of ours took its place."""
+        """Wait after a request that was not served; `NetworkError` says that another copy of the pull took its place: ask anew."""
         if head.code == "NetworkError":
+            line = self._line(partner.node)
+            line.asked = None
+            line.next_at_ms = now_ms + self._world.limits.retry_ms
             return []
         return self.on_unreachable(partner.node, now_ms)
 
@@ -176,7 +179,7 @@ class Pulling:
 
     def _own_receipt(self, state: InState, head: wire.Answer, data: bytes) -> Effect | None:
         """Adopt the newest receipt that this node itself signed: after a restore from a backup it goes on from there."""
-        if head.epoch != state.reader.epoch or self.note_held_receipt(state, data):
+        if head.epoch != state.reader.epoch or self.note_held_receipt(state, head) or not data:
             return None
         receipt = wire.open_receipt(data, self._world.sign_key(sign.Purpose.RECEIPT).public)
         if receipt.channel != state.reader.channel or receipt.size <= state.reader.size:
@@ -184,15 +187,15 @@ class Pulling:
         digest = hashlib.sha256(data).hexdigest()
         state.receipt, state.receipt_sha256 = data, digest
         state.unconfirmed.clear()
-        meta = {"channel": state.reader.channel, "sha256": digest}
-        entry = Entry(kind="receipt-out", at_ms=receipt.at_ms, meta=meta, body=data)
+        entry = incoming.receipt_entry(state, head.epoch, data, receipt.at_ms)
         return self._world.commit([entry], lambda _seqs, _now_ms: [], lambda _error: [])
 
-    def note_held_receipt(self, state: InState, data: bytes) -> bool:
+    def note_held_receipt(self, state: InState, head: wire.Answer) -> bool:
         """Learn which receipt the writer holds, and keep those after it to be sent; return False where that one is unknown here."""
-        if not data:
+        if head.receipt_sha256 == state.receipt_sha256:
+            state.unconfirmed.clear()
             return True
-        later = incoming.receipts_after(self._world.store, state.reader.channel, hashlib.sha256(data).hexdigest())
+        later = incoming.receipts_after(self._world.store, state.reader.channel, head.epoch, head.receipt_sha256)
         if later is None:
             return False
         state.unconfirmed = later
@@ -284,9 +287,7 @@ class Pulling:
         entries.append(progress_entry(reader, accepted, now_ms))
         receipt = self._receipt(state, arrival, reader, now_ms)
         if receipt is not None:
-            digest = hashlib.sha256(receipt).hexdigest()
-            meta = {"channel": reader.channel, "sha256": digest}
-            entries.append(Entry(kind="receipt-out", at_ms=now_ms, meta=meta, body=receipt))
+            entries.append(incoming.receipt_entry(state, reader.epoch, receipt, now_ms))
         return entries, After(reader, self._cosigned(reader, accepted, now_ms), receipt, arrival)
 
     def _cosigned(self, reader: ReaderState, accepted: Accepted, now_ms: int) -> bytes:
@@ -338,10 +339,8 @@ class Pulling:
         receipt = incoming.receipt_of(empty, state, state.reader.size, root, now_ms)
         receipt = msgspec.structs.replace(receipt, cured=tuple(v.shown.header.index for v in cured))
         data = wire.sign_receipt(receipt, self._world.sign_key(sign.Purpose.RECEIPT))
-        digest = hashlib.sha256(data).hexdigest()
         entries = [incoming.received_entry(verdict, now_ms, again=True) for verdict in cured]
-        meta = {"channel": state.reader.channel, "sha256": digest}
-        entries.append(Entry(kind="receipt-out", at_ms=now_ms, meta=meta, body=data))
+        entries.append(incoming.receipt_entry(state, state.reader.epoch, data, now_ms))
         line.working = True
 
         def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:

@@ -274,6 +274,7 @@ class Serving:
             epoch=state.epoch,
             more=end < size or self._due_now(state, now_ms),
             proof=prefix_proof(state.tree, end),
+            receipt_sha256=state.receipt_sha256,
             start=start,
         )
         receipt = b"" if pull.receipt_sha256 == state.receipt_sha256 else state.receipt

@@ -49,7 +49,8 @@ SCHEMA = (
     """CREATE TABLE partner (
         node TEXT PRIMARY KEY, party TEXT NOT NULL, card BYTES NOT NULL, version BIGINT NOT NULL, enrolled_at_ms BIGINT NOT NULL,
         removed_at_ms BIGINT NOT NULL)""",
-    "CREATE TABLE receipt_out (channel TEXT NOT NULL, sha256 TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (channel, sha256))",
+    """CREATE TABLE receipt_out (
+        channel TEXT NOT NULL, epoch BIGINT NOT NULL, sha256 TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (channel, sha256))""",
     "CREATE TABLE keyset (node TEXT NOT NULL, version BIGINT NOT NULL, envelope BYTES NOT NULL, PRIMARY KEY (node, version))",
     """CREATE TABLE withheld (
         party TEXT NOT NULL, type TEXT NOT NULL, grade TEXT NOT NULL, reason TEXT NOT NULL, count BIGINT NOT NULL,
@@ -353,8 +354,8 @@ def _progress_in(db: Db, _seq: int, entry: Entry) -> None:
 
 def _receipt_out(db: Db, seq: int, entry: Entry) -> None:
     db.execute(
-        "INSERT INTO receipt_out (channel, sha256, seq) VALUES (?,?,?) ON CONFLICT (channel, sha256) DO NOTHING",
-        (entry.meta["channel"], entry.meta["sha256"], seq),
+        "INSERT INTO receipt_out (channel, epoch, sha256, seq) VALUES (?,?,?,?) ON CONFLICT (channel, sha256) DO NOTHING",
+        (entry.meta["channel"], entry.meta["epoch"], entry.meta["sha256"], seq),
     )
     db.execute(
         "UPDATE channel_in SET receipt = ?, receipt_sha256 = ? WHERE channel = ?",

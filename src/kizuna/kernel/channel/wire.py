@@ -130,7 +130,8 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     """A writer answers with the entries `start..end` under a checkpoint.
 
     `consistency` proves the checkpoint over the one that the reader has seen, `proof` proves the prefix `end` within it. Proof hashes are hex.
-    Parts: the checkpoint, the newest receipt that the writer holds where it is not the one named in the pull, then header and body of each entry.
+    `receipt_sha256` names the newest receipt that the writer holds.
+    Parts: the checkpoint, that receipt where the pull does not name it, then header and body of each entry.
     """
 
     channel: str
@@ -139,6 +140,7 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     epoch: int
     more: bool
     proof: tuple[str, ...]
+    receipt_sha256: str
     start: int
 
 
