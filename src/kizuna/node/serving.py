@@ -75,8 +75,9 @@ class Serving:
         if state.stopped:
             return [*effects, fault(asked.reply_to, "ServiceManagerError", "channel is stopped: security was told")]
         try:
-            entries = self.receipt_entries(asked.partner, asked.receipts, asked.seen, now_ms)
-            entries += self._epoch_entries(asked, state, now_ms)
+            # Whether this log is behind comes first: a receipt for what a restore has lost is no fork.
+            entries = self._epoch_entries(asked, state, now_ms)
+            entries += self.receipt_entries(asked.partner, asked.receipts, asked.seen, now_ms)
         except ForkError as error:
             alarm = self._world.alarm("fork", state.channel, str(error), now_ms, stop=True)
             return [*effects, fault(asked.reply_to, "SecurityError", "channel is stopped"), *alarm]
