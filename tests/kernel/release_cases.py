@@ -17,6 +17,7 @@ from kizuna.kernel.instrument import (
     Obligations,
     Provision,
     Scope,
+    day_ms,
     limited_date,
     version_of,
 )
@@ -191,11 +192,14 @@ def _step_label(rng: random.Random, made: Agreement, provision: Provision, case:
         {"releasable_to": frozenset({"zzz"})},
         {"purposes": frozenset(rng.sample(PURPOSES, 1))},
         {"purposes": frozenset()},
-        {"review_by": rng.choice((day, "2020-02-31", "2031-01-01"))},
+        {"review_by": rng.choice((day, day, "2020-02-31", "2031-01-01"))},
         {"originators": label.originators | {"fra"}},
         {"grades": ()},
     ]
-    made_label = msgspec.structs.replace(label, **rng.choice(changed))
+    change = rng.choice(changed)
+    if change.get("review_by") == day:
+        case = case._replace(now_ms=day_ms(day) + rng.choice((-1, 0, 1)))
+    made_label = msgspec.structs.replace(label, **change)
     return case._replace(header=msgspec.structs.replace(case.header, label=made_label))
 
 

@@ -6,11 +6,11 @@ from collections import Counter
 import cedarpy
 import msgspec
 import pytest
-from tests.kernel import release_cases as cases
 
 from kizuna.kernel import cedar
 from kizuna.kernel.instrument import Agreement
 from kizuna.kernel.release import REASONS, Index
+from tests.kernel import release_cases as cases
 
 BATCH = 2_000
 

@@ -1,6 +1,7 @@
 """Being in force: dates of limited precision, signatures of all parties, suspensions in any order of arrival."""
 
 import itertools
+from random import Random
 
 import msgspec
 import pytest
@@ -167,10 +168,10 @@ statuses = st.lists(
 
 
 @given(statuses, st.randoms())
-def test_status_folds_the_same_in_every_order_with_duplicates(acts: list[Status], random: object) -> None:
+def test_status_folds_the_same_in_every_order_with_duplicates(acts: list[Status], random: Random) -> None:
     value = made()
     shuffled = [*acts, *acts[:2]]
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert agreements([value], signed(value), shuffled) == agreements([value], signed(value), acts)
     assert instrument.suspensions(shuffled, value.parties) == instrument.suspensions(acts, value.parties)
 

@@ -16,6 +16,7 @@ from kizuna.kernel.instrument import (
     Obligations,
     Provision,
     Scope,
+    day_ms,
     limited_date,
     version_of,
 )
@@ -233,6 +234,20 @@ def test_what_was_made_during_a_suspension_does_not_follow_after_it() -> None:
     assert reason(header(at_ms=NOW - 700_000), made) == "expired"
     assert reason(header(at_ms=NOW - 500_000), made) == "permit"
     assert reason(header(at_ms=NOW - 1_000_001), made) == "permit"
+
+
+def test_a_label_expires_at_the_start_of_its_review_day_also_for_an_index_that_remembers() -> None:
+    index = Index.build("ind", [agreement()])
+    held = marked(review_by="2024-01-01")
+    midnight = day_ms("2024-01-01")
+    for _ in range(2):
+        assert index.decide(held, "jpn", midnight - 1).permit
+        assert index.decide(held, "jpn", midnight).reason == "expired"
+    made = agreement()
+    asked = {"instrument": "arrangement", "version": made.version, "provision": "p1", "purpose": MDA, "names": ()}
+    receiver = Index.build("jpn", [made])
+    assert receiver.judge(held, "ind", midnight - 1, **asked) is None
+    assert receiver.judge(held, "ind", midnight, **asked) == "expired"
 
 
 def test_a_delay_holds_and_says_until_when() -> None:

@@ -1,10 +1,20 @@
-"""How records about agreements fill tables: one row a record, so that every order of arrival gives the same rows."""
+"""How records about agreements fill tables: one row a record, so that every order of arrival gives the same rows.
+
+A second release of a record may show more of it: what was withheld before is filled in, what is known stays.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from kizuna.domains.instruments.records import Resumed, ScopeOpened, Suspended, Terminated, VersionSigned
+from kizuna.domains.instruments.records import (
+    Resumed,
+    ScopeClosed,
+    ScopeOpened,
+    Suspended,
+    Terminated,
+    VersionSigned,
+)
 from kizuna.kernel.domain import Apply, Fact
 from kizuna.kernel.journal import Db
 from kizuna.kernel.record import Body
@@ -18,54 +28,106 @@ SCHEMA = (
     """CREATE TABLE instruments_scope (
         record_id TEXT PRIMARY KEY, instrument TEXT NOT NULL, party TEXT NOT NULL, name TEXT NOT NULL, from_ms BIGINT NOT NULL,
         to_ms BIGINT NOT NULL)""",
+    """CREATE TABLE instruments_scope_end (
+        record_id TEXT PRIMARY KEY, closes TEXT NOT NULL, party TEXT NOT NULL, at_ms BIGINT NOT NULL)""",
 )
-TABLES = ("instruments_signature", "instruments_status", "instruments_scope")
-
-_STATUS = (
-    "INSERT INTO instruments_status (record_id, instrument, party, act, at_ms, lifts) VALUES (?,?,?,?,?,?)"
-    " ON CONFLICT (record_id) DO NOTHING"
-)
+TABLES = ("instruments_signature", "instruments_status", "instruments_scope", "instruments_scope_end")
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _put(db: Db, table: str, row: dict[str, str | int]) -> None:
+    """Write a record's row; a text that is there already stays, an empty one is filled, and of two instants the one stated counts."""
+    fills = ", ".join(
+        f"{name} = CASE WHEN {table}.{name} = '' THEN excluded.{name} ELSE {table}.{name} END"
+        if isinstance(value, str)
+        else f"{name} = CASE WHEN {table}.{name} = 0 THEN excluded.{name} ELSE {table}.{name} END"
+        for name, value in row.items()
+        if name != "record_id"
+    )
+    db.execute(
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+        f" ON CONFLICT (record_id) DO UPDATE SET {fills}",
+        tuple(row.values()),
+    )
+
+
 def _signed(db: Db, fact: Fact[VersionSigned]) -> None:
     body = fact.body
-    db.execute(
-        "INSERT INTO instruments_signature (record_id, instrument, version, party, envelope) VALUES (?,?,?,?,?)"
-        " ON CONFLICT (record_id) DO NOTHING",
-        (fact.record_id, _text(body.instrument), _text(body.version), fact.issuer, _text(body.envelope)),
+    _put(
+        db,
+        "instruments_signature",
+        {
+            "record_id": fact.record_id,
+            "instrument": _text(body.instrument),
+            "version": _text(body.version),
+            "party": fact.issuer,
+            "envelope": _text(body.envelope),
+        },
+    )
+
+
+def _acted(db: Db, fact: Fact[Any], act: str) -> None:
+    _put(
+        db,
+        "instruments_status",
+        {
+            "record_id": fact.record_id,
+            "instrument": _text(fact.body.instrument),
+            "party": fact.issuer,
+            "act": act,
+            "at_ms": fact.at_ms,
+            "lifts": _text(getattr(fact.body, "lifts", "")),
+        },
     )
 
 
 def _suspended(db: Db, fact: Fact[Suspended]) -> None:
-    db.execute(_STATUS, (fact.record_id, _text(fact.body.instrument), fact.issuer, "suspended", fact.at_ms, ""))
+    _acted(db, fact, "suspended")
 
 
 def _resumed(db: Db, fact: Fact[Resumed]) -> None:
-    lifts = _text(fact.body.lifts)
-    db.execute(_STATUS, (fact.record_id, _text(fact.body.instrument), fact.issuer, "resumed", fact.at_ms, lifts))
+    _acted(db, fact, "resumed")
 
 
 def _terminated(db: Db, fact: Fact[Terminated]) -> None:
-    db.execute(_STATUS, (fact.record_id, _text(fact.body.instrument), fact.issuer, "terminated", fact.at_ms, ""))
+    _acted(db, fact, "terminated")
 
 
 def _scope_opened(db: Db, fact: Fact[ScopeOpened]) -> None:
     body = fact.body
-    if not isinstance(body.from_ms, int) or not isinstance(body.to_ms, int):
-        return
-    db.execute(
-        "INSERT INTO instruments_scope (record_id, instrument, party, name, from_ms, to_ms) VALUES (?,?,?,?,?,?)"
-        " ON CONFLICT (record_id) DO NOTHING",
-        (fact.record_id, _text(body.instrument), fact.issuer, _text(body.name), body.from_ms, body.to_ms),
+    _put(
+        db,
+        "instruments_scope",
+        {
+            "record_id": fact.record_id,
+            "instrument": _text(body.instrument),
+            "party": fact.issuer,
+            "name": _text(body.name),
+            "from_ms": body.from_ms if isinstance(body.from_ms, int) else 0,
+            "to_ms": body.to_ms if isinstance(body.to_ms, int) else 0,
+        },
+    )
+
+
+def _scope_closed(db: Db, fact: Fact[ScopeClosed]) -> None:
+    _put(
+        db,
+        "instruments_scope_end",
+        {
+            "record_id": fact.record_id,
+            "closes": _text(fact.body.closes),
+            "party": fact.issuer,
+            "at_ms": fact.at_ms,
+        },
     )
 
 
 APPLY: dict[type[Body], Apply] = {
     Resumed: _resumed,
+    ScopeClosed: _scope_closed,
     ScopeOpened: _scope_opened,
     Suspended: _suspended,
     Terminated: _terminated,

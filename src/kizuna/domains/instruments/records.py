@@ -43,8 +43,16 @@ class ScopeOpened(Body, frozen=True):
     to_ms: int | Withheld = WITHHELD
 
 
+class ScopeClosed(Body, frozen=True):
+    """A party closes a scope before its time: `closes` is the record id of its own `ScopeOpened`."""
+
+    instrument: str | Withheld = WITHHELD
+    closes: str | Withheld = WITHHELD
+
+
 RECORDS: dict[str, type[Body]] = {
     "instruments.resumed.v1": Resumed,
+    "instruments.scope-closed.v1": ScopeClosed,
     "instruments.scope-opened.v1": ScopeOpened,
     "instruments.suspended.v1": Suspended,
     "instruments.terminated.v1": Terminated,
