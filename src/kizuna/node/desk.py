@@ -105,7 +105,8 @@ class Desk:
         for partner in self._world.partners.values():
             channel = wire.channel_name(self._world.identity.node, partner.node)
             if held.clear.type in TREATY_TYPES:
-                due.append([channel, "instrument", 0, now_ms])
+                if partner.party in record.label_of(held).releasable_to:  # what we agree with one is no other's business
+                    due.append([channel, "instrument", 0, now_ms])
                 continue
             ruling = self._world.releaser.rule(held, partner.party, now_ms)
             decision = ruling.decision
@@ -169,7 +170,12 @@ class Desk:
         found = self._world.store.query(
             f"SELECT id FROM record WHERE own = 1 AND type IN ({marks}) ORDER BY seq", sorted(TREATY_TYPES)
         )
-        return self._queue([[channel, item, "instrument", 0, now_ms] for (item,) in found], now_ms)
+        rows: list[list[str | int]] = []
+        for (item,) in found:
+            held = facts.load_record(self._world.store, item)
+            if held is not None and partner.party in record.label_of(held).releasable_to:
+                rows.append([channel, item, "instrument", 0, now_ms])
+        return self._queue(rows, now_ms)
 
     def load_instrument(self, command: fx.LoadInstrument, reply_to: int, now_ms: int) -> list[Effect]:
         """Keep an instrument version; it counts once all parties have signed it."""

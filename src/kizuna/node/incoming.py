@@ -148,6 +148,7 @@ class Judge:
     ) -> None:
         self._store = store
         self._releaser = releaser
+        self._own_party = releaser.index.own_party
         self._partner = partner
         self._released_at_ms = state.reader.released_at_ms
         self._receipted = state.reader.receipted
@@ -238,7 +239,7 @@ class Judge:
     def _permitted(self, shown: Shown, held: record.Record) -> str:
         header = shown.header
         if header.kind == "instrument":
-            return ""
+            return "" if self._own_party in record.label_of(held).releasable_to else "releasability"
         about = header_of(held)
         if about.label is None:
             return "label"
