@@ -22,6 +22,7 @@ from kizuna.node import facts, outgoing
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.incoming import TREATY_TYPES
+from kizuna.node.tables import remember
 from kizuna.node.world import World
 
 _REDECIDE_PAGE = 2000
@@ -53,7 +54,9 @@ class Desk:
             held = self._issue(draft, now_ms)
             offer = self.offer(held, now_ms)
             meta = {"due": offer.due, "held": offer.held, "item": held.id}
-            entries.append(Entry(kind="record", at_ms=now_ms, meta=meta, body=held.bytes()))
+            body = held.bytes()
+            remember(body, held)
+            entries.append(Entry(kind="record", at_ms=now_ms, meta=meta, body=body))
             blobs += draft.blobs
             due = tuple(str(row[0]) for row in offer.due)
             said.append(fx.Said(held.id, due, tuple((str(row[0]), str(row[1])) for row in offer.held)))
@@ -105,7 +108,9 @@ class Desk:
         for partner in self._world.partners.values():
             channel = wire.channel_name(self._world.identity.node, partner.node)
             if held.clear.type in TREATY_TYPES:
-                if partner.party in record.label_of(held).releasable_to:  # what we agree with one is no other's business
+                if (
+                    partner.party in record.label_of(held).releasable_to
+                ):  # what we agree with one is no other's business
                     due.append([channel, "instrument", 0, now_ms])
                 continue
             ruling = self._world.releaser.rule(held, partner.party, now_ms)
