@@ -1,8 +1,8 @@
 """Release decisions a second, of CPU time, at 500 agreements, beside Cedar on the same requests.
 
 `release.decide` walks 200,000 different records, whose labels lie in cold memory: that, not the rule, is then most of the time.
-`release.decide-near` asks about 2,000 of them again and again, as a node does about records that it has just made; `release.decide-first` asks an index
-that has met none of its labels.
+`release.decide-near` asks about 2,000 of them again and again, as a node does about records that it has just made;
+`release.decide-first` asks an index that has met none of its labels.
 """
 
 import random
