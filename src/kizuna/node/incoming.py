@@ -272,7 +272,7 @@ class Judge:
                 version=header.instrument_sha256,
                 provision=header.provision,
                 purpose=header.purpose,
-                names=self._releaser.shown_names(frozenset(held.disclosed)),
+                names=held.disclosed,
                 label=header.label,
             )
             or ""

@@ -86,22 +86,23 @@ class Releaser:
 
     def _in_portions(self, held: Record, kind: type[Body], decision: ReleaseDecision, names: set[str]) -> Ruling:
         portion = self._portions.get(kind)
+        duties = decision.obligations
+        if (duties.transforms and portion is None) or duties.coarsen_600000 or duties.time_step_ms or duties.unlinkable:
+            return self._held_by(decision)  # what cannot be done to a record on its way out keeps it at home
         if portion is None:
             return Ruling(decision, frozenset(names))
         items = {name for name in names for field in kind.__each__ if name.startswith(f"payload/{field}/")}
         let_through = items & portion(record.body_of(held, kind), decision.obligations)
         if items and not let_through:
-            held_by = f"provision:{decision.provision}"
-            denied = ReleaseDecision(
-                permit=False,
-                reason=held_by,
-                instrument=decision.instrument,
-                version=decision.version,
-                provision=decision.provision,
-            )
-            return Ruling(denied, kept_back=len(items))
+            return self._held_by(decision, len(items))
         return Ruling(decision, frozenset(names - items | let_through), kept_back=len(items) - len(let_through))
 
-    def shown_names(self, names: frozenset[str]) -> frozenset[str]:
-        """Return the disclosed names that a provision must cover: the recipient's own releasability always travels."""
-        return frozenset(name for name in names if not name.startswith("releasable_to/"))
+    def _held_by(self, decision: ReleaseDecision, count: int = 0) -> Ruling:
+        denied = ReleaseDecision(
+            permit=False,
+            reason=f"provision:{decision.provision}",
+            instrument=decision.instrument,
+            version=decision.version,
+            provision=decision.provision,
+        )
+        return Ruling(denied, kept_back=count)
