@@ -1,0 +1,319 @@
+"""Keys as files: a party's root in one file that belongs offline, a node's keys in a folder that its user alone may read.
+
+A private key file says its purpose, so that no key can take another's place. A folder of keys appears whole or not at all. Loading refuses files
+and folders that others may read, and keys that the party's root has not certified.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import ipaddress
+import os
+import re
+import shutil
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from kizuna.errors import ConfigError, KizunaError, RefusedError
+from kizuna.kernel import bundle, canonical, keys, sign
+from kizuna.kernel.ports import Random
+from kizuna.node.facts import Identity
+from kizuna.storage.blobs import sync_directory
+
+CERTIFICATE, TLS_KEY = "tls.cert.pem", "tls.key.pem"
+KEYSET, ROOT_PUBLIC = "keyset.json", "root.pub"
+CERTIFICATE_DAYS = 730
+_DAY_MS = 86_400_000
+_BACKDATED_MS = 3_600_000
+"""So that a partner whose clock is a little behind accepts a certificate made just now."""
+_MOST_COMMON_NAME = 64
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_KEY_FILE = re.compile(r"kizuna-key-v1 ([a-z]+) ([A-Za-z0-9_-]{43})\n").fullmatch
+_PRIVATE, _OTHERS = 0o600, 0o077
+
+
+# --- files ------------------------------------------------------------------------------------------------------------------------
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that its owner alone may read, durably and whole, in place of what was there.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    temporary = path.with_name(f"{path.name}.new")
+    try:
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be written ({error.strerror}): check folder and permissions", where=str(path)
+        ) from error
+
+
+def check_private(path: Path) -> None:
+    """Accept a file or folder that its owner alone may touch, and that is ours.
+
+    Raises:
+        ConfigError: it is missing, or others may read or write it.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise ConfigError(
+            f"is not there ({error.strerror}): make keys with `kizuna init`, or mend `keys`", where=str(path)
+        ) from error
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & _OTHERS:
+        wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
+        raise ConfigError(
+            f"has mode `{mode:03o}`, so that others may reach a private key: `chmod {wanted}` it", where=str(path)
+        )
+    if found.st_uid != os.geteuid():
+        raise ConfigError(
+            f"belongs to user `{found.st_uid}`, not to the user who runs this: `chown` it", where=str(path)
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror}): check path and permissions", where=str(path)) from error
+
+
+def _key_text(purpose: str, seed: bytes) -> bytes:
+    return f"kizuna-key-v1 {purpose} {canonical.b64(seed)}\n".encode()
+
+
+def _seed(path: Path, purpose: str) -> bytes:
+    check_private(path)
+    found = _KEY_FILE(_read(path).decode("ascii", "replace"))
+    if found is None:
+        raise ConfigError("is no key file: give the one that `kizuna init` made", where=str(path))
+    if found[1] != purpose:
+        raise ConfigError(
+            f"holds a `{found[1]}` key where a `{purpose}` key is needed: give the right file", where=str(path)
+        )
+    return canonical.unb64(found[2])
+
+
+# --- the party's root -------------------------------------------------------------------------------------------------------------
+
+
+def create_root(path: Path, random: Random) -> sign.SigningKey:
+    """Make a party's root key in a file of its own and return it.
+
+    Raises:
+        RefusedError: there is a file already.
+        ConfigError: it cannot be written.
+    """
+    if path.exists():
+        raise RefusedError(f"`{path}` exists: a root key is never overwritten, give it to `--root-key` to use it")
+    seed = random(sign.KEY_BYTES)
+    write_private(path, _key_text(sign.Purpose.ROOT, seed))
+    return sign.SigningKey(seed, sign.Purpose.ROOT)
+
+
+def load_root(path: Path) -> sign.SigningKey:
+    """Return the party's root key.
+
+    Raises:
+        ConfigError: the file is missing, readable by others, or no root key.
+    """
+    return sign.SigningKey(_seed(path, sign.Purpose.ROOT), sign.Purpose.ROOT)
+
+
+# --- the node's keys --------------------------------------------------------------------------------------------------------------
+
+
+def create_keys(
+    folder: Path, node: str, hosts: Sequence[str], root: sign.SigningKey, now_ms: int, random: Random
+) -> None:
+    """Make all keys of a node, certified by its party's root, in a folder that did not exist before.
+
+    Args:
+        folder: Where the keys go; appears whole or not at all.
+        node: The node's name, `party/name`.
+        hosts: Names and IP addresses under which partners reach the node.
+        root: The party's root key.
+        now_ms: The present, milliseconds UTC.
+        random: Source of fresh bytes.
+
+    Raises:
+        RefusedError: the folder exists.
+        ConfigError: it cannot be written, or a host does not fit into a certificate.
+    """
+    if folder.exists():
+        raise RefusedError(f"`{folder}` exists: keys are never overwritten, choose another folder")
+    seeds = {purpose: random(sign.KEY_BYTES) for purpose in keys.NODE_PURPOSES}
+    seal, tls = random(sign.KEY_BYTES), new_tls_key(random)
+    certificate = self_signed(node, hosts, tls, now_ms, random)
+    keyset = keys.KeySet(
+        keys=keys.public_keys({str(purpose): sign.SigningKey(seed, purpose) for purpose, seed in seeds.items()}),
+        made_at_ms=now_ms,
+        node=node,
+        party=node.partition("/")[0],
+        seal=canonical.b64(bundle.sealing_public(seal)),
+        tls_sha256=certificate_sha256(certificate),
+        version=1,
+    )
+    files = {f"{purpose}.key": _key_text(purpose, seed) for purpose, seed in seeds.items()}
+    files |= {
+        "seal.key": _key_text(sign.Purpose.SEAL, seal),
+        TLS_KEY: tls,
+        CERTIFICATE: certificate,
+        KEYSET: canonical.encode(keys.certify(keyset, root)),
+        ROOT_PUBLIC: canonical.b64(root.public).encode() + b"\n",
+    }
+    _write_folder(folder, files)
+
+
+def _write_folder(folder: Path, files: dict[str, bytes]) -> None:
+    new = folder.with_name(f"{folder.name}.new")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        for name, data in files.items():
+            write_private(new / name, data)
+        new.rename(folder)
+        sync_directory(folder.parent)
+    except OSError as error:
+        raise ConfigError(f"keys cannot be written here ({error.strerror})", where=str(folder)) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def load_identity(folder: Path, node: str) -> Identity:
+    """Return a node's identity from its key folder, every key compared with what the party's root certified.
+
+    Raises:
+        ConfigError: a file is missing, readable by others, damaged, or not the certified one.
+    """
+    check_private(folder)
+    seeds = {str(purpose): _seed(folder / f"{purpose}.key", purpose) for purpose in keys.NODE_PURPOSES}
+    seal = _seed(folder / "seal.key", sign.Purpose.SEAL)
+    check_private(folder / TLS_KEY)
+    held = {purpose: sign.SigningKey(seed, purpose) for purpose, seed in seeds.items()}
+    try:
+        root_public = canonical.unb64(_read(folder / ROOT_PUBLIC).decode("ascii", "replace").strip())
+        envelope = sign.read_envelope(_read(folder / KEYSET))
+        keyset = keys.read_keyset(envelope, root_public)
+    except ConfigError:
+        raise
+    except KizunaError as error:
+        raise ConfigError(f"the certified key set does not verify: {error}", where=str(folder / KEYSET)) from error
+    if keyset.node != node:
+        raise ConfigError(
+            f"the keys are those of `{keyset.node}`, the settings say `{node}`: mend `node` or `keys`",
+            where=str(folder),
+        )
+    same = keyset.keys == keys.public_keys(held) and keyset.seal == canonical.b64(bundle.sealing_public(seal))
+    if not same or keyset.tls_sha256 != certificate_sha256(_read(folder / CERTIFICATE)):
+        raise ConfigError("a key differs from what the root certified: restore the folder whole", where=str(folder))
+    return Identity(node, held, seal, envelope, root_public)
+
+
+def card(identity: Identity, folder: Path, address: str) -> bytes:
+    """Return the card that a partner enrols: root, key set, TLS certificate and address (`host:port`, or empty for bundles alone).
+
+    Raises:
+        ConfigError: the certificate cannot be read.
+    """
+    made = keys.Card(
+        address=address,
+        certificate_pem=_read(folder / CERTIFICATE).decode("ascii", "replace"),
+        keyset=identity.keyset,
+        root=canonical.b64(identity.root_public),
+    )
+    return canonical.encode(made)
+
+
+# --- the certificate --------------------------------------------------------------------------------------------------------------
+
+
+def new_tls_key(random: Random) -> bytes:
+    """Return a P-256 private key, PEM; as good as the random bytes are."""
+    scalar = (
+        int.from_bytes(random(48), "big") % (_P256_ORDER - 1) + 1
+    )  # 128 surplus bits: no bias that matters (FIPS 186-5 A.2.1)
+    return ec.derive_private_key(scalar, ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def self_signed(node: str, hosts: Sequence[str], private_key: bytes, now_ms: int, random: Random) -> bytes:
+    """Return a node's self-signed certificate, PEM: it counts because the party's root certifies its digest.
+
+    Raises:
+        ConfigError: a name does not fit into a certificate.
+    """
+    try:
+        key = serialization.load_pem_private_key(private_key, None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ConfigError("the tls key is not a p-256 key: make it anew with `kizuna init`")
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, node[:_MOST_COMMON_NAME])])
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+        builder = (
+            x509.CertificateBuilder(name, name, key.public_key(), int.from_bytes(random(16), "big") + 1)
+            .not_valid_before(_instant(now_ms - _BACKDATED_MS))
+            .not_valid_after(_instant(now_ms + CERTIFICATE_DAYS * _DAY_MS))
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(usage, critical=False)
+        )
+        if hosts:
+            builder = builder.add_extension(x509.SubjectAlternativeName([_host(h) for h in hosts]), critical=False)
+        made = builder.sign(key, hashes.SHA256(), ecdsa_deterministic=True)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"no certificate can be made for `{node}`: {error}") from error
+    return made.public_bytes(serialization.Encoding.PEM)
+
+
+def _instant(at_ms: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(at_ms // 1000, dt.UTC)
+
+
+def _host(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def certificate_sha256(pem: bytes) -> str:
+    """Return the SHA-256 of a PEM certificate's DER bytes, hex: what a key set certifies as `tls_sha256`.
+
+    Raises:
+        ConfigError: it is no certificate.
+    """
+    return hashlib.sha256(_certificate(pem).public_bytes(serialization.Encoding.DER)).hexdigest()
+
+
+def certificate_ends_ms(folder: Path) -> int:
+    """Return when the node's certificate ceases to be valid, milliseconds UTC.
+
+    Raises:
+        ConfigError: there is no certificate, or it is malformed.
+    """
+    return int(_certificate(_read(folder / CERTIFICATE)).not_valid_after_utc.timestamp()) * 1000
+
+
+def _certificate(pem: bytes) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(pem)
+    except ValueError as error:
+        raise ConfigError("a tls certificate is malformed: restore it from where the keys were made") from error
