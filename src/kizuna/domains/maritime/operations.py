@@ -19,6 +19,7 @@ from kizuna.domains.maritime.records import (
     FEED_REPORTED,
     OWN_UNIT_BATCH,
     POSITION_BATCH,
+    STATIC_FIELDS,
     STATIC_REPORTED,
     AreaEntered,
     BlobRef,
@@ -146,9 +147,6 @@ def _spans(chunks: list[tuple[_Key, NDArray[np.int64]]]) -> Iterator[tuple[int, 
         if at == len(chunks) or full or chunks[at][0][:2] != chunks[first][0][:2]:
             yield first, at
             first = at
-
-
-STATIC_FIELDS = ("imo_no", "name", "callsign", "ship_type", "length_m", "beam_m", "draught_dm", "destination")
 
 
 def state_static(

@@ -74,6 +74,10 @@ class StaticReported(Body, frozen=True):
     source_kind: SourceKind | Withheld = WITHHELD
 
 
+STATIC_FIELDS = ("imo_no", "name", "callsign", "ship_type", "length_m", "beam_m", "draught_dm", "destination")
+"""What a static report may tell of a vessel."""
+
+
 class EventDetected(Body, frozen=True):
     """A gap or an encounter that the positions of one source show; a gap without `to_ms` is still open.
 
