@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kizuna.domains.maritime.records import STATIC_FIELDS
 from kizuna.formats.ais import StaticReport
 
 if TYPE_CHECKING:
@@ -109,14 +110,11 @@ def batches_at(db: Db, source: str, time_ms: int, *, limit: int = 8) -> list[str
 def statics(db: Db, *, exercise: str = "") -> Iterator[tuple[str, str, bool, StaticReport]]:
     """Yield party, source, whether simulated, and the newest static report of each vessel that the party told of."""
     rows = db.execute(
-        "SELECT party, source, simulated, mmsi, reported_at_ms, imo_no, name, callsign, ship_type, length_m, beam_m, draught_dm,"
-        " destination FROM maritime_static WHERE exercise = ? ORDER BY party, mmsi",
+        f"SELECT party, source, simulated, reported_at_ms, mmsi, {', '.join(STATIC_FIELDS)} FROM maritime_static WHERE exercise = ?"
+        " ORDER BY party, mmsi",
         (exercise,),
     )
-    for party, source, simulated, mmsi, reported_at_ms, *values in rows:
-        yield (
-            party,
-            source or "",
-            bool(simulated),
-            StaticReport(mmsi, 5, reported_at_ms, *values, eta=None, station=None),
-        )
+    for party, source, simulated, reported_at_ms, *facts in rows:
+        values: dict[str, Any] = dict(zip(("mmsi", *STATIC_FIELDS), facts, strict=True))
+        report = StaticReport(received_ms=reported_at_ms, msg_type=_VOYAGE, eta=None, station=None, **values)
+        yield party, source or "", bool(simulated), report
