@@ -114,6 +114,11 @@ class Obligations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         """Whether it takes more than withholding whole facts: a record that cannot be cut or rewritten must then stay."""
         return bool(self.areas or self.coarsen_600000 or self.exclude_own_units or self.time_step_ms or self.unlinkable)
 
+    @property
+    def rewrites(self) -> bool:
+        """Whether it asks for coarser values: a new statement of the releaser's in place of the record."""
+        return self.coarsen_600000 > 1 or self.time_step_ms > 1
+
 
 class Direction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """From whom to whom a provision lets records flow."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+from pyarrow import concat_tables
 
 from kizuna.domains.maritime.records import (
     AREA_ENTERED,
@@ -30,13 +31,14 @@ from kizuna.domains.maritime.records import (
     PositionBatch,
     StaticReported,
 )
+from kizuna.domains.maritime.release_filter import Area, Transformation, apply_transformation
 from kizuna.domains.maritime.rules import cell_name, cell_numbers
 from kizuna.errors import RecordError
-from kizuna.formats.positions_arrow import canonical_ipc, from_columns, values_of
+from kizuna.formats.positions_arrow import canonical_ipc, from_columns, parse_ipc, values_of
 from kizuna.kernel.record import WITHHELD, Body
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from kizuna.domains.maritime.picture import FeedHealth
     from kizuna.domains.maritime.records import SourceKind
     from kizuna.formats.ais import StaticReport
+    from kizuna.kernel.instrument import Obligations
 
 MAX_CHUNKS = 1000
 """Chunks in one batch: a record has room for some thousand commitments."""
@@ -118,6 +121,39 @@ def cut_batches(
         type_ = OWN_UNIT_BATCH if ours else POSITION_BATCH
         out.append(Statement(type_, body, blobs, subject=f"feed:{source}", own_units=ours))
     return out
+
+
+def derive_batch(
+    body: Body, blob_of: Callable[[str], bytes], obligations: Obligations
+) -> tuple[Body, tuple[bytes, ...]] | None:
+    """Return a batch of coarser rows as the obligations ask, with its blobs, or None where nothing of it may go or nothing is asked.
+
+    It is a new statement of the releaser's: rows outside the areas are gone before places snap, and equal rows stand once.
+
+    Raises:
+        RecordError: a chunk is not what the batch says.
+    """
+    if not isinstance(body, PositionBatch) or not isinstance(body.chunks, tuple) or isinstance(body, OwnUnitBatch):
+        return None
+    place_step, time_step = max(1, obligations.coarsen_600000), max(1, obligations.time_step_ms)
+    if max(place_step, time_step) == 1 or not isinstance(body.source, str) or isinstance(body.place_step_600000, int):
+        return None
+    areas = tuple(
+        Area(area.east_600000, area.north_600000, area.south_600000, area.west_600000) for area in obligations.areas
+    )
+    change = Transformation(areas=areas or None, coarsen_600000=place_step, time_step_ms=time_step)
+    whole = concat_tables([parse_ipc(blob_of(chunk.blob.sha256)) for chunk in body.chunks])
+    table = apply_transformation(whole, change)
+    if not table.num_rows:
+        return None
+    span_ms = int(values_of(table, "time_ms")[0].max()) + 1
+    (made,) = cut_batches(table, source=body.source, source_kind=_kind(body), window_ms=span_ms)
+    steps = {"place_step_600000": obligations.coarsen_600000, "time_step_ms": obligations.time_step_ms}
+    return msgspec.structs.replace(made.body, **{name: step for name, step in steps.items() if step > 1}), made.blobs
+
+
+def _kind(body: PositionBatch) -> SourceKind:
+    return body.source_kind if isinstance(body.source_kind, str) else "recorded"
 
 
 def _chunk(cell: int, rows: int, blob: bytes) -> Chunk:

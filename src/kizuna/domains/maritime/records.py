@@ -40,7 +40,8 @@ class Chunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PositionBatch(Body, frozen=True):
     """Positions of one source in one half-open window of UTC, cut by cell at issue.
 
-    A chunk's blob is `kizuna.formats.positions_arrow.canonical_ipc` of its rows; whole chunks are released or stay.
+    A chunk's blob is `kizuna.formats.positions_arrow.canonical_ipc` of its rows; whole chunks are released or stay. A batch that its releaser made
+    coarser for one partner says by which steps; it is the releaser's own claim.
     """
 
     __each__ = frozenset({"chunks"})
@@ -50,6 +51,8 @@ class PositionBatch(Body, frozen=True):
     source: str | Withheld = WITHHELD
     source_kind: SourceKind | Withheld = WITHHELD
     row_count: Count | Withheld = WITHHELD
+    place_step_600000: Count | Withheld = WITHHELD
+    time_step_ms: Count | Withheld = WITHHELD
     chunks: tuple[Chunk, ...] | Withheld = WITHHELD
 
 

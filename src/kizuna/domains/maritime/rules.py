@@ -56,12 +56,13 @@ def lies_in(cell: str, area: Area) -> bool:
 def releasable_chunks(body: Body, obligations: Obligations) -> frozenset[str]:
     """Return the names of the chunks that may be disclosed under these obligations: those whose whole cell lies in one of the areas.
 
-    None is where the obligations ask for coarser rows, for a chunk goes whole or not at all; nor of a batch of which chunks are missing here,
-    whose places in the record are then not known.
+    None is where the obligations ask for coarser rows than the batch says to hold, for a chunk goes whole or not at all; nor of a batch of which
+    chunks are missing here, whose places in the record are then not known.
     """
     if not isinstance(body, PositionBatch) or not isinstance(body.chunks, tuple):
         return frozenset()
-    if obligations.coarsen_600000 > 1 or obligations.time_step_ms > 1 or obligations.unlinkable:
+    steps = ((obligations.coarsen_600000, body.place_step_600000), (obligations.time_step_ms, body.time_step_ms))
+    if obligations.unlinkable or any(asked > 1 and held != asked for asked, held in steps):
         return frozenset()
     if body.row_count != sum(chunk.rows for chunk in body.chunks):
         return frozenset()
