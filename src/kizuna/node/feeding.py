@@ -50,39 +50,20 @@ class Doer(Protocol):
         ...
 
 
-class LabelTemplate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The label that jobs give to what they say of the sea."""
-
-    policy: str
-    classification: int = 0
-    releasable_to: tuple[str, ...] = ()
-    purposes: tuple[str, ...] = PURPOSES
-
-    def label_for(self, party: str, statement: Statement) -> Label:
-        """Return the label of a statement; what concerns own units is releasable to nobody."""
-        return label(
-            self.policy,
-            self.classification,
-            originator=party,
-            releasable_to=() if statement.own_units else self.releasable_to,
-            purposes=self.purposes,
-        )
-
-
-def example_template(party: str, partners: Iterable[str]) -> LabelTemplate:
+def example_label(party: str, partners: Iterable[str]) -> Label:
     """Return the lowest grade of the party's example policy, releasable to the given parties."""
-    return LabelTemplate(policy=f"{party}.example.v1", releasable_to=tuple(sorted(set(partners) - {party})))
+    others = frozenset(partners) - {party}
+    return label(f"{party}.example.v1", 0, originator=party, releasable_to=others, purposes=PURPOSES)
 
 
-def drafts(
-    statements: Sequence[Statement], template: LabelTemplate, party: str, actor: str = ACTOR
-) -> tuple[Draft, ...]:
-    """Return the records that statements become."""
+def drafts(statements: Sequence[Statement], mark: Label, actor: str = ACTOR) -> tuple[Draft, ...]:
+    """Return the records that statements become; what concerns own units is releasable to nobody."""
+    closed = msgspec.structs.replace(mark, releasable_to=frozenset())
     return tuple(
         Draft(
             type=each.type,
             body=each.body,
-            label=template.label_for(party, each),
+            label=closed if each.own_units else mark,
             actor=actor,
             subject=each.subject,
             after=each.after,
@@ -134,9 +115,7 @@ class Feeding:
 
     Args:
         runner: says the records.
-        party: whose records they are.
-        feeds: what to read.
-        template: how the records are labelled.
+        feeds: what to read, and how its records are labelled.
         own_units: MMSI of the party's own ships.
         clock: the node's clock.
         rejected: where unusable sentences are kept; None keeps none.
@@ -145,17 +124,13 @@ class Feeding:
     def __init__(
         self,
         runner: Doer,
-        party: str,
         feeds: Sequence[Feed],
-        template: LabelTemplate,
         *,
         own_units: frozenset[int],
         clock: Clock,
         rejected: RejectedFiles | None = None,
     ) -> None:
         self._runner = runner
-        self._party = party
-        self._template = template
         self._clock = clock
         self._rejected = rejected
         self._intakes = [Intake(feed, own_units, clock.now_ms()) for feed in feeds]
@@ -243,7 +218,7 @@ class Feeding:
 
     async def _say(self, intake: Intake, group: list[Statement]) -> None:
         """Say one group, again and again while the node is busy or its disk is full."""
-        command = Say(drafts(group, self._template, self._party))
+        command = Say(drafts(group, intake.feed.label))
         while True:
             try:
                 await asyncio.wrap_future(self._runner.do(command))

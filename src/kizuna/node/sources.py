@@ -21,6 +21,7 @@ from kizuna.domains.maritime.records import SourceKind
 from kizuna.errors import ConfigError
 from kizuna.formats.ais import AisCounts, AisReader
 from kizuna.formats.opening import CHUNK_BYTES, chunks
+from kizuna.kernel.label import Label
 
 RETRY_S = (0.5, 15.0)
 """First and longest pause before a lost TCP connection is tried again; it doubles in between."""
@@ -39,6 +40,8 @@ class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """
 
     source: str
+    label: Label
+    """How its records are labelled; what concerns own units is released to nobody whatever stands here."""
     kind: Literal["file", "stdin", "tcp", "tcp-server", "udp"]
     source_kind: SourceKind = "live"
     address: str = ""
