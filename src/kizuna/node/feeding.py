@@ -138,7 +138,7 @@ class Feeding:
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="kizuna-feeds", daemon=True)
         self.faults: dict[str, KizunaError] = {}
-        """Why a feed stopped by itself, by source."""
+        """Why a feed stopped by itself, by name."""
 
     def start(self) -> None:
         """Begin to read."""
@@ -181,7 +181,7 @@ class Feeding:
             aside = intake.take(connection, data, now_ms)
             if aside and self._rejected is not None:
                 with suppress(OSError):  # they are counted already; a full disk must not stop the feed here
-                    self._rejected.keep(intake.feed.source, aside, now_ms)
+                    self._rejected.keep(intake.feed.name, aside, now_ms)
             if intake.full:
                 await self._flush(intake, gate)
 
@@ -205,8 +205,8 @@ class Feeding:
         except asyncio.CancelledError:
             return
         except KizunaError as error:
-            self.faults[intake.feed.source] = error
-            _log.warning("feed stopped", source=intake.feed.source, error=type(error).__name__)
+            self.faults[intake.feed.name] = error
+            _log.warning("feed stopped", feed=intake.feed.name, error=type(error).__name__)
         intake.ended = True
 
     async def _flush(self, intake: Intake, gate: asyncio.Lock) -> None:
@@ -223,14 +223,14 @@ class Feeding:
             try:
                 await asyncio.wrap_future(self._runner.do(command))
             except (ChannelError, ConfigError) as error:
-                _log.warning("feed waits", source=intake.feed.source, error=type(error).__name__)
+                _log.warning("feed waits", feed=intake.feed.name, error=type(error).__name__)
                 if self._stopping.is_set():
                     return
                 await asyncio.sleep(RETRY_S)
             except KizunaError as error:
-                self.faults[intake.feed.source] = error
+                self.faults[intake.feed.name] = error
                 _log.error(
-                    "feed records refused", source=intake.feed.source, error=type(error).__name__
+                    "feed records refused", feed=intake.feed.name, error=type(error).__name__
                 )  # no content of any record
                 return
             else:

@@ -34,6 +34,7 @@ MOST_VESSELS = 200_000
 class FeedStatus(msgspec.Struct, frozen=True):
     """What a feed has brought so far, for screens and metrics."""
 
+    name: str
     source: str
     kind: str
     source_kind: str
@@ -187,6 +188,7 @@ class Intake:
     def status(self, now_ms: int) -> FeedStatus:
         """Return what the feed has brought so far."""
         return FeedStatus(
+            name=self.feed.name,
             source=self.feed.source,
             kind=self.feed.kind,
             source_kind=self.feed.source_kind,

@@ -201,8 +201,8 @@ class LivePicture:
         while not self._stopping:
             self._wake.wait(FLUSH_MS / 1000)
             self._wake.clear()
-            self._guarded(self._step)
-        self._guarded(self._step)
+            self._guarded(self.catch_up)
+        self._guarded(self.catch_up)
         self._guarded(self.archives.flush)
 
     def _guarded(self, step: Callable[[], None]) -> None:
@@ -212,7 +212,12 @@ class LivePicture:
         except KizunaError as error:
             _log.warning("picture waits", error=type(error).__name__)
 
-    def _step(self) -> None:
+    def catch_up(self) -> None:
+        """Apply what is journalled by now, and write the archives when that is due; the thread does this by itself.
+
+        Raises:
+            KizunaError: the journal or an archive cannot be used now.
+        """
         self._follow()
         if self._acted:
             self._acted = False
@@ -265,6 +270,8 @@ class LivePicture:
 
     def _batch(self, held: Record, *, partner: bool) -> None:
         body = _batch_of(held)
+        if not partner and (isinstance(body.place_step_600000, int) or isinstance(body.time_step_ms, int)):
+            return  # made coarser for a partner from rows that are here already
         key, table = self._load(held, body)
         self.archives.add(key, table)
         newest = newest_rows(table)

@@ -36,9 +36,11 @@ Take = Callable[[int, bytes], Awaitable[None]]
 class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One feed of AIS sentences.
 
-    `source` names the receiver, or group of receivers, in every record; a history and the live feed that goes on from it carry one name.
+    `name` is the feed's own; `source` names the receiver, or group of receivers, in every record: a history and the live feed that goes on from
+    it have one source.
     """
 
+    name: str
     source: str
     label: Label
     """How its records are labelled; what concerns own units is released to nobody whatever stands here."""
