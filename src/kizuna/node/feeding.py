@@ -206,7 +206,7 @@ class Feeding:
             return
         except KizunaError as error:
             self.faults[intake.feed.name] = error
-            _log.warning("feed stopped", feed=intake.feed.name, error=type(error).__name__)
+            _log.warning("feed stopped", source=intake.feed.name, error=type(error).__name__)
         intake.ended = True
 
     async def _flush(self, intake: Intake, gate: asyncio.Lock) -> None:
@@ -223,14 +223,14 @@ class Feeding:
             try:
                 await asyncio.wrap_future(self._runner.do(command))
             except (ChannelError, ConfigError) as error:
-                _log.warning("feed waits", feed=intake.feed.name, error=type(error).__name__)
+                _log.warning("feed waits", source=intake.feed.name, error=type(error).__name__)
                 if self._stopping.is_set():
                     return
                 await asyncio.sleep(RETRY_S)
             except KizunaError as error:
                 self.faults[intake.feed.name] = error
                 _log.error(
-                    "feed records refused", feed=intake.feed.name, error=type(error).__name__
+                    "feed records refused", source=intake.feed.name, error=type(error).__name__
                 )  # no content of any record
                 return
             else:

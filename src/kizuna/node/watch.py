@@ -68,7 +68,7 @@ def open_watch(node: Node, clock: Clock) -> Watch:
 
 
 def feed_of(feed: given.Feed, mark: Label) -> Feed:
-    """Return a feed as it is read, its records naming the receiver: simulated where the settings say so, else recorded in a file and live elsewhere."""
+    """Return a feed as it is read; its records name the receiver, and are simulated, recorded in a file, or live."""
     heard: SourceKind = "recorded" if feed.kind == "file" else "live"
     return Feed(
         name=feed.source,

@@ -96,7 +96,8 @@ def batches(db: Db, *, limit: int = 1000, exercise: str = "") -> list[BatchRow]:
         " coarse FROM maritime_batch WHERE exercise = ? ORDER BY COALESCE(window_to_ms, 0) DESC, record_id LIMIT ?",
         (exercise, limit),
     )
-    return [BatchRow(*row[:3], bool(row[3]), *row[4:-1], bool(row[-1])) for row in rows]
+    made = [dict(zip(BatchRow.__struct_fields__, row, strict=True)) for row in rows]
+    return [BatchRow(**(values | {name: bool(values[name]) for name in ("own", "coarse")})) for values in made]
 
 
 def batches_at(db: Db, source: str, time_ms: int, *, limit: int = 8) -> list[str]:
