@@ -23,7 +23,7 @@ SCHEMA = (
     """CREATE TABLE maritime_batch (
         record_id TEXT PRIMARY KEY, type TEXT NOT NULL, party TEXT NOT NULL, own BIGINT NOT NULL, exercise TEXT NOT NULL,
         source TEXT, source_kind TEXT, window_from_ms BIGINT, window_to_ms BIGINT, row_count BIGINT, chunks BIGINT NOT NULL,
-        rows_shown BIGINT NOT NULL)""",
+        rows_shown BIGINT NOT NULL, coarse BIGINT NOT NULL)""",
     "CREATE INDEX maritime_batch_by_window ON maritime_batch (own, source, window_from_ms)",
     """CREATE TABLE maritime_static (
         party TEXT NOT NULL, mmsi BIGINT NOT NULL, simulated BIGINT NOT NULL, exercise TEXT NOT NULL, record_id TEXT NOT NULL,
@@ -44,6 +44,11 @@ TABLES = ("maritime_batch", "maritime_static", "maritime_event", "maritime_feed"
 def _fuller(table: str, columns: tuple[str, ...]) -> str:
     """Return the update that fills what was withheld before: of one record each fact has one value."""
     return ", ".join(f"{column} = COALESCE({table}.{column}, excluded.{column})" for column in columns)
+
+
+def _greater(table: str, column: str) -> str:
+    """Return the greater of old and new: a fuller disclosure shows more."""
+    return f"CASE WHEN excluded.{column} > {table}.{column} THEN excluded.{column} ELSE {table}.{column} END"
 
 
 def _newest(table: str, columns: tuple[str, ...], at: str) -> str:
@@ -74,13 +79,13 @@ def _known(value: Any) -> Any:
 
 
 _BATCH_FACTS = ("source", "source_kind", "window_from_ms", "window_to_ms", "row_count")
+_BATCH_COUNTS = ("chunks", "rows_shown", "coarse")
 _BATCH = _insert(
     "maritime_batch",
-    ("record_id", "type", "party", "own", "exercise", *_BATCH_FACTS, "chunks", "rows_shown"),
+    ("record_id", "type", "party", "own", "exercise", *_BATCH_FACTS, *_BATCH_COUNTS),
     ("record_id",),
     _fuller("maritime_batch", _BATCH_FACTS)
-    + ", chunks = CASE WHEN excluded.chunks > maritime_batch.chunks THEN excluded.chunks ELSE maritime_batch.chunks END"
-    + ", rows_shown = CASE WHEN excluded.rows_shown > maritime_batch.rows_shown THEN excluded.rows_shown ELSE maritime_batch.rows_shown END",
+    + "".join(f", {name} = {_greater('maritime_batch', name)}" for name in _BATCH_COUNTS),
 )
 _STATIC_FACTS = (
     "imo_no",
@@ -136,7 +141,8 @@ def _batch(db: Db, fact: Fact[PositionBatch]) -> None:
     chunks = fact.body.chunks if isinstance(fact.body.chunks, tuple) else ()
     facts = _values(fact.body, _BATCH_FACTS)
     head = [fact.record_id, fact.type, fact.issuer, int(fact.own), fact.exercise]
-    db.execute(_BATCH, [*head, *facts, len(chunks), sum(chunk.rows for chunk in chunks)])
+    coarse = isinstance(fact.body.place_step_600000, int) or isinstance(fact.body.time_step_ms, int)
+    db.execute(_BATCH, [*head, *facts, len(chunks), sum(chunk.rows for chunk in chunks), int(coarse)])
 
 
 def _static(db: Db, fact: Fact[StaticReported]) -> None:

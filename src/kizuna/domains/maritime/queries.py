@@ -64,6 +64,8 @@ class BatchRow(msgspec.Struct, frozen=True):
     row_count: int | None
     chunks: int
     rows_shown: int
+    coarse: bool
+    """Whether it was made coarser for one partner, from a batch that stayed."""
 
 
 def feeds(db: Db, *, exercise: str = "") -> list[FeedRow]:
@@ -90,17 +92,18 @@ def events(db: Db, *, since_ms: int = 0, limit: int = 1000, exercise: str = "") 
 def batches(db: Db, *, limit: int = 1000, exercise: str = "") -> list[BatchRow]:
     """Return position batches, the newest window first."""
     rows = db.execute(
-        "SELECT record_id, type, party, own, source, source_kind, window_from_ms, window_to_ms, row_count, chunks, rows_shown"
-        " FROM maritime_batch WHERE exercise = ? ORDER BY COALESCE(window_to_ms, 0) DESC, record_id LIMIT ?",
+        "SELECT record_id, type, party, own, source, source_kind, window_from_ms, window_to_ms, row_count, chunks, rows_shown,"
+        " coarse FROM maritime_batch WHERE exercise = ? ORDER BY COALESCE(window_to_ms, 0) DESC, record_id LIMIT ?",
         (exercise, limit),
     )
-    return [BatchRow(record_id, type_, party, bool(own), *facts) for record_id, type_, party, own, *facts in rows]
+    made = [dict(zip(BatchRow.__struct_fields__, row, strict=True)) for row in rows]
+    return [BatchRow(**(values | {name: bool(values[name]) for name in ("own", "coarse")})) for values in made]
 
 
 def batches_at(db: Db, source: str, time_ms: int, *, limit: int = 8) -> list[str]:
     """Return the ids of own batches of a source whose window holds an instant, at most `limit`."""
     rows = db.execute(
-        "SELECT record_id FROM maritime_batch WHERE own = 1 AND source = ? AND window_from_ms <= ? AND window_to_ms > ?"
+        "SELECT record_id FROM maritime_batch WHERE own = 1 AND coarse = 0 AND source = ? AND window_from_ms <= ? AND window_to_ms > ?"
         " ORDER BY window_from_ms DESC, record_id LIMIT ?",
         (source, time_ms, time_ms, limit),
     )
