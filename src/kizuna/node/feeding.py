@@ -27,7 +27,7 @@ from kizuna.node.effects import Command, Draft, Say
 from kizuna.node.intake import FeedStatus, Intake
 from kizuna.node.sources import Feed, receive
 
-FLUSH_S = 0.25
+FLUSH_S = 0.1
 """How long a sentence waits at most before it is said."""
 MOST_BLOBS = 256
 """Blobs said in one command."""
