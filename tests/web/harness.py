@@ -1,0 +1,252 @@
+"""Real nodes for tests: SQLite and keys in a folder, the real core and runner, mutual TLS on the loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kizuna.domains.instruments import DOMAIN as INSTRUMENTS
+from kizuna.domains.instruments.records import VersionSigned
+from kizuna.kernel import canonical, instrument, keys, sign
+from kizuna.kernel.bundle import sealing_public
+from kizuna.kernel.domain import Domain, Fact
+from kizuna.kernel.instrument import Direction, Instrument, LimitedDate, Obligations, Provision
+from kizuna.kernel.journal import Db
+from kizuna.kernel.label import label
+from kizuna.kernel.record import WITHHELD, Body, Withheld
+from kizuna.node import effects as fx
+from kizuna.node.core import Core
+from kizuna.node.effects import Mark
+from kizuna.node.facts import Identity, Partner, load_partners
+from kizuna.node.runner import Runner, Shell
+from kizuna.node.tables import projections
+from kizuna.node.world import Limits, Sources
+from kizuna.storage.blobs import Blobs
+from kizuna.storage.highwater import HighWater
+from kizuna.storage.sqlite import SqliteStore, open_sqlite
+from kizuna.web import tls
+from kizuna.web.partners import PartnerClient, PartnerListener
+from kizuna.web.tls import TlsFiles
+
+POLICY = "common.v1"
+DESK = "officer:1:desk"
+
+
+class NoteSaid(Body, frozen=True):
+    text: str | Withheld = WITHHELD
+    source: str | Withheld = WITHHELD
+
+
+class SecretSaid(Body, frozen=True):
+    text: str | Withheld = WITHHELD
+
+
+def _note(db: Db, fact: Fact[NoteSaid]) -> None:
+    text = fact.body.text if isinstance(fact.body.text, str) else ""
+    db.execute(
+        "INSERT INTO note (record_id, text) VALUES (?,?) ON CONFLICT (record_id) DO NOTHING", (fact.record_id, text)
+    )
+
+
+NOTES = Domain(
+    name="notes",
+    records={"notes.note-said.v1": NoteSaid, "notes.secret-said.v1": SecretSaid},
+    schema=("CREATE TABLE note (record_id TEXT PRIMARY KEY, text TEXT NOT NULL)",),
+    tables=("note",),
+    apply={NoteSaid: _note},
+)
+DOMAINS = (INSTRUMENTS, NOTES)
+
+
+class WallClock:
+    """The machine's clock."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def in_doubt(self) -> bool:
+        return False
+
+
+def make_tls(folder: Path, name: str, *, now_ms: int | None = None, cn: str = "") -> TlsFiles:
+    """Return the files of a fresh certificate."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = TlsFiles(folder / f"{name}.crt", folder / f"{name}.key")
+    key = tls.new_private_key()
+    now_ms = now_ms if now_ms is not None else WallClock().now_ms()
+    files.key.write_bytes(key)
+    files.certificate.write_bytes(
+        tls.self_signed(cn or name, ["127.0.0.1"], key, now_ms, int.from_bytes(os.urandom(8)) | 1)
+    )
+    return files
+
+
+@dataclass
+class Keys:
+    """A node's identity and TLS files; `rotated` certifies another certificate under the next version."""
+
+    name: str
+    root: sign.SigningKey
+    held: dict[str, sign.SigningKey]
+    seal: bytes
+    files: TlsFiles
+    version: int = 1
+
+    @property
+    def keyset(self) -> sign.Envelope:
+        made = keys.KeySet(
+            keys=keys.public_keys(self.held),
+            made_at_ms=WallClock().now_ms(),
+            node=self.name,
+            party=self.name.partition("/")[0],
+            seal=canonical.b64(sealing_public(self.seal)),
+            tls_sha256=tls.certificate_sha256(self.files.certificate.read_bytes()),
+            version=self.version,
+        )
+        return keys.certify(made, self.root)
+
+    def identity(self) -> Identity:
+        return Identity(self.name, self.held, self.seal, self.keyset, self.root.public)
+
+    def card(self, address: str) -> bytes:
+        card = keys.Card(
+            address=address,
+            certificate_pem=self.files.certificate.read_text(),
+            keyset=self.keyset,
+            root=canonical.b64(self.root.public),
+        )
+        return canonical.encode(card)
+
+
+def make_keys(folder: Path, name: str) -> Keys:
+    held = {str(purpose): sign.SigningKey(os.urandom(32), purpose) for purpose in keys.NODE_PURPOSES}
+    root = sign.SigningKey(os.urandom(32), sign.Purpose.ROOT)
+    return Keys(name, root, held, os.urandom(32), make_tls(folder, name.replace("/", "-"), cn=name))
+
+
+class TestNode:
+    """One real node with its listener and client, started in the running loop."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path, name: str, limits: Limits | None = None) -> None:
+        self.name = name
+        self.keys = make_keys(folder / "keys", name)
+        self.store: SqliteStore = open_sqlite(str(folder / "journal.db"), projections(DOMAINS))
+        self.blobs = Blobs(folder / "blobs")
+        self.marks = HighWater(folder / "marks.json")
+        self.identity = self.keys.identity()
+        self.clock = WallClock()
+        self.client = PartnerClient(self.keys.files)
+        self.core = Core(self.identity, Sources(self.store, self.blobs, os.urandom, self._mark), DOMAINS, limits)
+        self.runner = Runner(self.core, Shell(self.store, self.blobs, self.marks, self.clock, self.client.send))
+        self.listener = PartnerListener(self.runner, self.keys.files, self.partners, "127.0.0.1", 0)
+
+    def _mark(self, channel: str) -> Mark | None:
+        held = self.marks.get(channel)
+        return Mark(channel, held.epoch, held.size, bytes.fromhex(held.root)) if held is not None else None
+
+    def partners(self) -> list[Partner]:
+        return list(load_partners(self.store).values())
+
+    @property
+    def card(self) -> bytes:
+        return self.keys.card(f"127.0.0.1:{self.listener.port}")
+
+    async def start(self) -> None:
+        await self.listener.start()
+        await self.client.start(self.runner, self.partners)
+        self.runner.start()
+
+    async def stop(self) -> None:
+        await self.client.close()
+        await self.listener.close()
+        await asyncio.to_thread(self.runner.stop)
+        self.store.close()
+
+    async def do(self, command: fx.Command) -> object:
+        return await asyncio.wrap_future(self.runner.do(command))
+
+    async def enrol(self, card: bytes) -> None:
+        await self.do(fx.Enrol(card, DESK))
+        await self.listener.refresh()
+        await self.client.refresh()
+
+    async def sign(self, made: Instrument) -> None:
+        party = self.identity.party
+        await self.do(fx.LoadInstrument(canonical.encode(made), DESK))
+        version = instrument.version_of(made)
+        envelope = instrument.sign_version(made, party, self.clock.now_ms(), self.keys.root)
+        body = VersionSigned(instrument=made.id, version=version, envelope=canonical.encode(envelope).decode())
+        own = label(POLICY, 0, originator=party, releasable_to=made.parties, purposes=("coordination",))
+        await self.do(fx.Say((fx.Draft("instruments.version-signed.v1", body, own, DESK, closed=True),)))
+
+    def notes(self) -> set[str]:
+        return {text for (text,) in self.store.query("SELECT text FROM note")}
+
+
+def provision(sender: str, receiver: str) -> Provision:
+    return Provision(
+        basis="example",
+        direction=Direction(from_party=sender, to_party=receiver),
+        discloses=("text",),
+        effect="permits",
+        id=f"notes-{sender}-{receiver}",
+        lane="routine",
+        max_classification={POLICY: 2},
+        obligations=Obligations(),
+        purposes=("coordination",),
+        record_types=("notes.note-said.v1",),
+    )
+
+
+def arrangement(one: str, other: str) -> Instrument:
+    return Instrument(
+        basis="example",
+        id=f"{one}-{other}-arrangement",
+        in_force_on=LimitedDate(precision="day", value="2020-01-01"),
+        kind="implementing-arrangement",
+        parties=tuple(sorted((one, other))),
+        provisions=(provision(one, other), provision(other, one)),
+        title=f"arrangement of {one} and {other}",
+    )
+
+
+def note(text: str, party: str, *to: str, level: int = 1, source: str = "desk") -> fx.Draft:
+    made = label(POLICY, level, originator=party, releasable_to=to, purposes=("coordination",))
+    return fx.Draft("notes.note-said.v1", NoteSaid(text=text, source=source), made, "officer:7:watch")
+
+
+def secret(text: str, party: str) -> fx.Draft:
+    made = label(POLICY, 3, originator=party, releasable_to=(party,), purposes=("coordination",))
+    return fx.Draft("notes.secret-said.v1", SecretSaid(text=text), made, "officer:7:watch")
+
+
+async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+    """Wait until a condition holds; fails with its last value."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come about"
+        await asyncio.sleep(0.02)
+
+
+async def partnership(folder: Path) -> tuple[TestNode, TestNode]:
+    """Return two started nodes that have enrolled each other and signed one arrangement."""
+    one, other = TestNode(folder / "ind", "ind/delhi"), TestNode(folder / "jpn", "jpn/yokosuka")
+    await one.start()
+    await other.start()
+    await one.enrol(other.card)
+    await other.enrol(one.card)
+    made = arrangement("ind", "jpn")
+    await one.sign(made)
+    await other.sign(made)
+
+    def agreed() -> bool:
+        return all(node.core.world.releaser.index.types_towards(peer) for node, peer in ((one, "jpn"), (other, "ind")))
+
+    await until(agreed)
+    return one, other

@@ -1,0 +1,139 @@
+"""A node's own certificate, and which partners' certificates are trusted."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import ssl
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from kizuna.errors import ConfigError, SignatureError
+from kizuna.kernel import keys
+from kizuna.node.facts import Partner
+from kizuna.web import tls
+from kizuna.web.tls import TlsFiles
+from tests.web.harness import make_keys, make_tls
+
+NOW_MS = 1_790_000_000_000
+DAY_MS = 86_400_000
+
+
+def partner(folder: Path, name: str = "aus/one", address: str = "host:1") -> Partner:
+    card, keyset = keys.read_card(make_keys(folder, name).card(address))
+    return Partner(name, keyset.party, card.root_bytes, keyset, {}, card.address, card.certificate_pem)
+
+
+def with_certificate(known: Partner, pem: bytes) -> Partner:
+    """Return the partner with another certificate, which its root certifies."""
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.decode())).hexdigest()
+    keyset = keys.KeySet(
+        **{f: getattr(known.keyset, f) for f in known.keyset.__struct_fields__} | {"tls_sha256": digest}
+    )
+    return replace(known, certificate_pem=pem.decode(), keyset=keyset)
+
+
+def authority(*, ca: bool | None) -> bytes:
+    """Return a self-signed certificate that is an authority's, or says nothing of it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "x")])
+    day = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(day).not_valid_after(day + dt.timedelta(days=999))
+    )  # fmt: skip
+    if ca is not None:
+        made = made.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def test_a_certificate_names_its_node_and_hosts_and_lasts_two_years() -> None:
+    key = tls.new_private_key()
+    pem = tls.self_signed("ind/delhi", ["node.example", "192.0.2.1", "2001:db8::1"], key, NOW_MS, 77)
+    made = tls.read_certificate(pem)
+    assert made.subject.rfc4514_string() == "CN=ind/delhi"
+    assert made.serial_number == 77
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["node.example"]
+    assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.1", "2001:db8::1"]
+    assert tls.certificate_ends_ms(pem) == NOW_MS + 730 * DAY_MS
+    assert int(made.not_valid_before_utc.timestamp()) * 1000 < NOW_MS
+    assert tls.self_signed("ind/delhi", ["node.example", "192.0.2.1", "2001:db8::1"], key, NOW_MS, 77) == pem
+
+
+def test_a_long_name_is_cut() -> None:
+    pem = tls.self_signed("ind/" + "x" * 90, [], tls.new_private_key(), NOW_MS, 1)
+    assert len(tls.read_certificate(pem).subject.rfc4514_string()) == 3 + 64
+
+
+@pytest.mark.parametrize("serial", [0, -1, 1 << 170])
+def test_a_serial_that_does_not_fit_is_refused(serial: int) -> None:
+    with pytest.raises(ConfigError):
+        tls.self_signed("ind/delhi", [], tls.new_private_key(), NOW_MS, serial)
+
+
+def test_a_key_of_another_kind_is_refused() -> None:
+    other = ec.generate_private_key(ec.SECP384R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    for key in (other, b"nothing", b""):
+        with pytest.raises(ConfigError):
+            tls.self_signed("ind/delhi", [], key, NOW_MS, 1)
+
+
+def test_what_is_not_one_certificate_is_refused(tmp_path: Path) -> None:
+    pem = make_tls(tmp_path, "x").certificate.read_bytes()
+    for text in (b"", b"nothing", pem + pem, pem[:-40]):
+        with pytest.raises(SignatureError):
+            tls.read_certificate(text)
+
+
+def test_only_the_certificate_that_the_key_set_certifies_is_trusted(tmp_path: Path) -> None:
+    known = partner(tmp_path)
+    other = make_tls(tmp_path, "other").certificate.read_text()
+    (pin,) = tls.pins_of([known])
+    assert pin.sha256.hex() == tls.certificate_sha256(known.certificate_pem.encode()) == known.keyset.tls_sha256
+    for pem in (other, known.certificate_pem + other, ""):
+        assert not tls.pins_of([replace(known, certificate_pem=pem)])
+    assert tls.pins_of([with_certificate(known, other.encode())])
+
+
+def test_a_certificate_that_could_vouch_for_others_is_not_trusted(tmp_path: Path) -> None:
+    known = partner(tmp_path)
+    assert tls.pins_of([with_certificate(known, authority(ca=False))])
+    assert not tls.pins_of([with_certificate(known, authority(ca=True))])
+    assert not tls.pins_of([with_certificate(known, authority(ca=None))])
+
+
+def test_a_certificate_that_two_partners_claim_proves_neither(tmp_path: Path) -> None:
+    one = partner(tmp_path)
+    thief = replace(one, node="bgd/two", party="bgd")
+    third = partner(tmp_path, "can/three")
+    assert [pin.node for pin in tls.pins_of([one, thief, third])] == ["can/three"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "host", "host:1/path", "user@host:1", "host:1#x", "http://host:1", "ho st:1", "host:123456", "[::1]"],
+)
+def test_an_address_that_is_no_host_and_port_is_none(tmp_path: Path, address: str) -> None:
+    assert [pin.address for pin in tls.pins_of([partner(tmp_path, address=address)])] == [""]
+
+
+@pytest.mark.parametrize("address", ["host:1", "10.0.0.1:8443", "[::1]:8443", "node-1.example:65535"])
+def test_an_address_of_host_and_port_is_kept(tmp_path: Path, address: str) -> None:
+    assert [pin.address for pin in tls.pins_of([partner(tmp_path, address=address)])] == [address]
+
+
+def test_files_that_cannot_be_loaded_say_where(tmp_path: Path) -> None:
+    good, other = make_tls(tmp_path, "a"), make_tls(tmp_path, "b")
+    missing = TlsFiles(tmp_path / "none.crt", good.key)
+    for files in (missing, TlsFiles(good.certificate, other.key)):
+        with pytest.raises(ConfigError, match="kizuna init") as caught:
+            tls.server_context(files, ())
+        assert caught.value.where == str(files.certificate)
