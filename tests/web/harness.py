@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import aiohttp
 
 from kizuna.domains.instruments import DOMAIN as INSTRUMENTS
 from kizuna.domains.instruments.records import VersionSigned
@@ -19,17 +24,20 @@ from kizuna.kernel.journal import Db
 from kizuna.kernel.label import label
 from kizuna.kernel.record import WITHHELD, Body, Withheld
 from kizuna.node import effects as fx
+from kizuna.node import tokens
 from kizuna.node.core import Core
 from kizuna.node.effects import Mark
 from kizuna.node.facts import Identity, Partner, load_partners
 from kizuna.node.runner import Runner, Shell
 from kizuna.node.tables import projections
+from kizuna.node.tokens import Tokens
 from kizuna.node.world import Limits, Sources
 from kizuna.storage.blobs import Blobs
 from kizuna.storage.highwater import HighWater
 from kizuna.storage.sqlite import SqliteStore, open_sqlite
 from kizuna.web import tls
 from kizuna.web.partners import PartnerClient, PartnerListener
+from kizuna.web.serve import Ports, Serving, serve
 from kizuna.web.tls import TlsFiles
 
 POLICY = "common.v1"
@@ -95,12 +103,13 @@ class Keys:
     seal: bytes
     files: TlsFiles
     version: int = 1
+    made_at_ms: int = field(default_factory=lambda: WallClock().now_ms())
 
     @property
     def keyset(self) -> sign.Envelope:
         made = keys.KeySet(
             keys=keys.public_keys(self.held),
-            made_at_ms=WallClock().now_ms(),
+            made_at_ms=self.made_at_ms,
             node=self.name,
             party=self.name.partition("/")[0],
             seal=canonical.b64(sealing_public(self.seal)),
@@ -226,6 +235,88 @@ def secret(text: str, party: str) -> fx.Draft:
     return fx.Draft("notes.secret-said.v1", SecretSaid(text=text), made, "officer:7:watch")
 
 
+ALL_ROLES = ("watch", "liaison", "desk", "security", "integrator", "administrator")
+
+
+class Served:
+    """A node run by `serve`, with a token for each role; `calls` is an HTTP session to its API."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.node = TestNode(folder, name)
+        self.stop = asyncio.Event()
+        self.ports = Ports(0, 0)
+        self.tokens = Tokens(folder / "tokens.json")
+        self.bearer = {role: self.token(role[:3], role) for role in ALL_ROLES}
+        self._task: asyncio.Task[None] | None = None
+        self.calls: aiohttp.ClientSession
+
+    def token(self, officer: str, role: str) -> str:
+        now_ms = self.node.clock.now_ms()
+        text, token = tokens.make(officer, role, now_ms=now_ms, ends_ms=now_ms + 3_600_000, random=os.urandom)
+        self.tokens.add(token)
+        return f"Bearer {text}"
+
+    @property
+    def card(self) -> bytes:
+        return self.node.keys.card(f"127.0.0.1:{self.ports.partners}")
+
+    async def __aenter__(self) -> Served:  # noqa: PYI034 # no subclasses
+        listening = asyncio.Event()
+
+        def ready(ports: Ports) -> None:
+            self.ports = ports
+            listening.set()
+
+        serving = Serving(self.node.keys.files, self.tokens.path, self.folder, partner_port=0, api_port=0)
+        node = self.node
+        self._task = asyncio.create_task(serve(node, node.client, node.clock, serving, self.stop, ready=ready))
+        waiting = asyncio.create_task(listening.wait())
+        await asyncio.wait([waiting, self._task], return_when=asyncio.FIRST_COMPLETED)
+        if self._task.done():
+            waiting.cancel()
+            self.node.store.close()
+            self._task.result()
+        self.calls = aiohttp.ClientSession(f"http://127.0.0.1:{self.ports.api}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop.set()
+        await self.calls.close()
+        if self._task is not None:
+            await self._task
+        self.node.store.close()
+
+    async def call(
+        self, method: str, path: str, value: object = None, *, role: str = "", headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """Return status and decoded answer."""
+        sent = {"authorization": self.bearer[role]} if role else {}
+        data = value if isinstance(value, bytes) else json.dumps(value).encode() if value is not None else None
+        sent |= {"content-type": "application/json"} if data is not None else {}
+        body = io.BytesIO(data) if data is not None else None
+        async with self.calls.request(method, path, data=body, headers=sent | (headers or {})) as answer:
+            raw = await answer.read()
+            return answer.status, json.loads(raw) if answer.content_type == "application/json" else raw
+
+
+async def introduce(one: Served, other: Served) -> None:
+    """Let two served nodes enrol each other over their APIs and sign one arrangement."""
+    for host, guest in ((one, other), (other, one)):
+        asked = {"card": guest.card.decode(), "fingerprint": keys.fingerprint(guest.card)}
+        assert (await host.call("POST", "/api/v1/partners", asked, role="administrator"))[0] == 201
+    made = arrangement(one.node.identity.party, other.node.identity.party)
+    await one.node.sign(made)
+    await other.node.sign(made)
+    await until(lambda: agreed(one.node, other.node))
+
+
+def agreed(one: TestNode, other: TestNode) -> bool:
+    """Return whether both nodes hold the arrangement in force."""
+    pairs = ((one, other.identity.party), (other, one.identity.party))
+    return all(node.core.world.releaser.index.types_towards(peer) for node, peer in pairs)
+
+
 async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
     """Wait until a condition holds; fails with its last value."""
     deadline = time.monotonic() + timeout_s
@@ -244,9 +335,5 @@ async def partnership(folder: Path) -> tuple[TestNode, TestNode]:
     made = arrangement("ind", "jpn")
     await one.sign(made)
     await other.sign(made)
-
-    def agreed() -> bool:
-        return all(node.core.world.releaser.index.types_towards(peer) for node, peer in ((one, "jpn"), (other, "ind")))
-
-    await until(agreed)
+    await until(lambda: agreed(one, other))
     return one, other

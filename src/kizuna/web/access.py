@@ -1,0 +1,147 @@
+"""What the API's routes stand on: the running node, who calls, and what their role lets them do.
+
+A route without stated roles is closed: what is forgotten is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
+from litestar.params import SkipValidation
+
+from kizuna.errors import RefusedError
+from kizuna.kernel.journal import Store
+from kizuna.kernel.ports import Clock
+from kizuna.node.core import Core
+from kizuna.node.facts import Identity
+from kizuna.node.metrics import Health, Metrics
+from kizuna.node.runner import Runner
+from kizuna.node.tokens import ROLES, Officer, Tokens
+from kizuna.web.bodies import Call
+from kizuna.web.errors import NoTokenError, NotYourRoleError
+from kizuna.web.stream import Hub
+
+EVERYONE = frozenset(ROLES)
+OFFICERS = EVERYONE - {"integrator"}
+LIAISONS = frozenset({"liaison", "security"})
+CARRIERS = LIAISONS | {"administrator"}
+KEEPERS = frozenset({"administrator", "security"})
+OPEN = "open"
+"""Marks a route that takes no token."""
+LOOPBACK = "loopback"
+"""Marks a route that takes no token from this machine, and a token of any role from elsewhere."""
+
+SECOND_OFFICER = "kizuna-second-officer"
+"""The header in which a second person's token stands where an act needs two."""
+
+
+class RunningNode(Protocol):
+    """A node as the web layer sees it."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who it is."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """Its journal and projections."""
+        ...
+
+    @property
+    def core(self) -> Core:
+        """Its state machine: read, never called, from here."""
+        ...
+
+    @property
+    def runner(self) -> Runner:
+        """Carries commands to the core."""
+        ...
+
+
+@dataclass(frozen=True)
+class Office:
+    """What every route may use."""
+
+    node: RunningNode
+    tokens: Tokens
+    clock: Clock
+    health: Callable[[], Health]
+    metrics: Metrics
+    hub: Hub
+
+
+OfficeDependency = NamedDependency[SkipValidation[Office]]
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+def opt(roles: frozenset[str] | str) -> dict[str, Any]:
+    """Return the route options that name who may call it."""
+    return {"access": roles}
+
+
+def guard(office: Office) -> Callable[[Connection, BaseRouteHandler], None]:
+    """Return the guard of the whole API."""
+
+    def check(connection: Connection, handler: BaseRouteHandler) -> None:
+        access = handler.opt.get("access", frozenset())
+        if access == OPEN or (access == LOOPBACK and _is_local(connection)):
+            return
+        officer = officer_of(office, connection.headers.get("authorization", ""))
+        if officer.role not in (EVERYONE if access == LOOPBACK else access):
+            raise NotYourRoleError(f"role `{officer.role}` may not do this")
+        connection.state.officer = officer
+
+    return check
+
+
+def officer_of(office: Office, header: str) -> Officer:
+    """Return whose token an authorization header carries.
+
+    Raises:
+        NoTokenError: it carries none, or one that does not count.
+    """
+    scheme, _, text = header.partition(" ")
+    officer = office.tokens.who(text.strip(), office.clock.now_ms()) if scheme.lower() == "bearer" else None
+    if officer is None:
+        raise NoTokenError("this call needs the token of an officer")
+    return officer
+
+
+def caller(request: Call) -> Officer:
+    """Return the officer whom the guard let in."""
+    officer: Officer = request.state.officer
+    return officer
+
+
+def second_officer(office: Office, request: Call, roles: frozenset[str]) -> Officer | None:
+    """Return the second person who stands behind a call, or None where none is named.
+
+    Raises:
+        NoTokenError: the second token does not count.
+        NotYourRoleError: its role may not do this.
+        RefusedError: it is the same person, whatever the role.
+    """
+    header = request.headers.get(SECOND_OFFICER)
+    if header is None:
+        return None
+    second = officer_of(office, header)
+    if second.role not in roles:
+        raise NotYourRoleError(f"the second person's role `{second.role}` may not do this")
+    if second.id == caller(request).id:
+        raise RefusedError("this needs two persons: the second must be another than the first")
+    return second
+
+
+def _is_local(connection: Connection) -> bool:
+    client = connection.client
+    try:
+        return client is not None and ipaddress.ip_address(client.host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,229 @@
+"""Running a node: the core's thread, the partners' listener and client, and the users' API in one event loop, until told to stop.
+
+Signals are the command line's. Who is trusted over TLS follows the journal: a commit that enrols, removes or re-keys a partner counts for the next
+handshake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+import uvicorn
+from litestar.types import ControllerRouterHandler
+
+from kizuna.errors import ConfigError, KizunaError
+from kizuna.kernel.ports import Clock
+from kizuna.node import logs
+from kizuna.node.facts import Partner, load_partners
+from kizuna.node.metrics import Health, Metrics, disk_space
+from kizuna.node.runner import Committed
+from kizuna.node.tokens import Tokens
+from kizuna.web import tls
+from kizuna.web.access import Office, RunningNode
+from kizuna.web.api import make_app
+from kizuna.web.partners import PartnerClient, PartnerListener
+from kizuna.web.stream import Hub
+
+_TRUST_KINDS = frozenset({"keyset", "partner", "partner-removed"})
+_WARN_EVERY_S = 3600.0
+_WATCH_EVERY_S = 0.5
+_STOP_S = 2.0
+
+_log = structlog.get_logger("kizuna.web.serve")
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Where a node listens and what of its files the web layer needs; port 0 takes a free one."""
+
+    tls: tls.TlsFiles
+    tokens: Path
+    data: Path
+    partner_host: str = "127.0.0.1"
+    partner_port: int = 8443
+    api_host: str = "127.0.0.1"
+    api_port: int = 8080
+    routes: Sequence[ControllerRouterHandler] = field(default=())
+    """Routes that domains add to the users' API."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports that a node listens on."""
+
+    partners: int
+    api: int
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(
+    node: RunningNode,
+    client: PartnerClient,
+    clock: Clock,
+    serving: Serving,
+    stop: asyncio.Event,
+    *,
+    ready: Callable[[Ports], None] = lambda _ports: None,
+) -> None:
+    """Run a node until `stop` is set, then finish what is under way and stop within five seconds.
+
+    Args:
+        node: An opened node whose runner has not been started; its `send` is `client.send`.
+        client: Carries the node's requests to partners.
+        clock: The node's clock.
+        serving: Addresses and files.
+        stop: Set it from this loop to stop.
+        ready: Called once with the ports when everything listens.
+
+    Raises:
+        ConfigError: an address cannot be bound, or a file cannot be read.
+        KizunaError: the core has stopped by itself.
+    """
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(logs.loop_exception)
+
+    def partners() -> Sequence[Partner]:
+        return tuple(load_partners(node.store).values())
+
+    office = make_office(node, clock, serving)
+    listener = PartnerListener(node.runner, serving.tls, partners, serving.partner_host, serving.partner_port)
+    trust = _Trust(listener, client)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(listener.close, _STOP_S)
+        await listener.start()
+        stack.push_async_callback(client.close)
+        await client.start(node.runner, partners)
+        api, bound = _api_server(office, serving)
+        stack.callback(bound.close)
+        office.hub.attach()
+        for observer in (office.metrics.count, office.hub.tell, trust.observe):
+            node.runner.observe(observer)
+        node.runner.start()
+        stack.push_async_callback(asyncio.to_thread, node.runner.stop)
+        work = (api.serve([bound]), trust.follow(), _warn(office), _watch(node), _until(stop))
+        running = [asyncio.create_task(each) for each in work]
+        stack.push_async_callback(_end, running)
+        ports = Ports(listener.port, int(bound.getsockname()[1]))
+        _log.info("listening", port=ports.partners)
+        ready(ports)
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        _log.info("stopping")
+        office.hub.close()
+        api.should_exit = True
+        await asyncio.wait(running[:1], timeout=_STOP_S)
+        for task in done:
+            task.result()
+
+
+def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
+    """Return what the API's routes stand on.
+
+    Raises:
+        ConfigError: the TLS certificate cannot be read.
+    """
+    try:
+        ends_ms = tls.certificate_ends_ms(serving.tls.certificate.read_bytes())
+    except OSError as error:
+        raise ConfigError("the tls certificate cannot be read", where=str(serving.tls.certificate)) from error
+
+    def health() -> Health:
+        free, total = disk_space(serving.data)
+        return Health(
+            halted=node.core.world.halted,
+            clock_in_doubt=node.core.world.clock_in_doubt or clock.in_doubt(),
+            core_stopped=node.runner.fault is not None,
+            certificate_ends_ms=ends_ms,
+            disk_free_bytes=free,
+            disk_total_bytes=total,
+            now_ms=clock.now_ms(),
+        )
+
+    return Office(node, Tokens(serving.tokens), clock, health, Metrics(node.store, health), Hub())
+
+
+def _api_server(office: Office, serving: Serving) -> tuple[_Server, socket.socket]:
+    host, port = serving.api_host, serving.api_port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        bound = socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        raise ConfigError(f"the users' api cannot bind `{host}:{port}` ({error}): choose another address") from error
+    config = uvicorn.Config(
+        make_app(office, serving.routes),
+        access_log=False,
+        date_header=False,
+        h11_max_incomplete_event_size=32 << 10,
+        lifespan="on",
+        limit_concurrency=256,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(_STOP_S),
+        ws="none",
+    )
+    return _Server(config), bound
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _warn(office: Office) -> None:
+    """Log what wears out, at the start and then each hour."""
+    while True:
+        health = await asyncio.to_thread(office.health)
+        for code, _ in health.warnings:
+            _log.warning("see to this", kind=code, days_left=health.certificate_days, free_bytes=health.disk_free_bytes)
+        await asyncio.sleep(_WARN_EVERY_S)
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+async def _watch(node: RunningNode) -> None:
+    """Wait until the core has stopped by itself, and raise why: a node without its core must not look alive."""
+    while node.runner.fault is None:
+        await asyncio.sleep(_WATCH_EVERY_S)
+    raise node.runner.fault
+
+
+class _Trust:
+    """Brings listener and client up to what the journal says of partners."""
+
+    def __init__(self, listener: PartnerListener, client: PartnerClient) -> None:
+        self._listener = listener
+        self._client = client
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+
+    def observe(self, committed: Committed) -> None:
+        """Note a change; an observer of the runner."""
+        if any(entry.kind in _TRUST_KINDS for _, entry in committed.entries) and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._changed.set)
+
+    async def follow(self) -> None:
+        """Act on changes, for ever."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self._listener.refresh()
+                await self._client.refresh()
+            except KizunaError as error:  # what was trusted stays trusted; the next change tries again
+                _log.error("trust not refreshed", error=type(error).__name__)

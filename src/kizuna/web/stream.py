@@ -1,0 +1,110 @@
+"""The live stream: what was committed, told to whoever listens, at the listener's own pace.
+
+The core's thread hands in notices and goes on at once. Each listener has a short queue; one that does not keep up is let go with a last event that
+says so, and reads the state anew when it comes back. A notice says that something changed and where the journal stands, never what.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from kizuna.errors import ChannelError
+from kizuna.kernel import canonical
+from kizuna.node.runner import Committed
+
+QUEUE_EVENTS = 256
+MOST_LISTENERS = 64
+BEAT_S = 15.0
+_END: bytes = b""
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """One commit: how many entries of each kind, and the journal's new head."""
+
+    kinds: dict[str, int]
+    seq: int
+
+
+def event(name: str, value: Any) -> bytes:
+    """Return one server-sent event; its data is one line of canonical JSON (WHATWG HTML §9.2)."""
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), canonical.encode(value))
+
+
+def notice_of(committed: Committed) -> Notice:
+    """Return what listeners are told of a commit."""
+    return Notice(kinds=dict(Counter(entry.kind for _, entry in committed.entries)), seq=committed.entries[-1][0])
+
+
+class Hub:
+    """Spreads events to listeners. `tell` may be called from any thread, the rest belongs to the event loop that `attach` was called in."""
+
+    def __init__(self, *, queue_events: int = QUEUE_EVENTS, beat_s: float = BEAT_S) -> None:
+        self._queue_events = queue_events
+        self._beat_s = beat_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listeners: set[asyncio.Queue[bytes]] = set()
+        self.dropped = 0
+        """How many listeners were too slow."""
+
+    def attach(self) -> None:
+        """Begin, in the running event loop."""
+        self._loop = asyncio.get_running_loop()
+
+    def tell(self, committed: Committed) -> None:
+        """Tell all listeners of a commit; an observer of the runner, returns at once."""
+        loop = self._loop
+        if loop is not None and self._listeners and not loop.is_closed():
+            loop.call_soon_threadsafe(self.publish, event("committed", notice_of(committed)))
+
+    def publish(self, data: bytes) -> None:
+        """Put one event into every listener's queue; those whose queue is full are let go."""
+        for queue in list(self._listeners):
+            if queue.qsize() < self._queue_events:
+                queue.put_nowait(data)
+                continue
+            self.dropped += 1
+            self._dismiss(queue, event("dropped", {"sentence": "too slow: read the state anew and listen again"}))
+
+    def close(self) -> None:
+        """Let every listener go."""
+        for queue in list(self._listeners):
+            self._dismiss(queue, event("closing", {"sentence": "the node is stopping"}))
+        self._loop = None
+
+    def _dismiss(self, queue: asyncio.Queue[bytes], last: bytes) -> None:
+        self._listeners.discard(queue)
+        while not queue.empty():
+            queue.get_nowait()
+        queue.put_nowait(last)
+        queue.put_nowait(_END)
+
+    def listen(self, first: bytes) -> AsyncIterator[bytes]:
+        """Return the events from now on, `first` before all, with a comment as a sign of life when nothing happens.
+
+        Raises:
+            ChannelError: there are too many listeners, or the node is stopping.
+        """
+        if self._loop is None or len(self._listeners) >= MOST_LISTENERS:
+            raise ChannelError("no room for another listener: try again later")
+        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        queue.put_nowait(first)
+        self._listeners.add(queue)
+        return self._events(queue)
+
+    async def _events(self, queue: asyncio.Queue[bytes]) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                try:
+                    data = await asyncio.wait_for(queue.get(), self._beat_s)
+                except TimeoutError:
+                    data = b": alive\n\n"
+                if data == _END:
+                    return
+                yield data
+        finally:
+            self._listeners.discard(queue)
