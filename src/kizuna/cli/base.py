@@ -116,4 +116,6 @@ def write_file(path: Path, data: bytes, *, replace: bool = False) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise ConfigError(f"cannot be written ({error.strerror}): check folder and permissions", where=str(path)) from error
+        raise ConfigError(
+            f"cannot be written ({error.strerror}): check folder and permissions", where=str(path)
+        ) from error

@@ -8,7 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from kizuna.cli.base import CLOCK, CONFIG, Config, Json, Reason, emit, group, read_file, settings_of, shown_instant, table, write_file
+from kizuna.cli.base import (
+    CLOCK,
+    CONFIG,
+    Config,
+    Json,
+    Reason,
+    emit,
+    group,
+    read_file,
+    settings_of,
+    shown_instant,
+    table,
+    write_file,
+)
 from kizuna.cli.divergence import divergence, standing
 from kizuna.cli.reach import reach
 from kizuna.cli.reading import reading
@@ -23,8 +36,11 @@ _Node = Annotated[str, typer.Argument(metavar="NODE", help="The partner's node, 
 def export(
     node: _Node,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the bundle goes.")],
-    days: Annotated[int, typer.Option("--days", min=1, max=365, help="For how many days the partner may take it in.")] = 7,
+    days: Annotated[
+        int, typer.Option("--days", min=1, max=365, help="For how many days the partner may take it in.")
+    ] = 7,
     config: Config = CONFIG,
+    *,
     json: Json = False,
 ) -> None:
     """Release what is due to a partner into a bundle file. This is the release, whether or not the file arrives."""
@@ -43,7 +59,10 @@ def export(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The partner's bundle.")], config: Config = CONFIG, json: Json = False
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The partner's bundle.")],
+    config: Config = CONFIG,
+    *,
+    json: Json = False,
 ) -> None:
     """Take in a partner's bundle; twice or out of order does no harm."""
     data = read_file(file)
@@ -55,7 +74,7 @@ def import_(
 
 
 @app.command()
-def status(config: Config = CONFIG, json: Json = False) -> None:
+def status(config: Config = CONFIG, *, json: Json = False) -> None:
     """Show where both channels with each partner stand."""
     with reading(settings_of(config)) as node:
         found = [standing(node.store, name) for name in node.partners]
@@ -63,18 +82,35 @@ def status(config: Config = CONFIG, json: Json = False) -> None:
     for one in found:
         out, in_ = one["out"], one["in"]
         stopped = out["stopped"] or in_["stopped"]
-        rows.append((one["node"], out["size"], out["receipted"], out["due"], len(out["unconfirmed"]), in_["size"], in_["seen"], stopped or "no"))
+        rows.append(
+            (
+                one["node"],
+                out["size"],
+                out["receipted"],
+                out["due"],
+                len(out["unconfirmed"]),
+                in_["size"],
+                in_["seen"],
+                stopped or "no",
+            )
+        )
     names = ("node", "sent", "receipted", "due", "unconfirmed acts", "received", "seen", "stopped")
-    emit({"channels": found}, json_wanted=json, lines=[table(*names, rows=rows)] if rows else ["No partner is enrolled."])
+    emit(
+        {"channels": found}, json_wanted=json, lines=[table(*names, rows=rows)] if rows else ["No partner is enrolled."]
+    )
 
 
 @app.command()
 def compare(
     node: _Node,
     theirs: Annotated[
-        Path | None, typer.Option("--theirs", metavar="FILE", help="The partner's own `kizuna channel compare --leaves --json`.")
+        Path | None,
+        typer.Option("--theirs", metavar="FILE", help="The partner's own `kizuna channel compare --leaves --json`."),
     ] = None,
-    leaves: Annotated[bool, typer.Option("--leaves", help="Add every leaf hash, for the partner to compare with.")] = False,
+    *,
+    leaves: Annotated[
+        bool, typer.Option("--leaves", help="Add every leaf hash, for the partner to compare with.")
+    ] = False,
     config: Config = CONFIG,
     json: Json = False,
 ) -> None:
@@ -90,7 +126,9 @@ def compare(
         for side in ("out", "in"):
             ours[side].pop("leaves")
     result = {**ours, "agree": not diverged, "findings": findings}
-    lines = [finding["sentence"] for finding in findings] or [f"Nothing is missing and nothing differs in the channels with `{node}`."]
+    lines = [finding["sentence"] for finding in findings] or [
+        f"Nothing is missing and nothing differs in the channels with `{node}`."
+    ]
     emit(result, json_wanted=json, lines=lines)
     if diverged:
         raise ForkError(f"the channels with `{node}` diverge: stop them, tell the security officer")
@@ -99,7 +137,10 @@ def compare(
 def _theirs(path: Path, us: str, node: str) -> dict[str, Any]:
     try:
         found = jsonlib.loads(read_file(path))
-        sides = {side: {key: found[side][key] for key in ("channel", "epoch", "size", "root", "leaves")} for side in ("out", "in")}
+        sides = {
+            side: {key: found[side][key] for key in ("channel", "epoch", "size", "root", "leaves")}
+            for side in ("out", "in")
+        }
         of, of_whom = str(found["of"]), str(found["node"])
         for side in sides.values():
             side["leaves"] = [bytes.fromhex(leaf).hex() for leaf in side["leaves"]]
@@ -109,7 +150,9 @@ def _theirs(path: Path, us: str, node: str) -> dict[str, Any]:
         wanted = "`kizuna channel compare --leaves --json`"
         raise RecordError(f"`{path}` is not what {wanted} prints at the partner's: ask for that") from error
     if (of, of_whom) != (node, us):
-        raise RefusedError(f"`{path}` compares `{of}` with `{of_whom}`, not `{node}` with `{us}`: ask for the right one")
+        raise RefusedError(
+            f"`{path}` compares `{of}` with `{of_whom}`, not `{node}` with `{us}`: ask for the right one"
+        )
     return sides
 
 
@@ -118,6 +161,7 @@ def reopen(
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="As `kizuna channel status --json` names it.")],
     reason: Reason,
     config: Config = CONFIG,
+    *,
     json: Json = False,
 ) -> None:
     """Let a channel go on that a log fault has stopped, after security has looked into it."""

@@ -25,12 +25,16 @@ def _leaves(db: Db, side: str, channel: str, epoch: int) -> list[str]:
 
 def _out(db: Db, node: str, *, leaves: bool) -> dict[str, Any]:
     ((channel, epoch, size, root, receipted, receipt, at_ms, stopped),) = db.execute(
-        "SELECT channel, epoch, size, root, receipted, receipt, receipted_at_ms, stopped FROM channel_out WHERE node = ?", (node,)
+        "SELECT channel, epoch, size, root, receipted, receipt, receipted_at_ms, stopped FROM channel_out WHERE node = ?",
+        (node,),
     )
     outcomes = db.execute(
-        "SELECT idx, outcome FROM leaf_out WHERE channel = ? AND epoch = ? AND outcome <> '' ORDER BY idx", (channel, epoch)
+        "SELECT idx, outcome FROM leaf_out WHERE channel = ? AND epoch = ? AND outcome <> '' ORDER BY idx",
+        (channel, epoch),
     )
-    acts = db.execute("SELECT record_id, act, idx FROM act WHERE channel = ? AND confirmed_at_ms = 0 ORDER BY idx", (channel,))
+    acts = db.execute(
+        "SELECT record_id, act, idx FROM act WHERE channel = ? AND confirmed_at_ms = 0 ORDER BY idx", (channel,)
+    )
     ((due,),) = db.execute("SELECT COUNT(*) FROM outbox WHERE channel = ?", (channel,))
     made = {
         "channel": channel,
@@ -60,7 +64,9 @@ def _in(db: Db, node: str, *, leaves: bool) -> dict[str, Any]:
     ((channel, epoch, size, root, seen, quarantined, stopped),) = db.execute(
         "SELECT channel, epoch, size, root, seen_size, quarantined, stopped FROM channel_in WHERE node = ?", (node,)
     )
-    codes = db.execute("SELECT idx, code FROM leaf_in WHERE channel = ? AND epoch = ? AND code <> '' ORDER BY idx", (channel, epoch))
+    codes = db.execute(
+        "SELECT idx, code FROM leaf_in WHERE channel = ? AND epoch = ? AND code <> '' ORDER BY idx", (channel, epoch)
+    )
     made = {
         "channel": channel,
         "epoch": epoch,
@@ -109,13 +115,10 @@ def _receipts(out: dict[str, Any]) -> list[dict[str, Any]]:
     if receipted < size:
         sentence = f"`{channel}`: entries {receipted} to {size - 1} are not receipted yet"
         found.append(_finding(sentence, diverged=False, channel=channel, first=receipted, last=size - 1))
-    for one in out["refused"]:
-        found.append(_finding(f"`{channel}`: entry {one['index']} was refused (`{one['code']}`)", diverged=False, channel=channel, **one))
-    for index in out["stubs"]:
-        found.append(_finding(f"`{channel}`: entry {index} went as its header alone", diverged=False, channel=channel, index=index))
-    for one in out["unconfirmed"]:
-        sentence = f"`{channel}`: `{one['act']}` of record {one['record'][:16]} is not confirmed"
-        found.append(_finding(sentence, diverged=False, channel=channel, **one))
+    told = [(f"entry {one['index']} was refused (`{one['code']}`)", one) for one in out["refused"]]
+    told += [(f"entry {index} went as its header alone", {"index": index}) for index in out["stubs"]]
+    told += [(f"`{one['act']}` of record {one['record'][:16]} is not confirmed", one) for one in out["unconfirmed"]]
+    found += [_finding(f"`{channel}`: {said}", diverged=False, channel=channel, **where) for said, where in told]
     return found
 
 
@@ -135,9 +138,13 @@ def _sides(writer: dict[str, Any], reader: dict[str, Any], who: str) -> list[dic
     common = min(writer["size"], reader["size"])
     first = next((i for i in range(common) if writer["leaves"][i] != reader["leaves"][i]), None)
     if first is not None:
-        return [_finding(f"`{channel}`: the logs differ from entry {first} on", diverged=True, channel=channel, first=first)]
+        return [
+            _finding(f"`{channel}`: the logs differ from entry {first} on", diverged=True, channel=channel, first=first)
+        ]
     if reader["size"] > writer["size"]:
-        sentence = f"`{channel}`: the writer has lost entries {common} to {reader['size'] - 1}: was it restored from a backup"
+        sentence = (
+            f"`{channel}`: the writer has lost entries {common} to {reader['size'] - 1}: was it restored from a backup"
+        )
         return [_finding(sentence, diverged=True, channel=channel, first=common, last=reader["size"] - 1)]
     if reader["size"] < writer["size"]:
         sentence = f"`{channel}`: {who} does not hold entries {common} to {writer['size'] - 1} yet"

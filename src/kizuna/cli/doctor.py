@@ -35,6 +35,7 @@ class Check:
 
 
 def doctor(
+    *,
     reachable: Annotated[bool, typer.Option("--partners", help="Also try to reach each partner's address.")] = False,
     config: Config = CONFIG,
     json: Json = False,
@@ -49,7 +50,11 @@ def doctor(
     faults = [check.error for check in checks if check.error is not None]
     shown = [{"name": check.name, "ok": check.error is None, "said": check.said} for check in checks]
     rows = [(check.name, "ok" if check.error is None else "FAULT", check.said) for check in checks]
-    emit({"checks": shown, "node": settings.node, "ok": not faults}, json_wanted=json, lines=[table("check", "", "", rows=rows)])
+    emit(
+        {"checks": shown, "node": settings.node, "ok": not faults},
+        json_wanted=json,
+        lines=[table("check", "", "", rows=rows)],
+    )
     if faults:
         raise faults[0]
 
@@ -80,7 +85,9 @@ def _disk(settings: Settings) -> str:
     free = shutil.disk_usage(_existing(settings.data))
     percent = 100 * free.free // max(1, free.total)
     if percent < _LEAST_FREE_PERCENT:
-        raise ConfigError(f"{percent} % of the disk is free, less than {_LEAST_FREE_PERCENT} %: make room", where=str(settings.data))
+        raise ConfigError(
+            f"{percent} % of the disk is free, less than {_LEAST_FREE_PERCENT} %: make room", where=str(settings.data)
+        )
     return f"{percent} % free, {free.free >> 20} MiB"
 
 
@@ -94,7 +101,9 @@ def _clock(_settings: Settings) -> str:
         raise RefusedError("the clock was just set: a node releases nothing for a minute, look at the time service")
     if synchronised is None:
         return "the system does not say whether a time service holds it"
-    return "held by a time service" if synchronised else "held by no time service: set one up, unless this is an air gap"
+    return (
+        "held by a time service" if synchronised else "held by no time service: set one up, unless this is an air gap"
+    )
 
 
 def _journal(settings: Settings) -> str:
@@ -116,7 +125,9 @@ def _high_water(settings: Settings) -> str:
         if mark is not None and (epoch, size) < (mark.epoch, mark.size):
             behind.append(f"`{channel}` ends at {size}, {mark.size} entries were signed")
     if behind:
-        raise RefusedError(f"{'; '.join(behind)}: a restored backup; start the node, it fetches them back from the partner")
+        raise RefusedError(
+            f"{'; '.join(behind)}: a restored backup; start the node, it fetches them back from the partner"
+        )
     return f"{len(channels)} channels, none behind what was signed"
 
 

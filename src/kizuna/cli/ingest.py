@@ -19,8 +19,13 @@ _STDIN = "-"
 
 
 def ingest(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="NMEA files: plain, gzip or zstd; `-` reads standard input.")],
-    count_only: Annotated[bool, typer.Option("--count-only", help="Count messages and what is set aside; change nothing.")] = False,
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="NMEA files: plain, gzip or zstd; `-` reads standard input.")
+    ],
+    *,
+    count_only: Annotated[
+        bool, typer.Option("--count-only", help="Count messages and what is set aside; change nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Read AIS sentences: count the messages by type, and what is set aside by reason.

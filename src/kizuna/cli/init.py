@@ -15,7 +15,7 @@ import typer
 from kizuna.cli.base import CLOCK, Json, emit, random, settings_of, write_file
 from kizuna.cli.reach import reach
 from kizuna.errors import ConfigError, RecordError, RefusedError
-from kizuna.kernel import keys
+from kizuna.kernel import keys, sign
 from kizuna.kernel.instrument import Instrument
 from kizuna.kernel.instrument_file import load_partnership
 from kizuna.kernel.label import PARTY
@@ -43,6 +43,7 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the node is to live.")] = Path(),
     party: Annotated[str, typer.Option("--party", help="The party that it speaks for, like `ind`.")] = "",
     name: Annotated[str, typer.Option("--name", help="The node's name, like `fusion-delhi`.")] = "",
+    *,
     root_key: Annotated[
         Path | None, typer.Option("--root-key", metavar="FILE", help="The party's root key; made where there is none.")
     ] = None,
@@ -58,13 +59,17 @@ def init(
     party, name = party or _ask("party", "--party"), name or _ask("name of the node", "--name")
     node = f"{party}/{name}"
     if not PARTY(party) or not NODE(node):
-        raise RecordError(f"`{node}` is no node name: use lower-case letters, digits and `-`, like `--party ind --name fusion-delhi`")
+        raise RecordError(
+            f"`{node}` is no node name: use lower-case letters, digits and `-`, like `--party ind --name fusion-delhi`"
+        )
     reached, heard = _addresses(address, listen, users)
     root_file = root_key or folder / ROOT_KEY
     _check_free(folder)
     with _whole(folder, root_file):
         root = keyfiles.load_root(root_file) if root_file.exists() else _new_root(root_file)
-        keyfiles.create_keys(folder / "keys", node, [host_port(reached)[0]] if reached else [], root, CLOCK.now_ms(), random)
+        keyfiles.create_keys(
+            folder / "keys", node, [host_port(reached)[0]] if reached else [], root, CLOCK.now_ms(), random
+        )
         text = _TEMPLATE.format(node=node, listen=heard, address=reached, users=users)
         write_file(folder / SETTINGS, text.encode())
         settings = settings_of(folder / SETTINGS)
@@ -116,7 +121,9 @@ def _whole(folder: Path, root_file: Path) -> Iterator[None]:
         yield
     except OSError as error:
         _remove(folder, root_file, had_folder=had_folder, had_root=had_root)
-        raise ConfigError(f"cannot be made ({error.strerror}): check path and permissions", where=str(folder)) from error
+        raise ConfigError(
+            f"cannot be made ({error.strerror}): check path and permissions", where=str(folder)
+        ) from error
     except BaseException:
         _remove(folder, root_file, had_folder=had_folder, had_root=had_root)
         raise
@@ -133,7 +140,7 @@ def _remove(folder: Path, root_file: Path, *, had_folder: bool, had_root: bool) 
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _new_root(path: Path) -> keyfiles.sign.SigningKey:
+def _new_root(path: Path) -> sign.SigningKey:
     path.parent.mkdir(parents=True, exist_ok=True)
     return keyfiles.create_root(path, random)
 
@@ -141,7 +148,9 @@ def _new_root(path: Path) -> keyfiles.sign.SigningKey:
 def bundled() -> list[Instrument]:
     """Return the instruments of the bundled partnership."""
     folder = files("kizuna.domains.instruments") / "bundled" / "india-japan"
-    sources = [(entry.name, entry.read_text(encoding="utf-8")) for entry in folder.iterdir() if entry.name.endswith(".toml")]
+    sources = [
+        (entry.name, entry.read_text(encoding="utf-8")) for entry in folder.iterdir() if entry.name.endswith(".toml")
+    ]
     return load_partnership(sorted(sources))
 
 
@@ -154,5 +163,7 @@ def _next_steps(node: str, folder: Path, root_file: Path, count: int, reached: s
         f"2. kizuna partner invite{at}    # a card for each partner; compare its fingerprint by voice",
         f"3. kizuna partner accept CARD{at}    # theirs",
         f"4. kizuna instrument sign ID --root-key {root_file}{at}    # and they sign theirs",
-        f"5. kizuna run{at}" if reached else f"5. kizuna channel export NODE FILE{at}    # no address was given: bundles carry the channel",
+        f"5. kizuna run{at}"
+        if reached
+        else f"5. kizuna channel export NODE FILE{at}    # no address was given: bundles carry the channel",
     ]

@@ -52,7 +52,13 @@ def _summary(made: Instrument) -> dict[str, Any]:
         "in_force_on": _date(made.in_force_on),
         "parties": list(made.parties),
         "provisions": [
-            {"basis": p.basis, "effect": p.effect, "from": p.direction.from_party, "id": p.id, "to": p.direction.to_party}
+            {
+                "basis": p.basis,
+                "effect": p.effect,
+                "from": p.direction.from_party,
+                "id": p.id,
+                "to": p.direction.to_party,
+            }
             for p in made.provisions
         ],
         "signed_on": _date(made.signed_on),
@@ -63,14 +69,24 @@ def _summary(made: Instrument) -> dict[str, Any]:
 
 
 @app.command()
-def check(files: _Files, json: Json = False) -> None:
+def check(files: _Files, *, json: Json = False) -> None:
     """Read instrument files and say what they hold, or what is wrong with them as `file:line`."""
     made = [_summary(one) for one in _load(files)]
     rows = [
-        (m["id"], ", ".join(m["parties"]), m["in_force_on"], m["terminates_on"] or "open", len(m["provisions"]), m["version"][:16])
+        (
+            m["id"],
+            ", ".join(m["parties"]),
+            m["in_force_on"],
+            m["terminates_on"] or "open",
+            len(m["provisions"]),
+            m["version"][:16],
+        )
         for m in made
     ]
-    lines = [table("id", "parties", "in force on", "ends", "provisions", "version", rows=rows), f"{len(made)} well-formed."]
+    lines = [
+        table("id", "parties", "in force on", "ends", "provisions", "version", rows=rows),
+        f"{len(made)} well-formed.",
+    ]
     emit({"instruments": made}, json_wanted=json, lines=lines)
 
 
@@ -79,6 +95,7 @@ def show(
     name: Annotated[str, typer.Argument(metavar="[ID]", help="One instrument whole; without: all of them.")] = "",
     on: Annotated[str, typer.Option("--on", metavar="DATE", help="As of this date instead of now.")] = "",
     config: Config = CONFIG,
+    *,
     json: Json = False,
 ) -> None:
     """Show the instruments that are held and whether they are in force."""
@@ -102,7 +119,13 @@ def _state(node: Reading, made: Instrument, at_ms: int) -> dict[str, Any]:
     state = instrument.in_force(made, signatures, statuses, at_ms)
     signers = sorted({said.party for said in signatures if (said.instrument, said.version) == (made.id, version)})
     suspended = [s.id for s in statuses if s.instrument == made.id and s.act == "suspended"]
-    return {**_summary(made), "reason": state.reason, "signed_by": signers, "state": state.state, "suspensions": suspended}
+    return {
+        **_summary(made),
+        "reason": state.reason,
+        "signed_by": signers,
+        "state": state.state,
+        "suspensions": suspended,
+    }
 
 
 def _whole(one: dict[str, Any]) -> list[Any]:
@@ -110,13 +133,16 @@ def _whole(one: dict[str, Any]) -> list[Any]:
     return [
         f"\n{one['title']}",
         f"basis: {one['basis']}; signed by: {', '.join(one['signed_by']) or 'nobody'}; version {one['version']}",
-        table("provision", "effect", "direction", "basis", rows=rows) if rows else "It has no provisions: it permits nothing.",
+        table("provision", "effect", "direction", "basis", rows=rows)
+        if rows
+        else "It has no provisions: it permits nothing.",
     ]
 
 
 @app.command()
 def load(
     files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE...]", help="Files or folders.")] = None,
+    *,
     bundled_too: Annotated[bool, typer.Option("--bundled", help="Load the bundled India-Japan instruments.")] = False,
     config: Config = CONFIG,
     json: Json = False,
@@ -129,7 +155,11 @@ def load(
     with reach(settings) as node:
         versions = {one.id: node.load(one) for one in made}
     lines = [f"{name}  {version[:16]}" for name, version in versions.items()]
-    emit({"loaded": versions}, json_wanted=json, lines=[*lines, f"{len(versions)} held; sign with `kizuna instrument sign`."])
+    emit(
+        {"loaded": versions},
+        json_wanted=json,
+        lines=[*lines, f"{len(versions)} held; sign with `kizuna instrument sign`."],
+    )
 
 
 @app.command()
@@ -138,6 +168,7 @@ def sign(
     root_key: Annotated[Path, typer.Option("--root-key", metavar="FILE", help="The party's root key.")],
     version: _Version = "",
     config: Config = CONFIG,
+    *,
     json: Json = False,
 ) -> None:
     """Sign a version with the party's root key and tell the other parties."""
@@ -146,12 +177,16 @@ def sign(
     with reading(settings) as node:
         held = node.instrument(name, version)
         if root.public != node.identity.root_public:
-            raise ConfigError(f"is not the root key of `{settings.party}`: give the one that certified this node", where=str(root_key))
+            raise ConfigError(
+                f"is not the root key of `{settings.party}`: give the one that certified this node", where=str(root_key)
+            )
     envelope = instrument.sign_version(held, settings.party, CLOCK.now_ms(), root)
     with reach(settings) as reached:
         record = reached.signed(held, envelope)
     result = {"instrument": name, "party": settings.party, "record": record, "version": version_of(held)}
-    emit(result, json_wanted=json, lines=[f"`{settings.party}` has signed version {version_of(held)[:16]} of `{name}`."])
+    emit(
+        result, json_wanted=json, lines=[f"`{settings.party}` has signed version {version_of(held)[:16]} of `{name}`."]
+    )
 
 
 def _act(config: Path, name: str, act: str, reason: str, *, lifts: str = "", json: bool, done: str) -> None:
@@ -164,7 +199,11 @@ def _act(config: Path, name: str, act: str, reason: str, *, lifts: str = "", jso
             lifts = _lifted(node, name, lifts)
     with reach(settings) as reached:
         record = reached.status(versions[-1], act, reason, lifts)
-    emit({"act": act, "instrument": name, "record": record}, json_wanted=json, lines=[f"`{name}` {done} (record {record[:16]})."])
+    emit(
+        {"act": act, "instrument": name, "record": record},
+        json_wanted=json,
+        lines=[f"`{name}` {done} (record {record[:16]})."],
+    )
 
 
 def _lifted(node: Reading, name: str, lifts: str) -> str:
@@ -176,12 +215,14 @@ def _lifted(node: Reading, name: str, lifts: str) -> str:
     if len(standing) == 1:
         return standing[0]
     if not standing:
-        raise RefusedError(f"no suspension of `{name}` by `{node.identity.party}` stands: only who suspended can resume")
+        raise RefusedError(
+            f"no suspension of `{name}` by `{node.identity.party}` stands: only who suspended can resume"
+        )
     raise RefusedError(f"name one suspension with `--lifts`: {', '.join(f'`{s[:16]}`' for s in standing)}")
 
 
 @app.command()
-def suspend(name: _Id, reason: Reason, config: Config = CONFIG, json: Json = False) -> None:
+def suspend(name: _Id, reason: Reason, config: Config = CONFIG, *, json: Json = False) -> None:
     """Stop releases under an instrument: at once here, at the partner's when it arrives."""
     _act(config, name, "suspend", reason, json=json, done="is suspended")
 
@@ -191,6 +232,7 @@ def resume(
     name: _Id,
     lifts: Annotated[str, typer.Option("--lifts", metavar="RECORD", help="Which of our suspensions.")] = "",
     config: Config = CONFIG,
+    *,
     json: Json = False,
 ) -> None:
     """Lift our party's suspension of an instrument."""
@@ -198,7 +240,6 @@ def resume(
 
 
 @app.command()
-def terminate(name: _Id, reason: Reason, config: Config = CONFIG, json: Json = False) -> None:
+def terminate(name: _Id, reason: Reason, config: Config = CONFIG, *, json: Json = False) -> None:
     """End an instrument for good."""
     _act(config, name, "terminate", reason, json=json, done="is terminated")
-

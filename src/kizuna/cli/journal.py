@@ -25,6 +25,7 @@ def verify(
         str, typer.Option("--expect", metavar="SEQ:CHAIN", help="A head that was noted elsewhere, against a cut tail.")
     ] = "",
     config: Config = CONFIG,
+    *,
     json: Json = False,
 ) -> None:
     """Find any altered, missing or reordered byte; exit code 9 where there is one."""
@@ -40,10 +41,14 @@ def verify(
     }
     lines = [finding.message for finding in found.findings[:_SHOWN_FINDINGS]]
     if not found.findings:
-        lines = [f"{found.count} entries verify, {found.erased} bodies erased by journalled acts; head {found.head.chain.hex()}"]
+        lines = [
+            f"{found.count} entries verify, {found.erased} bodies erased by journalled acts; head {found.head.chain.hex()}"
+        ]
     emit(result, json_wanted=json, lines=lines)
     if found.findings:
-        raise JournalCorruptError(f"the journal has {len(found.findings)} faults: stop the node, keep the disk as it is, restore")
+        raise JournalCorruptError(
+            f"the journal has {len(found.findings)} faults: stop the node, keep the disk as it is, restore"
+        )
 
 
 def _head(text: str) -> Head:
@@ -51,11 +56,13 @@ def _head(text: str) -> Head:
     try:
         return Head(int(seq), bytes.fromhex(chain))
     except ValueError as error:
-        raise RecordError(f"`{text[:80]}` is no head: write it as `seq:chain`, as `kizuna journal head` shows it") from error
+        raise RecordError(
+            f"`{text[:80]}` is no head: write it as `seq:chain`, as `kizuna journal head` shows it"
+        ) from error
 
 
 @app.command()
-def head(config: Config = CONFIG, json: Json = False) -> None:
+def head(config: Config = CONFIG, *, json: Json = False) -> None:
     """Show where the journal ends: note it elsewhere, and no tail can be cut unseen."""
     with reading(settings_of(config)) as node:
         found = node.store.head()
@@ -65,6 +72,7 @@ def head(config: Config = CONFIG, json: Json = False) -> None:
 @app.command()
 def show(
     seq: Annotated[int, typer.Argument(metavar="SEQ", min=1, help="The entry's number.")],
+    *,
     body: Annotated[bool, typer.Option("--body", help="Show the body too, where it is text.")] = False,
     config: Config = CONFIG,
     json: Json = False,
@@ -97,7 +105,7 @@ def show(
 
 
 @app.command()
-def rebuild(config: Config = CONFIG, json: Json = False) -> None:
+def rebuild(config: Config = CONFIG, *, json: Json = False) -> None:
     """Throw away all tables made from the journal and make them anew; the node must be stopped."""
     settings = settings_of(config)
     lock = DataLock(settings.data)

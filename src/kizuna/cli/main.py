@@ -42,7 +42,10 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 # the library's signature
 
 @app.callback()
 def root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """An open cooperation node for defence partnerships."""
 

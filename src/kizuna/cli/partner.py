@@ -20,6 +20,7 @@ app = group("partner", "Enrol partners: a card each way, fingerprints compared b
 def invite(
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where the card goes.")] = None,
     config: Config = CONFIG,
+    *,
     json: Json = False,
 ) -> None:
     """Write this node's card for a partner, and show its fingerprint to read out."""
@@ -41,20 +42,23 @@ def accept(
     card_file: Annotated[Path, typer.Argument(metavar="FILE", help="The partner's card.")],
     fingerprint: Annotated[str, typer.Option("--fingerprint", help="As the partner has read it out.")] = "",
     config: Config = CONFIG,
+    *,
     json: Json = False,
 ) -> None:
     """Pin a partner's card, once you have typed the fingerprint that the partner has read out."""
     settings = settings_of(config)
     card = read_file(card_file).strip()
     _, keyset = keys.read_card(card)
-    said = fingerprint or typer.prompt(f"The fingerprint of `{keyset.node}`, as its people read it out to you", err=True)
+    said = fingerprint or typer.prompt(
+        f"The fingerprint of `{keyset.node}`, as its people read it out to you", err=True
+    )
     with reach(settings) as node:
         accepted = node.enrol(card, said)
     emit({"node": accepted, "party": keyset.party}, json_wanted=json, lines=[f"`{accepted}` is enrolled."])
 
 
 @app.command("list")
-def list_(config: Config = CONFIG, json: Json = False) -> None:
+def list_(config: Config = CONFIG, *, json: Json = False) -> None:
     """Show who is enrolled."""
     with reading(settings_of(config)) as node:
         since = dict(node.store.query("SELECT node, enrolled_at_ms FROM partner WHERE removed_at_ms = 0"))
@@ -68,14 +72,19 @@ def list_(config: Config = CONFIG, json: Json = False) -> None:
             }
             for partner in node.partners.values()
         ]
-    rows = [(p["node"], p["address"] or "by bundle", p["keys_version"], shown_instant(p["enrolled_at_ms"])) for p in found]
+    rows = [
+        (p["node"], p["address"] or "by bundle", p["keys_version"], shown_instant(p["enrolled_at_ms"])) for p in found
+    ]
     lines = [table("node", "address", "keys", "enrolled", rows=rows)] if found else ["No partner is enrolled."]
     emit({"partners": found}, json_wanted=json, lines=lines)
 
 
 @app.command()
 def remove(
-    node: Annotated[str, typer.Argument(metavar="NODE", help="Like `jpn/yokosuka`.")], config: Config = CONFIG, json: Json = False
+    node: Annotated[str, typer.Argument(metavar="NODE", help="Like `jpn/yokosuka`.")],
+    config: Config = CONFIG,
+    *,
+    json: Json = False,
 ) -> None:
     """Close both channels with a partner; what was exchanged stays."""
     settings = settings_of(config)

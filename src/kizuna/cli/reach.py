@@ -135,7 +135,9 @@ def _token(settings: Settings) -> str:
     try:
         return settings.admin_token.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the node runs: give an officer's token in `{TOKEN}`, or run this as the node's own user") from error
+        raise ConfigError(
+            f"the node runs: give an officer's token in `{TOKEN}`, or run this as the node's own user"
+        ) from error
 
 
 # --- at rest ----------------------------------------------------------------------------------------------------------------------
@@ -216,7 +218,13 @@ class Local:
     def take_in(self, data: bytes) -> dict[str, Any]:
         """See `Reach`."""
         done: fx.Imported = self._do(fx.ImportBundle(data, self._actor))
-        return {"known": done.known, "new": done.new, "node": done.node, "receipt": done.receipt, "refused": done.refused}
+        return {
+            "known": done.known,
+            "new": done.new,
+            "node": done.node,
+            "receipt": done.receipt,
+            "refused": done.refused,
+        }
 
     def reopen(self, channel: str, reason: str) -> None:
         """See `Reach`."""
@@ -232,7 +240,9 @@ def compare(card: bytes, fingerprint: str) -> None:
     """
     keys.read_card(card)
     if plain(fingerprint) != plain(keys.fingerprint(card)):
-        raise SignatureError("the fingerprint is not this card's: compare it again by voice, the card may have been swapped")
+        raise SignatureError(
+            "the fingerprint is not this card's: compare it again by voice, the card may have been swapped"
+        )
 
 
 def plain(fingerprint: str) -> str:
@@ -288,7 +298,9 @@ class Remote:
 
     def act(self, record_id: str, act: str, reason: str) -> list[str]:
         """See `Reach`."""
-        return list(self._ask("POST", f"records/{quote(record_id, safe='')}/act", {"act": act, "reason": reason})["channels"])
+        return list(
+            self._ask("POST", f"records/{quote(record_id, safe='')}/act", {"act": act, "reason": reason})["channels"]
+        )
 
     def export(self, node: str, not_after_ms: int) -> bytes:
         """See `Reach`."""
@@ -319,7 +331,7 @@ class Remote:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body, ensure_ascii=False).encode()
         sent = {"authorization": f"Bearer {self.token}", "content-type": kind, **(headers or {})}
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}/api/v1/{path}"
-        request = urllib.request.Request(url, data, sent, method=method)  # noqa: S310 # always http
+        request = urllib.request.Request(url, data, sent, method=method)  # always http
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=_WAIT_S) as response:
@@ -327,7 +339,9 @@ class Remote:
         except urllib.error.HTTPError as error:
             raise _refusal(error) from error
         except OSError as error:
-            raise ChannelError(f"the node is open in another process but does not answer at `{host}:{port}`: try later") from error
+            raise ChannelError(
+                f"the node is open in another process but does not answer at `{host}:{port}`: try later"
+            ) from error
 
 
 def _refusal(error: urllib.error.HTTPError) -> KizunaError:

@@ -27,6 +27,7 @@ def explain_(
     purpose: Annotated[str, typer.Option("--purpose", help="For this purpose.")] = "",
     language: Annotated[str, typer.Option("--language", help="en, ja or hi.")] = "en",
     config: Config = CONFIG,
+    *,
     json: Json = False,
 ) -> None:
     """Say whether a record may go to a party, under which clause, and what it would show."""
@@ -39,12 +40,18 @@ def explain_(
 
 
 def _record(node: Reading, beginning: str) -> Record:
-    rows = node.store.query("SELECT id FROM record WHERE id >= ? AND id < ? ORDER BY id LIMIT 2", (beginning, f"{beginning}g"))
+    rows = node.store.query(
+        "SELECT id FROM record WHERE id >= ? AND id < ? ORDER BY id LIMIT 2", (beginning, f"{beginning}g")
+    )
     if len(rows) != 1:
-        raise RefusedError(f"`{beginning[:64]}` names {'no record' if not rows else 'several records'} held here: give the whole id")
+        raise RefusedError(
+            f"`{beginning[:64]}` names {'no record' if not rows else 'several records'} held here: give the whole id"
+        )
     held = facts.load_record(node.store, rows[0][0])
     if held is None:
-        raise RefusedError(f"record `{rows[0][0][:16]}` was erased: its header alone is left, which no clause can be asked about")
+        raise RefusedError(
+            f"record `{rows[0][0][:16]}` was erased: its header alone is left, which no clause can be asked about"
+        )
     return held
 
 
@@ -74,7 +81,10 @@ def _told(result: dict[str, Any]) -> list[Any]:
     lines += [result["remedy"]] if result["remedy"] else []
     lines += ["All releases are halted now, whatever the clauses say."] if result["halted"] else []
     if result["permit"]:
-        lines += [f"crosses: {', '.join(result['discloses']) or 'nothing'}", f"stays:   {', '.join(result['stays']) or 'nothing'}"]
+        lines += [
+            f"crosses: {', '.join(result['discloses']) or 'nothing'}",
+            f"stays:   {', '.join(result['stays']) or 'nothing'}",
+        ]
     rows = [(c["instrument"], c["provision"], c["says"]) for c in result["consulted"]]
     return [*lines, table("instrument", "provision", "says", rows=rows)] if rows else lines
 
@@ -82,6 +92,7 @@ def _told(result: dict[str, Any]) -> list[Any]:
 @app.command()
 def halt(
     reason: Reason,
+    *,
     off: Annotated[bool, typer.Option("--off", help="Go on releasing.")] = False,
     config: Config = CONFIG,
     json: Json = False,
@@ -97,6 +108,7 @@ def backfill(
     node: Annotated[str, typer.Argument(metavar="NODE", help="The partner's node.")],
     from_: Annotated[str, typer.Option("--from", metavar="INSTANT", help="The beginning of the period.")],
     to: Annotated[str, typer.Option("--to", metavar="INSTANT", help="Its end, which is not part of it.")],
+    *,
     queue: Annotated[
         bool, typer.Option("--queue", help=f"Release them: needs two persons' tokens in {TOKEN} and {SECOND_TOKEN}.")
     ] = False,
@@ -116,6 +128,7 @@ def withdraw(
     act: Annotated[str, typer.Option("--act", help="retract, recall or destroy.")],
     reason: Reason,
     config: Config = CONFIG,
+    *,
     json: Json = False,
 ) -> None:
     """Retract (no longer asserted), recall (released in error) or destroy a record at every holder."""

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-
-import typer
+from typing import TYPE_CHECKING
 
 from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, progress, random, settings_of
-from kizuna.errors import KizunaError
 from kizuna.node import keyfiles, logs, tokens
 from kizuna.node.service import Node, open_node
 from kizuna.node.settings import Settings, host_port
 from kizuna.node.tokens import Tokens
 
+if TYPE_CHECKING:
+    from kizuna.web.partners import PartnerClient
+    from kizuna.web.tls import TlsFiles
+
 _YEAR_MS = 365 * 86_400_000
 
 
-def run(config: Config = CONFIG, json: Json = False) -> None:
+def run(config: Config = CONFIG, *, json: Json = False) -> None:
     """Run the node until SIGTERM or SIGINT; what is under way is finished."""
     from kizuna.web.partners import PartnerClient  # noqa: PLC0415 # the servers are loaded by this command alone
     from kizuna.web.tls import TlsFiles  # noqa: PLC0415 # the same
@@ -38,7 +40,7 @@ def run(config: Config = CONFIG, json: Json = False) -> None:
         node.close()
 
 
-async def _serve(node: Node, client: object, files: object, *, first: bool, json_wanted: bool) -> None:
+async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: bool, json_wanted: bool) -> None:
     from kizuna.web.api_instruments import INSTRUMENT_ROUTES  # noqa: PLC0415 # the servers are loaded by this command alone
     from kizuna.web.serve import Ports, Serving, serve  # noqa: PLC0415 # the same
 
@@ -62,9 +64,13 @@ async def _serve(node: Node, client: object, files: object, *, first: bool, json
 
     def ready(ports: Ports) -> None:
         result = {"node": settings.node, "partners_port": ports.partners, "users_port": ports.api}
-        lines = [f"`{settings.node}` runs: partners on port {ports.partners}, users on http://{api_host}:{ports.api}/api/v1/status"]
+        lines = [
+            f"`{settings.node}` runs: partners on port {ports.partners}, users on http://{api_host}:{ports.api}/api/v1/status"
+        ]
         if first:
-            lines.append(f"An administrator's token is in `{settings.admin_token}`; `kizuna token add` makes one for each officer.")
+            lines.append(
+                f"An administrator's token is in `{settings.admin_token}`; `kizuna token add` makes one for each officer."
+            )
         emit(result, json_wanted=json_wanted, lines=lines)
         sys.stdout.flush()
 

@@ -29,6 +29,7 @@ def add(
     role: Annotated[str, typer.Argument(metavar="ROLE", help=", ".join(tokens.ROLES))],
     days: Annotated[int, typer.Option("--days", min=1, max=3660, help="After how many days it ends.")] = 90,
     config: Config = CONFIG,
+    *,
     json: Json = False,
 ) -> None:
     """Make a token and show it once."""
@@ -42,7 +43,7 @@ def add(
 
 
 @app.command("list")
-def list_(config: Config = CONFIG, json: Json = False) -> None:
+def list_(config: Config = CONFIG, *, json: Json = False) -> None:
     """Show whose tokens there are, never the tokens."""
     found = _tokens(settings_of(config)).list()
     rows = [(t.id, t.officer, t.role, shown_instant(t.made_ms), shown_instant(t.ends_ms)) for t in found]
@@ -53,7 +54,10 @@ def list_(config: Config = CONFIG, json: Json = False) -> None:
 
 @app.command()
 def revoke(
-    token_id: Annotated[str, typer.Argument(metavar="ID", help="As `kizuna token list` shows it.")], config: Config = CONFIG, json: Json = False
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="As `kizuna token list` shows it.")],
+    config: Config = CONFIG,
+    *,
+    json: Json = False,
 ) -> None:
     """Take a token back."""
     token = _tokens(settings_of(config)).revoke(token_id)

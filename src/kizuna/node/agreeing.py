@@ -34,7 +34,9 @@ def signed(held: Instrument, envelope: sign.Envelope, root: bytes, party: str, a
     said = instrument.read_signature(envelope, {party: root})
     version = instrument.version_of(held)
     if (said.instrument, said.version) != (held.id, version):
-        raise RefusedError(f"the signature is on version `{said.version[:16]}` of `{said.instrument[:80]}`, not on `{version[:16]}` of `{held.id}`")
+        raise RefusedError(
+            f"the signature is on version `{said.version[:16]}` of `{said.instrument[:80]}`, not on `{version[:16]}` of `{held.id}`"
+        )
     body = VersionSigned(instrument=held.id, version=version, envelope=canonical.encode(envelope).decode())
     return _draft(held, party, actor, body)
 
@@ -62,7 +64,9 @@ def scope(held: Instrument, name: str, from_ms: int, to_ms: int, party: str, act
         RefusedError: the instrument has no such scope, the scope would end before it begins, or the party is none of the instrument's.
     """
     if name not in held.scopes:
-        raise RefusedError(f"`{held.id}` has no scope `{name[:40]}`: it has {', '.join(f'`{s}`' for s in held.scopes) or 'none'}")
+        raise RefusedError(
+            f"`{held.id}` has no scope `{name[:40]}`: it has {', '.join(f'`{s}`' for s in held.scopes) or 'none'}"
+        )
     if to_ms <= from_ms:
         raise RefusedError("the scope would end before it begins: give a later end")
     return _draft(held, party, actor, ScopeOpened(instrument=held.id, name=name, from_ms=from_ms, to_ms=to_ms))
@@ -70,6 +74,10 @@ def scope(held: Instrument, name: str, from_ms: int, to_ms: int, party: str, act
 
 def _draft(held: Instrument, party: str, actor: str, body: Body) -> Draft:
     if party not in held.parties:
-        raise RefusedError(f"`{party}` is not a party to `{held.id}`: only {', '.join(f'`{p}`' for p in held.parties)} speak of it")
-    own = label.label(f"{party}.agreements.v1", 0, originator=party, releasable_to=held.parties, purposes=("agreements",))
+        raise RefusedError(
+            f"`{party}` is not a party to `{held.id}`: only {', '.join(f'`{p}`' for p in held.parties)} speak of it"
+        )
+    own = label.label(
+        f"{party}.agreements.v1", 0, originator=party, releasable_to=held.parties, purposes=("agreements",)
+    )
     return Draft(_TYPES[type(body)], body, own, actor, closed=True)
