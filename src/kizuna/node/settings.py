@@ -52,7 +52,7 @@ class LogSettings(_Part, frozen=True, kw_only=True):
     """How much is logged, and in which form."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["json", "console"] = "json"
+    format: Literal["json", "text"] = "json"
 
 
 class LimitSettings(_Part, frozen=True, kw_only=True):

@@ -1,0 +1,187 @@
+"""`kizuna doctor`: what is not right with a node, before it matters."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, settings_of, table
+from kizuna.cli.reading import Reading, reading
+from kizuna.errors import ConfigError, JournalCorruptError, KizunaError, RefusedError
+from kizuna.node import keyfiles
+from kizuna.node.service import DataLock, InUseError, mark_of, open_marks
+from kizuna.node.settings import SQLITE, Settings, host_port
+
+_DAY_MS = 86_400_000
+_SOON_DAYS = 30
+_LEAST_FREE_PERCENT = 10
+_NEWEST = 1000
+_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at; `error` is why it is not right."""
+
+    name: str
+    said: str
+    error: KizunaError | None = None
+
+
+def doctor(
+    *,
+    reachable: Annotated[bool, typer.Option("--partners", help="Also try to reach each partner's address.")] = False,
+    config: Config = CONFIG,
+    json: Json = False,
+) -> None:
+    """Say what is not right: settings, keys, certificate, disk, clock, journal, ports; exits as the first fault does."""
+    settings = settings_of(config)
+    checks = [Check("settings", f"`{settings.node}` in `{config}`")]
+    for name, look in _LOOKS.items():
+        checks.append(_look(name, look, settings))
+    if reachable:
+        checks += _partners(settings)
+    faults = [check.error for check in checks if check.error is not None]
+    shown = [{"name": check.name, "ok": check.error is None, "said": check.said} for check in checks]
+    rows = [(check.name, "ok" if check.error is None else "FAULT", check.said) for check in checks]
+    emit(
+        {"checks": shown, "node": settings.node, "ok": not faults},
+        json_wanted=json,
+        lines=[table("check", "", "", rows=rows)],
+    )
+    if faults:
+        raise faults[0]
+
+
+def _look(name: str, look: Callable[[Settings], str], settings: Settings) -> Check:
+    try:
+        return Check(name, look(settings))
+    except KizunaError as error:
+        return Check(name, str(error), error)
+
+
+def _keys(settings: Settings) -> str:
+    keyfiles.load_identity(settings.keys, settings.node)
+    stray = settings.keys.parent / "root.key"
+    if stray.exists():
+        return f"private and certified; `{stray}` still lies on this machine: take it offline"
+    return "private, and certified by the party's root"
+
+
+def _certificate(settings: Settings) -> str:
+    days = (keyfiles.certificate_ends_ms(settings.keys) - CLOCK.now_ms()) // _DAY_MS
+    if days < _SOON_DAYS:
+        raise RefusedError(f"the tls certificate ends in {days} days: make new keys, and send partners the new card")
+    return f"ends in {days} days"
+
+
+def _disk(settings: Settings) -> str:
+    free = shutil.disk_usage(_existing(settings.data))
+    percent = 100 * free.free // max(1, free.total)
+    if percent < _LEAST_FREE_PERCENT:
+        raise ConfigError(
+            f"{percent} % of the disk is free, less than {_LEAST_FREE_PERCENT} %: make room", where=str(settings.data)
+        )
+    return f"{percent} % free, {free.free >> 20} MiB"
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _clock(_settings: Settings) -> str:
+    synchronised = CLOCK.synchronised()
+    if CLOCK.in_doubt():
+        raise RefusedError("the clock was just set: a node releases nothing for a minute, look at the time service")
+    if synchronised is None:
+        return "the system does not say whether a time service holds it"
+    return (
+        "held by a time service" if synchronised else "held by no time service: set one up, unless this is an air gap"
+    )
+
+
+def _journal(settings: Settings) -> str:
+    with reading(settings) as node:
+        head = node.store.head()
+        newest = list(node.store.read(max(1, head.seq - _NEWEST), _NEWEST + 1))
+    if newest and newest[-1].chain != head.chain:
+        raise JournalCorruptError("the newest entries do not lead to the head: `kizuna journal verify` says where")
+    return f"{head.seq} entries, the newest {len(newest)} read back; `kizuna journal verify` reads all"
+
+
+def _high_water(settings: Settings) -> str:
+    marks = open_marks(settings)
+    with reading(settings) as node:
+        channels = node.store.query("SELECT channel, epoch, size FROM channel_out ORDER BY channel")
+    behind = []
+    for channel, epoch, size in channels:
+        mark = mark_of(marks, channel)
+        if mark is not None and (epoch, size) < (mark.epoch, mark.size):
+            behind.append(f"`{channel}` ends at {size}, {mark.size} entries were signed")
+    if behind:
+        raise RefusedError(
+            f"{'; '.join(behind)}: a restored backup; start the node, it fetches them back from the partner"
+        )
+    return f"{len(channels)} channels, none behind what was signed"
+
+
+def _ports(settings: Settings) -> str:
+    try:
+        DataLock(settings.data).release()
+    except InUseError:
+        return "the node runs"
+    for name, text in (("partners", settings.partners.listen), ("users", settings.users.listen)):
+        host, port = host_port(text)
+        try:
+            socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+        except OSError as error:
+            raise ConfigError(f"`{name}.listen` cannot bind `{text}` ({error.strerror}): choose another") from error
+    return f"free: {settings.partners.listen} and {settings.users.listen}"
+
+
+def _store(settings: Settings) -> str:
+    if settings.store != SQLITE:
+        return "PostgreSQL"
+    with reading(settings) as node:
+        return f"SQLite, {_count(node)} records"
+
+
+def _count(node: Reading) -> Any:
+    return node.store.query("SELECT COUNT(*) FROM record")[0][0]
+
+
+def _partners(settings: Settings) -> list[Check]:
+    with reading(settings) as node:
+        partners = list(node.partners.values())
+    return [_look(f"partner {partner.node}", _reacher(partner.address), settings) for partner in partners]
+
+
+def _reacher(address: str) -> Callable[[Settings], str]:
+    def look(_settings: Settings) -> str:
+        if not address:
+            return "by bundle alone"
+        try:
+            socket.create_connection(host_port(address), _PATIENCE_S).close()
+        except OSError as error:
+            raise ConfigError(f"`{address}` cannot be reached ({error}): check network and firewall") from error
+        return f"`{address}` answers"
+
+    return look
+
+
+_LOOKS: dict[str, Callable[[Settings], str]] = {
+    "keys": _keys,
+    "certificate": _certificate,
+    "disk": _disk,
+    "clock": _clock,
+    "store": _store,
+    "journal": _journal,
+    "high-water": _high_water,
+    "ports": _ports,
+}

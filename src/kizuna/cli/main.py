@@ -1,0 +1,64 @@
+"""The command line: `kizuna` and what it can do.
+
+Results go to standard output, one JSON object with `--json`; what went wrong goes to standard error in one sentence, and the exit code says what to
+do next.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import kizuna
+from kizuna.cli import channel, doctor, ingest, init, instrument, journal, partner, release, run, token
+from kizuna.cli.exits import exit_code
+from kizuna.errors import KizunaError
+
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="kizuna",
+    help="An open cooperation node for defence partnerships.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(init.init)
+app.command()(run.run)
+app.command()(ingest.ingest)
+app.command()(doctor.doctor)
+for part in (partner, instrument, release, channel, journal, token):
+    app.add_typer(part.app)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 # the library's signature
+    if wanted:
+        typer.echo(f"kizuna {kizuna.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """An open cooperation node for defence partnerships."""
+
+
+def main() -> None:
+    """Run a command and exit as docs/operations.md says."""
+    try:
+        app()
+    except KizunaError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has gone: nothing more to flush
+        sys.exit(0)

@@ -1,0 +1,96 @@
+"""`kizuna run`: the node with its listeners, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, progress, random, settings_of
+from kizuna.node import keyfiles, logs, tokens
+from kizuna.node.service import Node, open_node
+from kizuna.node.settings import Settings, host_port
+from kizuna.node.tokens import Tokens
+
+if TYPE_CHECKING:
+    from kizuna.web.partners import PartnerClient
+    from kizuna.web.tls import TlsFiles
+
+_YEAR_MS = 365 * 86_400_000
+
+
+def run(config: Config = CONFIG, *, json: Json = False) -> None:
+    """Run the node until SIGTERM or SIGINT; what is under way is finished."""
+    from kizuna.web.partners import PartnerClient  # noqa: PLC0415 # the servers are loaded by this command alone
+    from kizuna.web.tls import TlsFiles  # noqa: PLC0415 # the same
+
+    settings = settings_of(config)
+    logs.configure(sys.stderr, level=settings.log.level, form=settings.log.format)
+    files = TlsFiles(settings.keys / keyfiles.CERTIFICATE, settings.keys / keyfiles.TLS_KEY)
+    client = PartnerClient(files)
+    with progress("rebuilding tables", json_wanted=json) as tick:
+        node = open_node(settings, clock=CLOCK, random=random, send=client.send, progress=tick)
+    try:
+        first = admin_token(settings)
+        asyncio.run(_serve(node, client, files, first=first, json_wanted=json))
+        if node.runner.fault is not None:
+            raise node.runner.fault
+    finally:
+        node.close()
+
+
+async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: bool, json_wanted: bool) -> None:
+    from kizuna.web.api_instruments import INSTRUMENT_ROUTES  # noqa: PLC0415 # the servers are loaded by this command alone
+    from kizuna.web.serve import Ports, Serving, serve  # noqa: PLC0415 # the same
+
+    settings = node.settings
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    partner_host, partner_port = host_port(settings.partners.listen)
+    api_host, api_port = host_port(settings.users.listen)
+    serving = Serving(
+        tls=files,
+        tokens=settings.tokens,
+        data=settings.data,
+        partner_host=partner_host,
+        partner_port=partner_port,
+        api_host=api_host,
+        api_port=api_port,
+        routes=INSTRUMENT_ROUTES,
+    )
+
+    def ready(ports: Ports) -> None:
+        result = {"node": settings.node, "partners_port": ports.partners, "users_port": ports.api}
+        lines = [
+            f"`{settings.node}` runs: partners on port {ports.partners}, users on http://{api_host}:{ports.api}/api/v1/status"
+        ]
+        if first:
+            lines.append(
+                f"An administrator's token is in `{settings.admin_token}`; `kizuna token add` makes one for each officer."
+            )
+        emit(result, json_wanted=json_wanted, lines=lines)
+        sys.stdout.flush()
+
+    await serve(node, client, CLOCK, serving, stop, ready=ready)
+
+
+def admin_token(settings: Settings) -> bool:
+    """Leave a token for the local administrator where there is none that counts; return whether one was made.
+
+    Raises:
+        ConfigError: it cannot be read or written.
+    """
+    held = Tokens(settings.tokens)
+    now = CLOCK.now_ms()
+    path = settings.admin_token
+    if path.exists():
+        keyfiles.check_private(path)
+        if held.who(path.read_text(encoding="ascii", errors="replace").strip(), now) is not None:
+            return False
+    text, token = tokens.make("local", "administrator", now_ms=now, ends_ms=now + _YEAR_MS, random=random)
+    held.add(token)
+    keyfiles.write_private(path, text.encode() + b"\n")
+    return True
