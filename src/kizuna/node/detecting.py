@@ -31,7 +31,8 @@ from kizuna.node.archives import ArchiveKey, Archives
 from kizuna.node.effects import Said, Say
 from kizuna.node.feeding import Doer, drafts
 
-EVERY_S = 30.0
+FIRST_S = 1.0
+EVERY_S = 10.0
 LOOK_BACK_MS = 43_200_000
 """Twelve hours: twice the silence that makes a gap."""
 SILENT_MS = 60_000
@@ -162,7 +163,7 @@ class Detecting:
         self._thread = threading.Thread(target=self._run, name="kizuna-events", daemon=True)
 
     def start(self) -> None:
-        """Look every `EVERY_S` seconds in a thread of its own."""
+        """Look soon, and then every `EVERY_S` seconds, in a thread of its own."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -185,7 +186,9 @@ class Detecting:
             return said
 
     def _run(self) -> None:
-        while not self._stopping.wait(EVERY_S):
+        pause_s = FIRST_S
+        while not self._stopping.wait(pause_s):
+            pause_s = EVERY_S
             try:
                 self.once()
             except (KizunaError, TimeoutError) as error:

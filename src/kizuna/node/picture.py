@@ -254,7 +254,7 @@ class LivePicture:
             self._acted = True
         if entry.kind not in {"record", "received"} or entry.body is None or entry.meta.get("code"):
             return
-        if entry.kind == "received" and entry.meta["header"]["kind"] != "record":
+        if entry.kind == "received" and entry.meta["kind"] != "record":
             return
         held = parse(entry.body)
         kind = RECORDS.get(held.clear.type)

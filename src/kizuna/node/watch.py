@@ -60,7 +60,11 @@ def open_watch(node: Node, clock: Clock) -> Watch:
     feeding = Feeding(node.runner, feeds, own_units=own_units, clock=clock, rejected=rejected)
     detecting = None
     if feeds:
-        rules = Rules(areas=tuple(part for each in settings.areas for part in areas_of(each)))
+        areas = tuple(part for each in settings.areas for part in areas_of(each))
+        rules = Rules(
+            areas=areas,
+            anchorages=tuple((round(each.lat * DEGREE), round(each.lon * DEGREE)) for each in settings.anchorages),
+        )
         detecting = Detecting(
             node.runner, node.store, archives, party, feeds[0].label, own_units=own_units, clock=clock, rules=rules
         )
