@@ -134,7 +134,7 @@ class Feeding:
         self._clock = clock
         self._rejected = rejected
         self._intakes = [Intake(feed, own_units, clock.now_ms()) for feed in feeds]
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="kizuna-feeds", daemon=True)
         self.faults: dict[str, KizunaError] = {}
@@ -142,12 +142,14 @@ class Feeding:
 
     def start(self) -> None:
         """Begin to read."""
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
 
     def stop(self) -> None:
         """Say what is held, and stop."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+        if self._loop is not None and self._thread.is_alive():
+            with suppress(RuntimeError):  # it ended by itself a moment ago
+                self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
 
     def join(self, timeout_s: float | None = None) -> bool:
@@ -163,10 +165,11 @@ class Feeding:
     # --- the thread ----------------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._all())
-        finally:
-            self._loop.close()
+        if self._loop is not None:
+            try:
+                self._loop.run_until_complete(self._all())
+            finally:
+                self._loop.close()
 
     async def _all(self) -> None:
         async with asyncio.TaskGroup() as feeds:
