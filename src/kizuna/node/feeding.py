@@ -27,8 +27,8 @@ from kizuna.node.effects import Command, Draft, Say
 from kizuna.node.intake import FeedStatus, Intake
 from kizuna.node.sources import Feed, receive
 
-FLUSH_S = 0.25
-"""How long a sentence waits at most before it is said."""
+FLUSH_S = 0.5
+"""How long a sentence waits at most before it is said: a batch has one blob for each cell, and each is made durable."""
 MOST_BLOBS = 256
 """Blobs said in one command."""
 OUTSTANDING = 4
@@ -119,6 +119,7 @@ class Feeding:
         own_units: MMSI of the party's own ships.
         clock: the node's clock.
         rejected: where unusable sentences are kept; None keeps none.
+        flush_s: how long a sentence waits at most before it is said.
     """
 
     def __init__(
@@ -129,10 +130,12 @@ class Feeding:
         own_units: frozenset[int],
         clock: Clock,
         rejected: RejectedFiles | None = None,
+        flush_s: float = FLUSH_S,
     ) -> None:
         self._runner = runner
         self._clock = clock
         self._rejected = rejected
+        self._flush_s = flush_s
         self._intakes = [Intake(feed, own_units, clock.now_ms()) for feed in feeds]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
@@ -192,7 +195,7 @@ class Feeding:
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             while not reading.done() and not stopping.done():
-                await asyncio.wait({reading, stopping}, timeout=FLUSH_S, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({reading, stopping}, timeout=self._flush_s, return_when=asyncio.FIRST_COMPLETED)
                 if not intake.feed.in_bulk:
                     await self._flush(intake, gate)
         finally:
