@@ -27,8 +27,8 @@ from kizuna.node.effects import Command, Draft, Say
 from kizuna.node.intake import FeedStatus, Intake
 from kizuna.node.sources import Feed, receive
 
-FLUSH_S = 0.1
-"""How long a sentence waits at most before it is said."""
+FLUSH_S = 0.2
+"""How long a sentence waits at most before it is said: a batch has one blob for each cell, and each is made durable."""
 MOST_BLOBS = 256
 """Blobs said in one command."""
 OUTSTANDING = 4
@@ -119,6 +119,7 @@ class Feeding:
         own_units: MMSI of the party's own ships.
         clock: the node's clock.
         rejected: where unusable sentences are kept; None keeps none.
+        flush_s: how long a sentence waits at most before it is said.
     """
 
     def __init__(
@@ -129,12 +130,14 @@ class Feeding:
         own_units: frozenset[int],
         clock: Clock,
         rejected: RejectedFiles | None = None,
+        flush_s: float = FLUSH_S,
     ) -> None:
         self._runner = runner
         self._clock = clock
         self._rejected = rejected
+        self._flush_s = flush_s
         self._intakes = [Intake(feed, own_units, clock.now_ms()) for feed in feeds]
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="kizuna-feeds", daemon=True)
         self.faults: dict[str, KizunaError] = {}
@@ -142,12 +145,14 @@ class Feeding:
 
     def start(self) -> None:
         """Begin to read."""
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
 
     def stop(self) -> None:
         """Say what is held, and stop."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+        if self._loop is not None and self._thread.is_alive():
+            with suppress(RuntimeError):  # it ended by itself a moment ago
+                self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
 
     def join(self, timeout_s: float | None = None) -> bool:
@@ -163,10 +168,11 @@ class Feeding:
     # --- the thread ----------------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._all())
-        finally:
-            self._loop.close()
+        if self._loop is not None:
+            try:
+                self._loop.run_until_complete(self._all())
+            finally:
+                self._loop.close()
 
     async def _all(self) -> None:
         async with asyncio.TaskGroup() as feeds:
@@ -189,7 +195,7 @@ class Feeding:
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             while not reading.done() and not stopping.done():
-                await asyncio.wait({reading, stopping}, timeout=FLUSH_S, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({reading, stopping}, timeout=self._flush_s, return_when=asyncio.FIRST_COMPLETED)
                 if not intake.feed.in_bulk:
                     await self._flush(intake, gate)
         finally:

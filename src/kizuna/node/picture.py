@@ -42,7 +42,8 @@ FLUSH_MS = 10_000
 FLUSH_ROWS = 200_000
 PAGE = 100
 LIVE_WINDOW_MS = 1_000
-"""Latency is measured on batches of at most this window: a history tells nothing of it."""
+"""Latency is measured on batches of at most this window that were said soon after it: a history tells nothing of it."""
+PROMPT_MS = 5_000
 SIMULATED = "simulated"
 _RETRACTED = ("retract", "recall", "destroy")
 _POSITION_A = 1
@@ -284,7 +285,7 @@ class LivePicture:
         if partner:
             self.counts.partner_positions += table.num_rows
             from_ms, to_ms = _window(body)
-            if to_ms - from_ms <= LIVE_WINDOW_MS:
+            if to_ms - from_ms <= LIVE_WINDOW_MS and (held.at_ms or 0) - to_ms <= PROMPT_MS:
                 now_ms = self._clock.now_ms()
                 with self._lock:
                     self._latencies.extend((now_ms - values_of(table, "time_ms")[0]).tolist())
