@@ -51,8 +51,9 @@ def test_two_nodes_meet_exchange_and_answer_for_it(tmp_path: Path) -> None:
             async def channel() -> dict[str, Any]:
                 return dict((await one.call("GET", "/api/v1/channels", role="liaison"))[1][0])
 
-            while (await channel())["out_receipted"] < (await channel())["out_size"]:
-                await asyncio.sleep(0.05)
+            await until(lambda: one.node.store.query("SELECT 1 FROM channel_out WHERE receipted = size AND size > 0"))
+            state = await channel()
+            assert state["out_receipted"] == state["out_size"] > 0
             assert (await channel())["out_due"] == 0
 
             status, state = await one.call("GET", "/api/v1/status", role="watch")
@@ -211,11 +212,10 @@ def test_no_route_is_open_by_oversight(tmp_path: Path) -> None:
                     opened.add(path)
                     continue
                 assert isinstance(access, frozenset) or path.startswith("/api/openapi"), path
-                access = access or frozenset()
                 for headers in ({}, {"authorization": "Bearer kizuna_x"}, {"authorization": "Basic eDp5"}):
                     status, said = await one.call(method, path, headers=headers)
                     assert (status, said["error"]) == (401, "no-token"), path
-                refused = next((role for role in one.bearer if role not in access), None)
+                refused = next((role for role in one.bearer if role not in (access or ())), None)
                 if refused is not None:
                     assert (await one.call(method, path, b"{}", role=refused))[0] == 403, path
             assert opened == {"/api/v1/health", "/metrics", "/api/openapi.json"}
@@ -304,8 +304,6 @@ def test_errors_have_one_form_and_answers_no_store(tmp_path: Path) -> None:
                 assert await answer.json() == {"ok": True}
                 assert answer.headers["cache-control"] == "no-store"
                 assert "server" not in answer.headers
-            status, document = await one.call("GET", "/api/openapi.json")
-            assert status == 200
 
     asyncio.run(story())
 

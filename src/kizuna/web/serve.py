@@ -184,7 +184,7 @@ def _api_server(office: Office, serving: Serving) -> tuple[_Server, socket.socke
         access_log=False,
         date_header=False,
         h11_max_incomplete_event_size=32 << 10,
-        lifespan="on",
+        lifespan="off",
         limit_concurrency=256,
         log_config=None,
         proxy_headers=False,
