@@ -186,13 +186,16 @@ def test_enrolment_wants_the_fingerprint_that_was_read_out(tmp_path: Path) -> No
 def routes(folder: Path) -> list[tuple[str, str, Any]]:
     """Return method, path with values for its parameters, and access of every route of the application."""
     node = TestNode(folder, "ind/routes")
-    app = make_app(make_office(node, node.clock, Serving(node.keys.files, folder / "tokens.json", folder)))
+    app = make_app(
+        make_office(node, node.clock, Serving(node.keys.files, folder / "tokens.json", folder)),
+        routes_of(watch_of(node, folder)),
+    )
     node.store.close()
     found = []
     for route in app.routes:
         for handler in getattr(route, "route_handlers", ()):
             path = route.path_format
-            for name, value in (("record_id", "0" * 64), ("party", "jpn"), ("name", "yokosuka")):
+            for name, value in (("record_id", "0" * 64), ("party", "jpn"), ("name", "yokosuka"), ("mmsi", "419000001")):
                 path = path.replace(f"{{{name}}}", value)
             path = path.replace("/api/openapi/{path}", "/api/openapi/x")
             assert "{" not in path
@@ -254,6 +257,9 @@ def bodies_for(path: str) -> list[bytes]:
         "/api/v1/channels/reopen": {"channel": "x", "reason": "r"},
         f"/api/v1/records/{'0' * 64}/act": {"act": "retract", "reason": "r"},
         "/api/v1/bundles": {},
+        "/api/v1/instruments": {},
+        "/api/v1/instruments/yokosuka/sign": {"envelope": "{}", "version": "0" * 64},
+        "/api/v1/instruments/yokosuka/status": {"act": "suspend", "reason": "r"},
     }[path]
     found = [body for body in HOSTILE if b"%" not in body]
     whole = json.dumps(good).encode()
@@ -296,6 +302,9 @@ def test_errors_have_one_form_and_answers_no_store(tmp_path: Path) -> None:
                 ("PUT", "/api/v1/status", 405),
                 ("GET", "/api/v1/alerts?limit=x", 400),
                 ("GET", "/api/v1/nothing", 404),
+                ("GET", "/api/v1/picture?south=91", 400),
+                ("GET", "/api/v1/picture?south=nan", 400),
+                ("GET", "/api/v1/vessels/419000001", 404),
                 ("GET", "/api/v1/records/" + "g" * 64, 404),
             ):
                 got, said = await one.call(method, path, role="liaison")
