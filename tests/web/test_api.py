@@ -14,7 +14,7 @@ from kizuna.node import effects as fx
 from kizuna.web.access import OPEN
 from kizuna.web.api import make_app
 from kizuna.web.serve import Serving, make_office
-from tests.web.harness import Served, TestNode, introduce, note, secret, until
+from tests.web.harness import Served, TestNode, introduce, note, routes_of, secret, until, watch_of
 
 HOSTILE = (
     b'{"%s": 1, "%s": 1}',
@@ -186,10 +186,12 @@ def test_enrolment_wants_the_fingerprint_that_was_read_out(tmp_path: Path) -> No
 def routes(folder: Path) -> list[tuple[str, str, Any]]:
     """Return method, path with values for its parameters, and access of every route of the application."""
     node = TestNode(folder, "ind/routes")
+    watch = watch_of(node, folder)
     app = make_app(
-        make_office(node, node.clock, Serving(node.keys.files, folder / "tokens.json", folder)),
-        routes_of(watch_of(node, folder)),
+        make_office(node, node.clock, Serving(node.keys.files, folder / "tokens.json", folder)), routes_of(watch)
     )
+    watch.feeding.start()
+    watch.feeding.stop()
     node.store.close()
     found = []
     for route in app.routes:

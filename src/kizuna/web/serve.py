@@ -28,6 +28,7 @@ from kizuna.node.tokens import Tokens
 from kizuna.web import tls
 from kizuna.web.access import Office, RunningNode
 from kizuna.web.api import make_app
+from kizuna.web.listening import listen
 from kizuna.web.partners import PartnerClient, PartnerListener
 from kizuna.web.stream import Hub
 
@@ -173,12 +174,7 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
 
 
 def _api_server(office: Office, serving: Serving) -> tuple[_Server, socket.socket]:
-    host, port = serving.api_host, serving.api_port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        bound = socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        raise ConfigError(f"the users' api cannot bind `{host}:{port}` ({error}): choose another address") from error
+    bound = listen(serving.api_host, serving.api_port, "the users' api")
     config = uvicorn.Config(
         make_app(office, serving.routes),
         access_log=False,
