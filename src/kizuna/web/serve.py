@@ -138,13 +138,18 @@ async def serve(
         ports = Ports(listener.port, int(bound.getsockname()[1]))
         _log.info("listening", port=ports.partners)
         ready(ports)
-        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        _log.info("stopping")
-        office.hub.close()
-        api.should_exit = True
-        await asyncio.wait(running[:1], timeout=_STOP_S)
-        for task in done:
-            task.result()
+        await _run(office, api, running)
+
+
+async def _run(office: Office, api: _Server, running: Sequence[asyncio.Task[None]]) -> None:
+    """Wait until the first of the tasks ends, let the API's callers go, and raise what that task raised; the API's own task stands first."""
+    done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    _log.info("stopping")
+    office.hub.close()
+    api.should_exit = True
+    await asyncio.wait(running[:1], timeout=_STOP_S)
+    for task in done:
+        task.result()
 
 
 def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
