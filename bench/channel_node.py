@@ -6,6 +6,7 @@ Run by `bench_channel`; argument: settings file, `writer` or `reader`, count of 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -69,6 +70,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, role: str, 
 def main() -> None:
     """Run one side and print its figures as JSON."""
     config, role, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    gc.set_threshold(50_000, 50, 100)  # as `kizuna run` does
     settings = read_settings(config)
     files = TlsFiles(settings.keys / keyfiles.CERTIFICATE, settings.keys / keyfiles.TLS_KEY)
     client = PartnerClient(files)

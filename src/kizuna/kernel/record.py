@@ -317,6 +317,23 @@ def read(data: bytes) -> Record:
     return Record(_record_id(payload), envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))
 
 
+def reread(data: bytes) -> Record:
+    """Return the record of an entry body that `read` accepted, or `issue` made, before it was kept: nothing is judged again.
+
+    Raises:
+        RecordError: the bytes are no such body.
+    """
+    try:
+        wire = _wire_decoder.decode(data)
+        payload = wire.envelope.payload_bytes()
+        clear = _clear_decoder.decode(payload)
+        shown = [_encode(item) for item in wire.disclosures]
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise RecordError(f"not a record body: {error}") from error
+    disclosed = {name: value for _, name, value in wire.disclosures}
+    return Record(_record_id(payload), wire.envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))
+
+
 def _are_32_bytes(texts: Sequence[str]) -> bool:
     return set(map(len, texts)) <= {_DIGEST_CHARS} and _are_digests("".join(texts)) is not None
 

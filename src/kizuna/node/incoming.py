@@ -23,7 +23,7 @@ from kizuna.kernel.journal import Entry, Store
 from kizuna.node import facts, outgoing
 from kizuna.node.facts import Partner
 from kizuna.node.releasing import Releaser, header_of
-from kizuna.node.tables import parse
+from kizuna.node.tables import remember
 
 SKEW_MS = 30_000
 """How far ahead of our clock a partner's release may lie."""
@@ -158,6 +158,7 @@ class Judge:
         self._quota_left = quota_bytes - state.quarantined
         self._fresh: dict[str, frozenset[str]] = {}
         self._shown_before: set[str] = set()
+        self._read: dict[bytes, record.Record] = {}
 
     def prepare(self, entries: Sequence[Shown]) -> None:
         """Look up at once which of the records in these entries this channel has shown before."""
@@ -165,7 +166,8 @@ class Judge:
         for shown in entries:
             if shown.header.kind == "record" and 0 < len(shown.body) <= record.MAX_BODY_BYTES:
                 with suppress(RecordError):
-                    ids.append(parse(shown.body).id)
+                    self._read[shown.body] = held = record.read(shown.body)
+                    ids.append(held.id)
         for start in range(0, len(ids), LOOKUP):
             some = ids[start : start + LOOKUP]
             header = entries[0].header
@@ -232,7 +234,7 @@ class Judge:
 
     def _record(self, shown: Shown) -> Verdict:
         header = shown.header
-        held = parse(shown.body)
+        held = remember(shown.body, self._read.get(shown.body) or record.read(shown.body))
         if header.kind == "record" and held.clear.type != header.type:
             return Verdict(shown, "body-malformed", item=held.id)
         code = self._author(held, header) or self._permitted(shown, held) or self._replayed(held)

@@ -78,9 +78,9 @@ _parsed: dict[bytes, Record] = {}
 
 
 def parse(body: bytes) -> Record:
-    """Return the record of an entry body; cached, for several readers ask for it within a moment."""
+    """Return the record of a body that is journalled, and so was judged before; cached, for several ask for it within a moment."""
     held = _parsed.get(body)
-    return remember(body, record.read(body)) if held is None else held
+    return remember(body, record.reread(body)) if held is None else held
 
 
 def remember(body: bytes, held: Record) -> Record:
