@@ -1,4 +1,9 @@
-"""Release decisions a second, of CPU time, at 500 agreements, beside Cedar on the same requests."""
+"""Release decisions a second, of CPU time, at 500 agreements, beside Cedar on the same requests.
+
+`release.decide` walks 200,000 different records, whose labels lie in cold memory: that, not the rule, is then most of the time.
+`release.decide-near` asks about 2,000 of them again and again, as a node does about records that it has just made;
+`release.decide-first` asks an index that has met none of its labels.
+"""
 
 import random
 import time
@@ -110,12 +115,14 @@ def run() -> list[dict[str, Any]]:
     index = Index.build("ind", agreements)
     _rate(index, requests)
     warm = max(_rate(index, requests) for _ in range(3))
+    near = max(_rate(index, requests[:2_000] * 100) for _ in range(3))
     oracle = _cedar_rate(agreements, requests[:5_000], index)
     start = time.process_time()
     Index.build("ind", agreements)
     build_ms = (time.process_time() - start) * 1000
     return [
         {"name": "release.decide", "value": warm, "unit": "1/s", "peer": "cedarpy", "ratio": warm / oracle},
+        {"name": "release.decide-near", "value": near, "unit": "1/s", "peer": "cedarpy", "ratio": near / oracle},
         {"name": "release.decide-first", "value": cold, "unit": "1/s", "peer": "cedarpy", "ratio": cold / oracle},
         {"name": "release.index-build", "value": build_ms, "unit": "ms", "peer": None, "ratio": None},
     ]

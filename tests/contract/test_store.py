@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.contract import journals
-from tests.contract.journals import COUNTING, KINDS, PostgresEngine, SqliteEngine, entry
 
 from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError, RecordError, RefusedError
 from kizuna.kernel.journal import GENESIS, Entry, Head, Store
-from kizuna.storage.group import GroupCommitter
+from tests.contract import journals
+from tests.contract.journals import COUNTING, KINDS, PostgresEngine, SqliteEngine, entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -387,20 +386,3 @@ def test_a_killed_writer_loses_nothing_that_it_was_told_is_safe(engine: Engine) 
     assert len(kept) <= 2 * (len(acked) + 3)
     assert store.verify().findings == ()
     store.close()
-
-
-def test_grouped_batches_stay_whole_and_bad_ones_alone(store: Store) -> None:
-    committer = GroupCommitter(store)
-    futures = [
-        committer.submit([entry(number), entry(number, "bug" if number % 10 == 3 else "noted")]) for number in range(60)
-    ]
-    for number, future in enumerate(futures):
-        if number % 10 == 3:
-            assert isinstance(future.exception(timeout=30), ZeroDivisionError)
-        else:
-            first, second = future.result(timeout=30)
-            assert second == first + 1
-            assert next(store.read(first, 1)).entry == entry(number)
-    committer.close()
-    assert store.head().seq == 108
-    assert store.verify().findings == ()

@@ -92,7 +92,9 @@ def _provision(rng: random.Random, number: int, partner: str) -> Provision:
         exercise=rng.random() < 0.2,
         handling=rng.choice((("standard",), ("standard",), ("standard", "registered"))),
         max_classification={policy_of(partner): rng.randint(1, 5)},
-        obligations=Obligations(delay_ms=rng.choice((0, 0, 0, HOUR))),
+        obligations=Obligations(
+            delay_ms=rng.choice((0, 0, 0, HOUR)), drop_fields=tuple(rng.sample(FIELDS, rng.choice((0, 0, 1))))
+        ),
         purposes=tuple(sorted(rng.sample(PURPOSES, rng.randint(1, 2)))),
         **common,
     )

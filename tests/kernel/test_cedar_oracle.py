@@ -87,11 +87,13 @@ def test_the_oracle_sees_a_rule_that_is_off_by_one() -> None:
         _agree(3, 20_000, agreements, narrower)
 
 
-def test_policies_fit_their_schema() -> None:
-    agreements = cases.world(random.Random(7))
-    text = cedar.policies(cases.OWN, "p-00", agreements, cases.GUARD_MS)
-    result = cedarpy.validate_policies(text, cedar.schema(agreements))
-    assert result.validation_passed, [str(error) for error in result.errors]
+@pytest.mark.parametrize("seed", range(4))
+def test_policies_fit_their_schema(seed: int) -> None:
+    agreements = cases.world(random.Random(seed))
+    for partner in ("p-00", "p-01", "p-02", "p-03"):
+        text = cedar.policies(cases.OWN, partner, agreements, cases.GUARD_MS)
+        result = cedarpy.validate_policies(text, cedar.schema(agreements))
+        assert result.validation_passed, [str(error) for error in result.errors]
 
 
 def test_a_policy_says_which_clause_it_is_and_on_what_it_rests() -> None:

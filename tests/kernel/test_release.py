@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kizuna.kernel.instrument import (
     Agreement,
+    Area,
     Direction,
     EquivalenceRow,
     EquivalenceTable,
@@ -234,6 +235,29 @@ def test_what_was_made_during_a_suspension_does_not_follow_after_it() -> None:
     assert reason(header(at_ms=NOW - 700_000), made) == "expired"
     assert reason(header(at_ms=NOW - 500_000), made) == "permit"
     assert reason(header(at_ms=NOW - 1_000_001), made) == "permit"
+
+
+def test_a_dropped_field_stays_whatever_is_disclosed_and_the_receiver_refuses_it() -> None:
+    made = agreement(provision(obligations=Obligations(drop_fields=("chunks",))))
+    decision = Index.build("ind", [made]).decide(header(), "jpn", NOW)
+    assert decision.shows("payload/mmsi")
+    assert not decision.shows("payload/chunks/0")
+    assert judged(header(), made, names={"payload/chunks/0"}) == "over-disclosed"
+
+
+@pytest.mark.parametrize(
+    ("parts", "transforms"),
+    [
+        ({"delay_ms": 1, "retain_days": 1, "drop_fields": ("x",), "no_onward": False}, False),
+        ({"areas": (Area(east_600000=1, north_600000=1, south_600000=0, west_600000=0),)}, True),
+        ({"coarsen_600000": 1}, True),
+        ({"exclude_own_units": True}, True),
+        ({"time_step_ms": 1}, True),
+        ({"unlinkable": True}, True),
+    ],
+)
+def test_obligations_say_whether_withholding_is_enough(parts: dict[str, object], transforms: bool) -> None:  # noqa: FBT001 # a table of cases
+    assert Obligations(**parts).transforms == transforms
 
 
 def test_a_label_expires_at_the_start_of_its_review_day_also_for_an_index_that_remembers() -> None:

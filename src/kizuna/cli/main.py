@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import kizuna
-from kizuna.cli import channel, doctor, ingest, init, instrument, journal, partner, release, run, token
+from kizuna.cli import channel, demo, doctor, ingest, init, instrument, journal, partner, release, run, token
 from kizuna.cli.exits import exit_code
 from kizuna.errors import KizunaError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(demo.demo)
 app.command()(init.init)
 app.command()(run.run)
 app.command()(ingest.ingest)

@@ -41,7 +41,9 @@ def run(config: Config = CONFIG, *, json: Json = False) -> None:
 
 
 async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: bool, json_wanted: bool) -> None:
+    from kizuna.node.watch import open_watch  # noqa: PLC0415 # Arrow and numpy are loaded by this command alone
     from kizuna.web.api_instruments import INSTRUMENT_ROUTES  # noqa: PLC0415 # the servers are loaded by this command alone
+    from kizuna.web.api_picture import picture_routes  # noqa: PLC0415 # the same
     from kizuna.web.serve import Ports, Serving, serve  # noqa: PLC0415 # the same
 
     settings = node.settings
@@ -49,6 +51,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    watch = open_watch(node, CLOCK)
     partner_host, partner_port = host_port(settings.partners.listen)
     api_host, api_port = host_port(settings.users.listen)
     serving = Serving(
@@ -59,7 +62,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
         partner_port=partner_port,
         api_host=api_host,
         api_port=api_port,
-        routes=INSTRUMENT_ROUTES,
+        routes=(*INSTRUMENT_ROUTES, *picture_routes(watch)),
     )
 
     def ready(ports: Ports) -> None:
@@ -74,7 +77,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
         emit(result, json_wanted=json_wanted, lines=lines)
         sys.stdout.flush()
 
-    await serve(node, client, CLOCK, serving, stop, ready=ready)
+    await serve(node, client, CLOCK, serving, stop, jobs=(watch,), ready=ready)
 
 
 def admin_token(settings: Settings) -> bool:

@@ -27,6 +27,12 @@ def _texts(values: Iterable[str]) -> str:
     return f"[{', '.join(_text(value) for value in sorted(values))}]"
 
 
+def _all_of(what: str, values: Iterable[str]) -> str:
+    """Write that each of a set is among the values; Cedar types no empty list."""
+    known = _texts(values)
+    return f"{what}.isEmpty()" if known == "[]" else f"{known}.containsAll({what})"
+
+
 def _any(conditions: Sequence[str]) -> str:
     return f"({' || '.join(conditions)})" if conditions else "false"
 
@@ -69,18 +75,20 @@ def _levels(agreement: Agreement, provision: Provision) -> list[str]:
     for table in agreement.instrument.tables:
         if table.name == provision.equivalence and table.to_policy == policy:
             allowed[table.from_policy] = _lower(table, maximum)
-            known = _texts(table.caveats)
             name = _text(table.from_policy)
-            conditions.append(
-                f"(if context.caveats has {name} then {known}.containsAll(context.caveats[{name}]) else true)"
-            )
-    conditions.append(f"!context.policies.isEmpty() && {_texts(allowed)}.containsAll(context.policies)")
+            known = _all_of(f"context.caveats[{name}]", table.caveats)
+            conditions.append(f"(if context.caveats has {name} then {known} else true)")
+    conditions.append(f"!context.policies.isEmpty() && {_all_of('context.policies', allowed)}")
     for name, levels in sorted(allowed.items()):
         quoted = _text(name)
         conditions.append(
-            f"(if context.grades has {quoted} then {levels}.contains(context.grades[{quoted}]) else true)"
+            f"(if context.grades has {quoted} then {_one_of(f'context.grades[{quoted}]', levels)} else true)"
         )
     return conditions
+
+
+def _one_of(what: str, levels: list[int]) -> str:
+    return f"{levels}.contains({what})" if levels else "false"
 
 
 def _lower(table: EquivalenceTable, maximum: int) -> list[int]:
@@ -106,12 +114,12 @@ def _policy(agreement: Agreement, provision: Provision, guard_ms: int) -> str:
     if provision.effect != "forbids":
         conditions += [
             f"context.exercise == {str(provision.exercise).lower()}",
-            f"{_texts(provision.handling)}.contains(context.handling)",
+            _any([f"context.handling == {_text(name)}" for name in provision.handling]),
             f"(context.provision == {_text('')} || context.provision == {_text(provision.id)})",
             f"context.releasable_to.contains({_text(recipient)})",
             "context.now < context.review",
             *_levels(agreement, provision),
-            f"{_texts(provision.discloses)}.containsAll(context.held)",
+            _all_of("context.held", set(provision.discloses) - set(provision.obligations.drop_fields)),
             _purposes(provision),
         ]
     head = "forbid" if provision.effect == "forbids" else "permit"
@@ -138,7 +146,7 @@ def policies(own_party: str, partner: str, agreements: Iterable[Agreement], guar
         for provision in agreement.instrument.provisions:
             if (provision.direction.from_party, provision.direction.to_party) != (own_party, partner):
                 continue
-            if provision.effect == "forbids" or len(provision.max_classification) == 1:
+            if provision.record_types and (provision.effect == "forbids" or len(provision.max_classification) == 1):
                 written.append(_policy(agreement, provision, guard_ms))
     return "\n".join(sorted(written))
 

@@ -194,7 +194,9 @@ def compile_clause(agreement: Agreement, provision: Provision, guard_ms: int) ->
         accepts=accepts,
         covers_at=covers_at,
         in_term=in_term,
-        names=committed_names(provision.discloses) | LABEL_NAMES | {f"releasable_to/{provision.direction.to_party}"},
+        names=committed_names(set(provision.discloses).difference(provision.obligations.drop_fields))
+        | LABEL_NAMES
+        | {f"releasable_to/{provision.direction.to_party}"},
         policy=policy,
         maximum=maximum,
         tables={

@@ -44,6 +44,8 @@ Portion = Callable[[Body, Obligations], frozenset[str]]
 """Which committed items of a record a release may disclose: returns names such as `payload/chunks/3`."""
 
 
+Derive = Callable[[Body, Callable[[str], bytes], Obligations], tuple[Body, tuple[bytes, ...]] | None]
+"""Makes from a body, with a reader of its blobs by digest, the body and blobs that obligations allow; None where nothing of it is left."""
 BlobCheck = Callable[[bytes], object]
 """Accepts a blob that a record shows, or raises RecordError."""
 
@@ -53,8 +55,8 @@ class Domain:
     """What a domain gives to the node.
 
     `records` maps wire name to class; `schema` holds portable SQL, one statement each; `apply` maps a class to its projection, which never
-    refuses and gives the same rows for every order of arrival; `portions` cuts a record whose items are released one by one; `blob_checks` judges
-    the large objects that a received record shows.
+    refuses and gives the same rows for every order of arrival; `portions` cuts a record whose items are released one by one; `derivations` rewrites
+    one that obligations let go only coarser; `blob_checks` judges the large objects that a received record shows.
     """
 
     name: str
@@ -63,4 +65,5 @@ class Domain:
     tables: tuple[str, ...] = ()
     apply: Mapping[type[Body], Apply] = field(default_factory=dict)
     portions: Mapping[type[Body], Portion] = field(default_factory=dict)
+    derivations: Mapping[type[Body], Derive] = field(default_factory=dict)
     blob_checks: Mapping[type[Body], BlobCheck] = field(default_factory=dict)

@@ -101,12 +101,23 @@ class Obligations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     delay_ms: int = 0
     """How long after its instant a record stays at home."""
     drop_fields: tuple[str, ...] = ()
+    """Payload fields or table columns that stay at home, whatever the clause discloses."""
     exclude_own_units: bool = False
     no_onward: bool = True
     retain_days: int = 0
     """After how many days the recipient destroys it; 0: no limit."""
     time_step_ms: int = 0
     unlinkable: bool = False
+
+    @property
+    def transforms(self) -> bool:
+        """Whether it takes more than withholding whole facts: a record that cannot be cut or rewritten must then stay."""
+        return bool(self.areas or self.coarsen_600000 or self.exclude_own_units or self.time_step_ms or self.unlinkable)
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether it asks for coarser values: a new statement of the releaser's in place of the record."""
+        return self.coarsen_600000 > 1 or self.time_step_ms > 1
 
 
 class Direction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
@@ -130,7 +131,7 @@ class Projections:
             if table.startswith(RESERVED_PREFIX):
                 raise ConfigError(f"projection table `{table}` takes the journal's own prefix: rename it")
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """The version and a digest of the schema: where it differs from the stored one, the store rebuilds."""
         digest = hashlib.sha256(canonical.encode([self.schema, self.tables])).hexdigest()
@@ -188,6 +189,9 @@ class Store(Protocol):
         """Release what the store holds; calling it again does nothing."""
 
 
+_header_decoder = msgspec.json.Decoder(Header)
+
+
 def header_bytes(entry: Entry) -> bytes:
     """Return the canonical header that the chain covers.
 
@@ -243,7 +247,7 @@ def link(head: Head, entries: Iterable[Entry]) -> list[Stored]:
 def link_one(head: Head, entry: Entry) -> Stored:
     """Return one entry of any kind chained onto `head`; see `link`."""
     header = header_bytes(entry)
-    parsed = parse_header(header)
+    parsed = _header_decoder.decode(header)  # our own canonical bytes: only their values are wanted
     if not parsed.kind:
         raise RecordError("an entry without a kind cannot be replayed: name its kind")
     entry = Entry(kind=parsed.kind, at_ms=parsed.at_ms, meta=parsed.meta, body=entry.body)

@@ -7,6 +7,7 @@ read the card's fingerprint to each other before it is pinned. Private keys and 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -15,7 +16,25 @@ from kizuna.errors import RecordError, SignatureError
 from kizuna.kernel import canonical, sign
 from kizuna.kernel.label import PARTY
 
+_is_node_name = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}").fullmatch
+"""What stands after `party/` in a node's name: it is part of channel names, so it holds no space, slash or plus."""
+
 NODE_PURPOSES = (sign.Purpose.RECORD, sign.Purpose.CHECKPOINT, sign.Purpose.RECEIPT, sign.Purpose.BUNDLE)
+
+
+_P = 2**255 - 19
+_SMALL_X25519 = frozenset(
+    {
+        0,
+        1,
+        0x00B8495F16056286FDB1329CEB8D09DA6AC49FF1FAE35616AEB8413B7C7AEBE0,
+        0x57119FD0DD4E22D8868E1C58C45C44045BEF839C55B1D0B1248C50A3BC959C5F,
+        _P - 1,
+        _P,
+        _P + 1,
+    }
+)
+"""The points of order 1, 2, 4 and 8 of curve25519 and its twist, with second spellings (RFC 7748 §6.1)."""
 
 
 class KeySet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,8 +98,9 @@ def read_keyset(envelope: sign.Envelope, root_public: bytes, *, newer_than: int 
     keyset = canonical.decode(sign.unseal("keyset", envelope, root_public), type=KeySet)
     if keyset.version <= newer_than:
         raise RecordError(f"key set version `{keyset.version}` is not newer than `{newer_than}`")
-    if not PARTY(keyset.party) or keyset.node.partition("/")[0] != keyset.party:
-        raise RecordError(f"node `{keyset.node}` is not of party `{keyset.party}`")
+    party, _, name = keyset.node.partition("/")
+    if not PARTY(keyset.party) or party != keyset.party or not _is_node_name(name):
+        raise RecordError(f"node `{keyset.node[:80]}` is not a `party/name` of party `{keyset.party[:40]}`")
     if set(keyset.keys) != {str(purpose) for purpose in NODE_PURPOSES}:
         raise RecordError(f"a key set has one key for each of `{'`, `'.join(NODE_PURPOSES)}`")
     publics = [keyset.public(purpose) for purpose in NODE_PURPOSES] + [root_public]
@@ -88,9 +108,16 @@ def read_keyset(envelope: sign.Envelope, root_public: bytes, *, newer_than: int 
         raise SignatureError(f"the key set of `{keyset.node}` uses one key for two purposes")
     for public in publics:
         sign.check_public_key(public)
-    if len(canonical.unb64(keyset.seal)) != sign.KEY_BYTES:
-        raise SignatureError(f"the sealing key of `{keyset.node}` has not {sign.KEY_BYTES} bytes")
+    _check_sealing_key(keyset)
     return keyset
+
+
+def _check_sealing_key(keyset: KeySet) -> None:
+    seal = canonical.unb64(keyset.seal)
+    if len(seal) != sign.KEY_BYTES:
+        raise SignatureError(f"the sealing key of `{keyset.node}` has not {sign.KEY_BYTES} bytes")
+    if int.from_bytes(seal, "little") % (1 << 255) in _SMALL_X25519:
+        raise SignatureError(f"the sealing key of `{keyset.node}` is of small order: everyone could open the seal")
 
 
 def read_card(data: bytes) -> tuple[Card, KeySet]:

@@ -13,7 +13,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import Annotated, Any, TypeVar
 
@@ -115,7 +115,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     handling: str = "standard"
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, dict=True):
     """A record as one party holds it: the envelope whole, and the facts that were disclosed to that party."""
 
     id: str
@@ -124,6 +124,11 @@ class Record(msgspec.Struct, frozen=True):
     disclosed: dict[str, Any]
     disclosures: dict[str, bytes]
     """Name to the canonical bytes `[salt, name, value]`, as the issuer hashed them."""
+
+    @cached_property
+    def label(self) -> Label:
+        """The label as far as it was disclosed; see `label_of`."""
+        return _label_of(self)
 
     @property
     def closed(self) -> bool:
@@ -442,6 +447,10 @@ def label_of(record: Record) -> Label:
     Raises:
         RecordError: a disclosed label part is malformed.
     """
+    return record.label
+
+
+def _label_of(record: Record) -> Label:
     shown = record.disclosed
     policies = [grade.policy for grade in record.clear.label]
     caveats = {name.partition("/")[2] for name in shown if name.startswith("caveats/")}

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from kizuna.errors import KizunaError, RecordError, RefusedError, UnknownTypeError
 from kizuna.kernel import canonical, keys, record, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.writer import NO_RECEIPT
-from kizuna.kernel.instrument import Instrument
+from kizuna.kernel.domain import Derive
+from kizuna.kernel.instrument import Instrument, Obligations
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import EMPTY_ROOT, CompactRange
 from kizuna.node import effects as fx
@@ -22,6 +25,7 @@ from kizuna.node import facts, outgoing
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.incoming import TREATY_TYPES
+from kizuna.node.tables import remember
 from kizuna.node.world import World
 
 _REDECIDE_PAGE = 2000
@@ -29,10 +33,14 @@ _REDECIDE_PAGE = 2000
 
 @dataclass(frozen=True)
 class Offer:
-    """Where a record goes: outbox rows `(channel, kind, lane, not_before_ms)` and what is withheld `(party, reason, count)`."""
+    """Where a record goes: outbox rows `(channel, kind, lane, not_before_ms)`, what is withheld `(party, reason, count)`, who asks for less.
+
+    `asks` are the parties that a clause lets have it only rewritten, with what rewrites it and the obligations.
+    """
 
     due: list[list[str | int]]
     held: list[list[str | int]]
+    asks: list[tuple[str, Derive, Obligations]]
 
 
 class Desk:
@@ -52,9 +60,12 @@ class Desk:
         for draft in command.drafts:
             held = self._issue(draft, now_ms)
             offer = self.offer(held, now_ms)
-            meta = {"due": offer.due, "held": offer.held, "item": held.id}
-            entries.append(Entry(kind="record", at_ms=now_ms, meta=meta, body=held.bytes()))
+            entries.append(_record_entry(held, offer, now_ms))
             blobs += draft.blobs
+            for derived in self._derived(draft, held, offer, now_ms):
+                made = self._issue(derived, now_ms)
+                entries.append(_record_entry(made, self.offer(made, now_ms), now_ms))
+                blobs += derived.blobs
             due = tuple(str(row[0]) for row in offer.due)
             said.append(fx.Said(held.id, due, tuple((str(row[0]), str(row[1])) for row in offer.held)))
         treaty = any(draft.type in TREATY_TYPES for draft in command.drafts)
@@ -102,10 +113,13 @@ class Desk:
         """Return where a new record goes, decided once for each partner."""
         due: list[list[str | int]] = []
         withheld: list[list[str | int]] = []
+        asks: list[tuple[str, Derive, Obligations]] = []
         for partner in self._world.partners.values():
             channel = wire.channel_name(self._world.identity.node, partner.node)
             if held.clear.type in TREATY_TYPES:
-                if partner.party in record.label_of(held).releasable_to:  # what we agree with one is no other's business
+                if (
+                    partner.party in record.label_of(held).releasable_to
+                ):  # what we agree with one is no other's business
                     due.append([channel, "instrument", 0, now_ms])
                 continue
             ruling = self._world.releaser.rule(held, partner.party, now_ms)
@@ -116,7 +130,30 @@ class Desk:
                 due.append([channel, "record", lane, max(now_ms, decision.not_before_ms)])
             if not ruling.permit or ruling.kept_back:
                 withheld.append([partner.party, ruling.reason, max(1, ruling.kept_back)])
-        return Offer(due, withheld)
+            derive = self._world.releaser.derivation(held, ruling)
+            if derive is not None and ruling.asks is not None:
+                asks.append((partner.party, derive, ruling.asks))
+        return Offer(due, withheld, asks)
+
+    def _derived(self, draft: fx.Draft, held: record.Record, offer: Offer, now_ms: int) -> list[fx.Draft]:
+        """Return what goes to partners in place of a record that a clause lets go only coarser: this node's own claim, for that party alone."""
+        given = {hashlib.sha256(blob).hexdigest(): blob for blob in draft.blobs}
+
+        def blob_of(sha256: str) -> bytes:
+            return given[sha256] if sha256 in given else self._world.blobs.get(sha256)
+
+        made = []
+        for party, derive, asks in offer.asks:
+            found = derive(draft.body, blob_of, asks)
+            if found is not None:
+                body, blobs = found
+                label = msgspec.structs.replace(draft.label, releasable_to=frozenset({party}))
+                made.append(
+                    replace(
+                        draft, body=body, label=label, blobs=blobs, derived_from=(held.id,), at_ms=held.at_ms or now_ms
+                    )
+                )
+        return made
 
     # --- partners and agreements ---------------------------------------------------------------------------------------------------
 
@@ -324,6 +361,13 @@ class Desk:
             return [Reply(reply_to, command.channel)]
 
         return [self._world.commit([entry], then, _reply_error(reply_to))]
+
+
+def _record_entry(held: record.Record, offer: Offer, now_ms: int) -> Entry:
+    body = held.bytes()
+    remember(body, held)
+    meta = {"due": offer.due, "held": offer.held, "item": held.id}
+    return Entry(kind="record", at_ms=now_ms, meta=meta, body=body)
 
 
 def erase_bodies(world: World, record_id: str, reason: str, now_ms: int) -> list[Effect]:

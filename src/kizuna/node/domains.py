@@ -1,6 +1,6 @@
-"""Which domains this node runs: one explicit tuple, no discovery."""
+"""The domains that this node runs: one explicit tuple, no discovery."""
 
-from kizuna.domains import instruments
+from kizuna.domains import instruments, maritime
 from kizuna.kernel.domain import Domain
 
-DOMAINS: tuple[Domain, ...] = (instruments.DOMAIN,)
+DOMAINS: tuple[Domain, ...] = (instruments.DOMAIN, maritime.DOMAIN)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
 
 from kizuna.errors import ChannelError, KizunaError, RecordError, RefusedError, SignatureError
-from kizuna.kernel import canonical, keys, record, sign
+from kizuna.kernel import keys, record, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import Accepted, ReaderState, Shown
 from kizuna.kernel.channel.writer import NO_RECEIPT
@@ -27,6 +28,8 @@ from kizuna.node.tables import parse
 SKEW_MS = 30_000
 """How far ahead of our clock a partner's release may lie."""
 MOST_RECEIPTS = 10_000
+LOOKUP = 500
+"""Records looked up in one query."""
 BACKUP_DAYS_MS = 30 * 86_400_000
 """How long this node's backups may still hold what it destroyed; stated in receipts."""
 TREATY_TYPES = frozenset(
@@ -154,6 +157,23 @@ class Judge:
         self._receipted = state.reader.receipted
         self._quota_left = quota_bytes - state.quarantined
         self._fresh: dict[str, frozenset[str]] = {}
+        self._shown_before: set[str] = set()
+
+    def prepare(self, entries: Sequence[Shown]) -> None:
+        """Look up at once which of the records in these entries this channel has shown before."""
+        ids = []
+        for shown in entries:
+            if shown.header.kind == "record" and 0 < len(shown.body) <= record.MAX_BODY_BYTES:
+                with suppress(RecordError):
+                    ids.append(parse(shown.body).id)
+        for start in range(0, len(ids), LOOKUP):
+            some = ids[start : start + LOOKUP]
+            header = entries[0].header
+            rows = self._store.query(
+                f"SELECT record_id FROM holding WHERE channel = ? AND epoch = ? AND record_id IN ({','.join('?' * len(some))})",
+                (header.channel, header.epoch, *some),
+            )
+            self._shown_before.update(row[0] for row in rows)
 
     def entry(self, shown: Shown, now_ms: int) -> Verdict:
         """Return the verdict on one entry; entries are judged in order."""
@@ -215,7 +235,7 @@ class Judge:
         held = parse(shown.body)
         if header.kind == "record" and held.clear.type != header.type:
             return Verdict(shown, "body-malformed", item=held.id)
-        code = self._author(held, header) or self._permitted(shown, held) or self._replayed(held, header)
+        code = self._author(held, header) or self._permitted(shown, held) or self._replayed(held)
         if code:
             return Verdict(shown, code, item=held.id)
         blobs = facts.blobs_of(held, frozenset(held.disclosed))
@@ -252,23 +272,18 @@ class Judge:
                 version=header.instrument_sha256,
                 provision=header.provision,
                 purpose=header.purpose,
-                names=self._releaser.shown_names(frozenset(held.disclosed)),
+                names=held.disclosed,
                 label=header.label,
             )
             or ""
         )
 
-    def _replayed(self, held: record.Record, header: wire.EntryHeader) -> str:
+    def _replayed(self, held: record.Record) -> str:
         """Return `replay` where an earlier entry of this channel showed all of this already."""
         earlier = self._fresh.get(held.id, frozenset())
-        if not earlier:
-            rows = self._store.query(
-                "SELECT 1 FROM holding WHERE record_id = ? AND channel = ? AND epoch = ? LIMIT 1",
-                (held.id, header.channel, header.epoch),
-            )
-            if rows:
-                known = facts.load_record(self._store, held.id)
-                earlier = frozenset(known.disclosed) if known is not None else frozenset()
+        if not earlier and held.id in self._shown_before:
+            known = facts.load_record(self._store, held.id)
+            earlier = frozenset(known.disclosed) if known is not None else frozenset()
         names = frozenset(held.disclosed)
         self._fresh[held.id] = earlier | names
         return "replay" if names <= earlier else ""
@@ -276,6 +291,7 @@ class Judge:
 
 def arrival(judge: Judge, accepted: Accepted, has_blob: Mapping[str, bytes] | facts.BlobReader, now_ms: int) -> Arrival:
     """Return the verdicts on an accepted answer, and which blobs are to be fetched by position."""
+    judge.prepare(accepted.entries)
     verdicts = [judge.entry(shown, now_ms) for shown in accepted.entries]
     made = Arrival(accepted, verdicts)
     held = has_blob.__contains__ if isinstance(has_blob, Mapping) else has_blob.has
@@ -337,7 +353,7 @@ def received_entry(verdict: Verdict, now_ms: int, *, again: bool = False) -> Ent
         "acts": [list(act) for act in verdict.acts],
         "again": again,
         "code": verdict.code,
-        "header": msgspec.to_builtins(verdict.shown.header),
+        "header": verdict.shown.header_bytes.decode(),
         "item": verdict.item,
         "kind": verdict.shown.header.kind,
         "stub": verdict.stub,
@@ -356,7 +372,7 @@ def quarantined(store: Store, state: InState) -> list[Shown]:
     )
     found = []
     for header, leaf, body in rows:
-        data = canonical.encode(msgspec.json.decode(bytes(header))["meta"]["header"])
+        data = msgspec.json.decode(bytes(header))["meta"]["header"].encode()
         found.append(Shown(wire.decode_header(data), data, bytes(leaf), bytes(body)))
     return found
 

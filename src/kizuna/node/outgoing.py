@@ -45,8 +45,8 @@ class OutState:
     receipt: bytes
     receipt_sha256: str
     stopped: str
-    bodies: dict[int, bytes] = field(default_factory=dict)
-    """Bodies sequenced in the step under way, by index: decided a moment ago, they are served without asking again."""
+    bodies: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    """Header and body of what was sequenced in the step under way, by index: decided a moment ago, they are served without asking again."""
     denied: dict[str, int] = field(default_factory=dict)
     """Outbox items that a decision denied, and until when not to ask again."""
 
@@ -60,7 +60,7 @@ class Step:
     """One sequencing step: entries to commit, and what memory holds once they are."""
 
     entries: tuple[Entry, ...]
-    bodies: dict[int, bytes]
+    bodies: dict[int, tuple[bytes, bytes]]
     note: bytes
     mark: Mark | None
 
@@ -88,6 +88,26 @@ def load(store: Store, channel: str) -> OutState:
     )
 
 
+@dataclass(frozen=True)
+class _Due:
+    """An outbox row: the item, for a record its whole body, and whether this channel has shown something of it before."""
+
+    item: str
+    kind: str
+    body: bytes | None
+    shown: bool
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An entry about to be appended."""
+
+    header: wire.EntryHeader
+    body: bytes
+    names: tuple[str, ...]
+    acts: list[list[str]]
+
+
 class Sequencer:
     """Decides and appends what is due on one channel, within a budget of entries and bytes."""
 
@@ -107,27 +127,27 @@ class Sequencer:
         `releasing` is false while releases are halted or the clock is in doubt: then only the channel's own kinds go.
         """
         entries: list[Entry] = []
-        bodies: dict[int, bytes] = {}
+        bodies: dict[int, tuple[bytes, bytes]] = {}
         size = 0
-        for item, kind in self._due(now_ms):
+        for due in self._due(now_ms):
             if len(bodies) >= max_entries or size >= max_bytes:
                 break
-            if kind == "record" and not releasing:
+            if due.kind == "record" and not releasing:
                 continue
-            made = self._sequence(item, kind, now_ms)
+            made = self._sequence(due, now_ms)
             if made is None:
                 continue
-            entry, header, body = made
-            data, leaf = wire.encode_header(header)
+            data, leaf = wire.encode_header(made.header)
             self._state.tree.append(leaf)
-            entries.append(entry)
-            bodies[header.index] = body
+            entries.append(released_entry(data, now_ms, due.item, made.names, made.acts))
+            body = made.body
+            bodies[made.header.index] = (data, body)
             size += len(data) + len(body)
         if not entries and self._state.note:
             return Step((), {}, self._state.note, None)
         return self._signed(entries, bodies, now_ms)
 
-    def _signed(self, entries: list[Entry], bodies: dict[int, bytes], now_ms: int) -> Step:
+    def _signed(self, entries: list[Entry], bodies: dict[int, tuple[bytes, bytes]], now_ms: int) -> Step:
         state = self._state
         root = state.tree.root()
         signed = checkpoint_note(self._identity, state.channel, state.epoch, state.tree)
@@ -141,53 +161,54 @@ class Sequencer:
         entries.append(Entry(kind="checkpoint", at_ms=now_ms, meta=meta, body=signed))
         return Step(tuple(entries), bodies, signed, Mark(state.channel, state.epoch, state.tree.size, root))
 
-    def _due(self, now_ms: int) -> Iterator[tuple[str, str]]:
+    def _due(self, now_ms: int) -> Iterator[_Due]:
         """Yield due items by lane and age, passing over those that were denied a moment ago."""
         denied = self._state.denied
         last = (-1, -1, "")
         while True:
             rows = self._store.query(
-                "SELECT item, kind, lane, seq FROM outbox WHERE channel = ? AND not_before_ms <= ? AND"
-                " (lane > ? OR (lane = ? AND (seq > ? OR (seq = ? AND item > ?)))) ORDER BY lane, seq, item LIMIT ?",
+                "SELECT o.item, o.kind, o.lane, o.seq, b.body,"
+                " EXISTS (SELECT 1 FROM leaf_out l WHERE l.channel = o.channel AND l.record_id = o.item)"
+                " FROM outbox o LEFT JOIN record r ON r.id = o.item LEFT JOIN journal_body b ON b.seq = r.seq"
+                " WHERE o.channel = ? AND o.not_before_ms <= ? AND"
+                " (o.lane > ? OR (o.lane = ? AND (o.seq > ? OR (o.seq = ? AND o.item > ?)))) ORDER BY o.lane, o.seq, o.item LIMIT ?",
                 (self._state.channel, now_ms, last[0], last[0], last[1], last[1], last[2], PAGE),
             )
-            for item, kind, _, _ in rows:
+            for item, kind, _, _, body, shown in rows:
                 if denied.get(item, 0) <= now_ms:
-                    yield item, kind
+                    yield _Due(item, kind, None if body is None else bytes(body), bool(shown))
             if len(rows) < PAGE:
                 return
             last = (rows[-1][2], rows[-1][3], rows[-1][0])
 
-    def _sequence(self, item: str, kind: str, now_ms: int) -> tuple[Entry, wire.EntryHeader, bytes] | None:
-        if kind == "record":
-            return self._record(item, now_ms)
-        body = self._own_body(item, kind)
-        header = self._header(kind, body, now_ms)
-        acts = [[act, target] for act, target, *_ in acts_of(body)] if kind == "act" else []
-        return released_entry(header, item, (), acts), header, body
+    def _sequence(self, due: _Due, now_ms: int) -> _Made | None:
+        if due.kind == "record":
+            return self._record(due, now_ms)
+        body = self._own_body(due)
+        acts = [[act, target] for act, target, _ in acts_of(body)] if due.kind == "act" else []
+        return _Made(self._header(due.kind, body, now_ms), body, (), acts)
 
-    def _own_body(self, item: str, kind: str) -> bytes:
+    def _own_body(self, due: _Due) -> bytes:
         """Return the body of an item of the channel's own kinds: the journal entry or the record that it names."""
-        if kind == "instrument":
-            held = facts.load_record(self._store, item)
-            if held is None:
-                raise RecordError(f"record `{item}` is queued and not held")
-            return held.bytes()
-        return facts.body_at(self._store, int(item)) or b""
+        if due.kind == "instrument":
+            if due.body is None:
+                raise RecordError(f"record `{due.item}` is queued and not held")
+            return due.body
+        return facts.body_at(self._store, int(due.item)) or b""
 
-    def _record(self, record_id: str, now_ms: int) -> tuple[Entry, wire.EntryHeader, bytes] | None:
-        held = facts.load_record(self._store, record_id)
-        if held is None:
+    def _record(self, due: _Due, now_ms: int) -> _Made | None:
+        if due.body is None:
             return None
-        shown = self.already_shown(record_id)
+        held = parse(due.body)
+        shown = self.already_shown(due.item) if due.shown else frozenset()
         ruling = self._releaser.rule(held, self._partner.party, now_ms, shown)
         if not ruling.permit or ruling.names <= shown:
-            self._state.denied[record_id] = max(now_ms + 60_000, ruling.decision.not_before_ms)
+            self._state.denied[due.item] = max(now_ms + 60_000, ruling.decision.not_before_ms)
             return None
         body = held.bytes(ruling.names)
         blobs = facts.blobs_of(held, ruling.names)
         header = self._header("record", body, now_ms, ruling, blobs, held.clear.type)
-        return released_entry(header, record_id, tuple(sorted(ruling.names)), []), header, body
+        return _Made(header, body, tuple(sorted(ruling.names)), [])
 
     def already_shown(self, record_id: str) -> frozenset[str]:
         """Return the names of a record that this channel has shown its reader."""
@@ -233,11 +254,11 @@ class Sequencer:
 
 
 def released_entry(
-    header: wire.EntryHeader, item: str, names: tuple[str, ...], acts: list[list[str]], body: bytes | None = None
+    header: bytes, now_ms: int, item: str, names: tuple[str, ...], acts: list[list[str]], body: bytes | None = None
 ) -> Entry:
     """Return the journal entry of one appended leaf; a body is kept where it stands nowhere else."""
-    meta = {"acts": acts, "header": msgspec.to_builtins(header), "item": item, "names": list(names)}
-    return Entry(kind="released", at_ms=header.released_at_ms, meta=meta, body=body)
+    meta = {"acts": acts, "header": header.decode(), "item": item, "names": list(names)}
+    return Entry(kind="released", at_ms=now_ms, meta=meta, body=body)
 
 
 def checkpoint_note(identity: Identity, channel: str, epoch: int, tree: Tree) -> bytes:
@@ -307,4 +328,4 @@ def header_at(store: Store, channel: str, epoch: int, index: int) -> tuple[bytes
     if not rows:
         raise RecordError(f"there is no entry `{index}`")
     meta = msgspec.json.decode(bytes(rows[0][0]))["meta"]
-    return canonical.encode(meta["header"]), frozenset(meta["names"]), meta["item"]
+    return meta["header"].encode(), frozenset(meta["names"]), meta["item"]

@@ -330,7 +330,9 @@ class Pulling:
         if not state.quarantined or state.stopped:
             return []
         judge = self.judge(partner, state, state.reader)
-        verdicts = [judge.again(shown) for shown in incoming.quarantined(self._world.store, state)]
+        waiting = incoming.quarantined(self._world.store, state)
+        judge.prepare(waiting)
+        verdicts = [judge.again(shown) for shown in waiting]
         cured = [v for v in verdicts if not v.code and all(self._world.blobs.has(sha256) for sha256, _ in v.blobs)]
         if not cured:
             return []

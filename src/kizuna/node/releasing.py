@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from kizuna.errors import RecordError
 from kizuna.kernel import record
-from kizuna.kernel.domain import Domain, Portion
+from kizuna.kernel.domain import Derive, Domain, Portion
+from kizuna.kernel.instrument import Obligations
 from kizuna.kernel.label import Label
 from kizuna.kernel.record import Body, Record
 from kizuna.kernel.release import Index, ReleaseDecision, ReleaseHeader, covers
@@ -24,6 +25,8 @@ class Ruling:
     decision: ReleaseDecision
     names: frozenset[str] = frozenset()
     kept_back: int = 0
+    asks: Obligations | None = None
+    """What a clause that permits asks to be done to the record first, where as it is it stays at home."""
 
     @property
     def permit(self) -> bool:
@@ -63,8 +66,10 @@ class Releaser:
         self.index = index
         self._classes = {name: kind for domain in domains for name, kind in domain.records.items()}
         self._portions: dict[type[Body], Portion] = {}
+        self._derivations: dict[type[Body], Derive] = {}
         for domain in domains:
             self._portions.update(domain.portions)
+            self._derivations.update(domain.derivations)
 
     def rule(
         self, held: Record, party: str, now_ms: int, already_held: frozenset[str] = frozenset(), purpose: str = ""
@@ -86,22 +91,29 @@ class Releaser:
 
     def _in_portions(self, held: Record, kind: type[Body], decision: ReleaseDecision, names: set[str]) -> Ruling:
         portion = self._portions.get(kind)
+        duties = decision.obligations
+        if duties.transforms and portion is None:
+            return self._held_by(decision)  # what cannot be done to a record on its way out keeps it at home
         if portion is None:
             return Ruling(decision, frozenset(names))
         items = {name for name in names for field in kind.__each__ if name.startswith(f"payload/{field}/")}
         let_through = items & portion(record.body_of(held, kind), decision.obligations)
         if items and not let_through:
-            held_by = f"provision:{decision.provision}"
-            denied = ReleaseDecision(
-                permit=False,
-                reason=held_by,
-                instrument=decision.instrument,
-                version=decision.version,
-                provision=decision.provision,
-            )
-            return Ruling(denied, kept_back=len(items))
+            return self._held_by(decision, len(items))
         return Ruling(decision, frozenset(names - items | let_through), kept_back=len(items) - len(let_through))
 
-    def shown_names(self, names: frozenset[str]) -> frozenset[str]:
-        """Return the disclosed names that a provision must cover: the recipient's own releasability always travels."""
-        return frozenset(name for name in names if not name.startswith("releasable_to/"))
+    def _held_by(self, decision: ReleaseDecision, count: int = 0) -> Ruling:
+        denied = ReleaseDecision(
+            permit=False,
+            reason=f"provision:{decision.provision}",
+            instrument=decision.instrument,
+            version=decision.version,
+            provision=decision.provision,
+        )
+        return Ruling(denied, kept_back=count, asks=decision.obligations)
+
+    def derivation(self, held: Record, ruling: Ruling) -> Derive | None:
+        """Return what rewrites a record that a clause keeps at home only as it is, or None where nothing does."""
+        kind = self._classes.get(held.clear.type)
+        derive = self._derivations.get(kind) if kind is not None and ruling.asks is not None else None
+        return derive if ruling.asks is not None and ruling.asks.rewrites else None

@@ -236,11 +236,11 @@ class Serving:
             released_at_ms=now_ms,
             type="",
         )
-        _, leaf = wire.encode_header(header)
+        data, leaf = wire.encode_header(header)
         state.tree.append(leaf)
-        state.bodies[0] = body
+        state.bodies[0] = (data, body)
         state.note = b""
-        return [outgoing.released_entry(header, "", (), [], body)]
+        return [outgoing.released_entry(data, now_ms, "", (), [], body)]
 
     # --- the answer ----------------------------------------------------------------------------------------------------------------
 
@@ -263,8 +263,7 @@ class Serving:
         end, size = start, state.tree.size
         budget = pull.max_bytes if whole else min(pull.max_bytes, self._world.limits.pull_bytes)
         while end < size and end - start < min(pull.max_entries, wire.MAX_ENTRIES) and budget > 0:
-            header, _, _ = outgoing.header_at(self._world.store, state.channel, state.epoch, end)
-            body = self._body(asked.partner, state, end, now_ms)
+            header, body = self._entry(asked.partner, state, end, now_ms)
             parts += [header, body]
             budget -= len(header) + len(body)
             end += 1
@@ -281,13 +280,15 @@ class Serving:
         receipt = b"" if pull.receipt_sha256 == state.receipt_sha256 else state.receipt
         return wire.pack_message(head, [state.note, receipt, *parts]), end
 
-    def _body(self, partner: Partner, state: OutState, index: int, now_ms: int) -> bytes:
-        body = state.bodies.get(index)
-        if body is not None and self._world.releasing:
-            return body
+    def _entry(self, partner: Partner, state: OutState, index: int, now_ms: int) -> tuple[bytes, bytes]:
+        """Return header and body of an entry; what was not sequenced a moment ago is decided anew, and only headed where it is now denied."""
+        made = state.bodies.get(index)
+        if made is not None and self._world.releasing:
+            return made
+        header, _, _ = outgoing.header_at(self._world.store, state.channel, state.epoch, index)
         if not self._world.releasing:
-            return b""
-        return outgoing.served_body(self._world.store, self._world.releaser, partner, state, index, now_ms)
+            return header, b""
+        return header, outgoing.served_body(self._world.store, self._world.releaser, partner, state, index, now_ms)
 
     def _due_now(self, state: OutState, now_ms: int) -> bool:
         if not self._world.releasing:

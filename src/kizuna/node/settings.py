@@ -119,6 +119,14 @@ class Area(_Part, frozen=True, kw_only=True):
     east: float
 
 
+class Anchorage(_Part, frozen=True, kw_only=True):
+    """A known anchorage, in degrees: ships that lie close together there are not meeting at sea."""
+
+    name: str
+    lat: float
+    lon: float
+
+
 class Settings(_Part, frozen=True, kw_only=True):
     """All settings of a node; paths are absolute."""
 
@@ -135,6 +143,7 @@ class Settings(_Part, frozen=True, kw_only=True):
     limits: LimitSettings = LimitSettings()
     feeds: tuple[Feed, ...] = ()
     areas: tuple[Area, ...] = ()
+    anchorages: tuple[Anchorage, ...] = ()
 
     @property
     def party(self) -> str:
@@ -260,7 +269,7 @@ class _Source(msgspec.Struct):
         self.fail(steps, f"{said[:1].lower()}{said[1:]}: mend it, `docs/operations.md` says what may stand here")
 
 
-_LISTS = frozenset({"feeds", "areas"})
+_LISTS = frozenset({"feeds", "areas", "anchorages"})
 
 
 def _check(source: _Source, settings: Settings) -> None:
@@ -281,9 +290,19 @@ def _check(source: _Source, settings: Settings) -> None:
         if not 0 < mmsi <= _LAST_MMSI:
             source.fail(("own_units",), f"`{mmsi}` is no mmsi: give up to nine digits")
     _check_feeds(source, settings)
+    _check_anchorages(source, settings)
     for index, area in enumerate(settings.areas):
         if not -90 <= area.south < area.north <= 90 or max(abs(area.west), abs(area.east)) > 180:  # noqa: PLR2004 # degrees
             source.fail(("areas", index, "name"), f"`{area.name}` is no box of the earth: degrees, south below north")
+
+
+def _check_anchorages(source: _Source, settings: Settings) -> None:
+    for index, each in enumerate(settings.anchorages):
+        if not -90 <= each.lat <= 90 or not -180 <= each.lon <= 180:  # noqa: PLR2004 # degrees
+            source.fail(
+                ("anchorages", index, "name"),
+                f"`{each.name}` is no place of the earth: give `lat` and `lon` in degrees",
+            )
 
 
 def _check_addresses(source: _Source, settings: Settings) -> None:

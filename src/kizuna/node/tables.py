@@ -7,11 +7,13 @@ projects from a record is called from here, once for each holding that discloses
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from kizuna.errors import RecordError
-from kizuna.kernel import canonical, record
+from kizuna.kernel import record
+from kizuna.kernel.channel.wire import EntryHeader
 from kizuna.kernel.domain import Domain, Fact
 from kizuna.kernel.journal import Db, Entry, Projections
 from kizuna.kernel.merkle import leaf_hash
@@ -59,19 +61,35 @@ SCHEMA = (
     "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, seq BIGINT NOT NULL)",
     """CREATE TABLE act (
         record_id TEXT NOT NULL, channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, act TEXT NOT NULL,
-        confirmed_at_ms BIGINT NOT NULL, backups_pending_until_ms BIGINT NOT NULL, PRIMARY KEY (record_id, channel, act))""",
+        strength BIGINT NOT NULL, confirmed_at_ms BIGINT NOT NULL, backups_pending_until_ms BIGINT NOT NULL,
+        PRIMARY KEY (record_id, channel, act))""",
     "CREATE TABLE alert (seq BIGINT PRIMARY KEY, at_ms BIGINT NOT NULL, kind TEXT NOT NULL, channel TEXT NOT NULL, sentence TEXT NOT NULL)",
 )
 TABLES = tuple(statement.split()[2] for statement in SCHEMA if statement.startswith("CREATE TABLE"))
+
+_header_decoder = msgspec.json.Decoder(EntryHeader)
 
 STANDINGS = ("", "superseded", "retract", "recall", "destroy")
 """From the weakest to the strongest: a stronger one holds in every order of arrival."""
 
 
-@lru_cache(maxsize=8192)
+_MOST_PARSED = 8192
+_parsed: dict[bytes, Record] = {}
+
+
 def parse(body: bytes) -> Record:
-    """Return the record of an entry body that was verified before it was journalled; cached, for several readers ask for it."""
-    return record.read(body)
+    """Return the record of an entry body; cached, for several readers ask for it within a moment."""
+    held = _parsed.get(body)
+    return remember(body, record.read(body)) if held is None else held
+
+
+def remember(body: bytes, held: Record) -> Record:
+    """Keep a record whose body will be asked for, and return it; the oldest ones make room."""
+    if len(_parsed) >= _MOST_PARSED:
+        for old in list(_parsed)[: _MOST_PARSED // 8]:
+            _parsed.pop(old, None)
+    _parsed[body] = held
+    return held
 
 
 def fact_of(held: Record, domain_type: type[record.Body], *, own: bool) -> Fact[record.Body]:
@@ -104,8 +122,12 @@ def projections(domains: Sequence[Domain]) -> Projections:
         handler = _HANDLERS.get(entry.kind)
         if handler is not None:
             handler(db, seq, entry)
-        if entry.kind in {"record", "received"} and entry.body is not None and not entry.meta.get("code"):
-            _project(db, entry, classes)
+        if entry.kind == "record" and entry.body is not None:
+            _project(db, parse(entry.body), classes, own=True)
+        elif entry.kind == "received":
+            held = _hold_received(db, seq, entry)
+            if held is not None:
+                _project(db, held, classes, own=False)
 
     return Projections(
         version=VERSION,
@@ -115,22 +137,13 @@ def projections(domains: Sequence[Domain]) -> Projections:
     )
 
 
-def _project(db: Db, entry: Entry, classes: dict[str, tuple[Domain, type[record.Body]]]) -> None:
-    body = entry.body
-    if body is None or entry.meta.get("kind", "record") not in {"record", "instrument"}:
-        return
-    held = parse(body)
+def _project(db: Db, held: Record, classes: dict[str, tuple[Domain, type[record.Body]]], *, own: bool) -> None:
     known = classes.get(held.clear.type)
-    if known is None:
-        return
-    domain, kind = known
-    if entry.kind == "received":
-        held = whole(db, held)
-    apply = domain.apply.get(kind)
-    if apply is None:
+    apply = known[0].apply.get(known[1]) if known is not None else None
+    if known is None or apply is None:
         return
     try:
-        fact = fact_of(held, kind, own=entry.kind == "record")
+        fact = fact_of(held, known[1], own=own)
     except RecordError:
         return  # a payload that does not fit its class is kept and never projected
     apply(db, fact)
@@ -152,12 +165,13 @@ def whole(db: Db, held: Record) -> Record:
 # --- one function a kind of entry -------------------------------------------------------------------------------------------------
 
 
-def _note_record(db: Db, held: Record, seq: int, *, own: bool) -> None:
-    standing = _strongest(db, held.id)
-    db.execute(
-        "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing) VALUES (?,?,?,?,?,?,?,?,?)"
+def _note_record(db: Db, held: Record, seq: int, *, own: bool) -> bool:
+    """Note a record as held and return whether it was not before."""
+    rows = db.execute(
+        "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing)"
+        " VALUES (?,?,?,?,?,?,?,?, COALESCE((SELECT act FROM act WHERE record_id = ? ORDER BY strength DESC LIMIT 1), ''))"
         " ON CONFLICT (id) DO UPDATE SET at_ms = CASE WHEN record.at_ms = 0 THEN excluded.at_ms ELSE record.at_ms END,"
-        " subject = CASE WHEN record.subject = '' THEN excluded.subject ELSE record.subject END",
+        " subject = CASE WHEN record.subject = '' THEN excluded.subject ELSE record.subject END RETURNING seq",
         (
             held.id,
             held.clear.type,
@@ -167,14 +181,10 @@ def _note_record(db: Db, held: Record, seq: int, *, own: bool) -> None:
             int(held.clear.exercise),
             int(own),
             seq,
-            standing,
+            held.id,
         ),
     )
-
-
-def _strongest(db: Db, record_id: str) -> str:
-    acts = [row[0] for row in db.execute("SELECT act FROM act WHERE record_id = ?", (record_id,))]
-    return max(acts, key=STANDINGS.index, default="")
+    return bool(rows[0][0] == seq)
 
 
 def _record(db: Db, seq: int, entry: Entry) -> None:
@@ -218,20 +228,20 @@ def _queued(db: Db, seq: int, entry: Entry) -> None:
 
 def _released(db: Db, seq: int, entry: Entry) -> None:
     meta = entry.meta
-    header = meta["header"]
-    data = canonical.encode(header)
-    channel, item = header["channel"], meta["item"]
+    data = meta["header"].encode()
+    header = _header_decoder.decode(data)
+    channel, item = header.channel, meta["item"]
     db.execute(
         "INSERT INTO leaf_out (channel, epoch, idx, leaf, seq, kind, record_id, type, outcome) VALUES (?,?,?,?,?,?,?,?,'')"
         " ON CONFLICT (channel, epoch, idx) DO NOTHING",
-        (channel, header["epoch"], header["index"], leaf_hash(data), seq, header["kind"], item, header["type"]),
+        (channel, header.epoch, header.index, leaf_hash(data), seq, header.kind, item, header.type),
     )
-    db.execute("DELETE FROM outbox WHERE channel = ? AND item = ? AND kind = ?", (channel, item, header["kind"]))
+    db.execute("DELETE FROM outbox WHERE channel = ? AND item = ? AND kind = ?", (channel, item, header.kind))
     for act, record_id in meta.get("acts", ()):
         db.execute(
-            "INSERT INTO act (record_id, channel, epoch, idx, act, confirmed_at_ms, backups_pending_until_ms)"
-            " VALUES (?,?,?,?,?,0,0) ON CONFLICT (record_id, channel, act) DO NOTHING",
-            (record_id, channel, header["epoch"], header["index"], act),
+            "INSERT INTO act (record_id, channel, epoch, idx, act, strength, confirmed_at_ms, backups_pending_until_ms)"
+            " VALUES (?,?,?,?,?,?,0,0) ON CONFLICT (record_id, channel, act) DO NOTHING",
+            (record_id, channel, header.epoch, header.index, act, STANDINGS.index(act)),
         )
 
 
@@ -282,50 +292,49 @@ def _receipt_in(db: Db, _seq: int, entry: Entry) -> None:
 
 def _received(db: Db, seq: int, entry: Entry) -> None:
     meta = entry.meta
-    header, code = meta["header"], meta["code"]
-    channel, epoch, index = header["channel"], header["epoch"], header["index"]
+    data = meta["header"].encode()
+    header, code = _header_decoder.decode(data), meta["code"]
+    channel, epoch, index = header.channel, header.epoch, header.index
     record_id = meta["item"]
     db.execute(
         "INSERT INTO leaf_in (channel, epoch, idx, leaf, seq, kind, record_id, type, code) VALUES (?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (channel, epoch, idx) DO UPDATE SET code = excluded.code, record_id = excluded.record_id, seq = excluded.seq",
-        (
-            channel,
-            epoch,
-            index,
-            leaf_hash(canonical.encode(header)),
-            seq,
-            header["kind"],
-            record_id,
-            header["type"],
-            code,
-        ),
+        (channel, epoch, index, leaf_hash(data), seq, header.kind, record_id, header.type, code),
     )
-    if code:
-        db.execute(
-            "UPDATE channel_in SET quarantined = quarantined + ? WHERE channel = ?",
-            (0 if meta["again"] else len(entry.body or b""), channel),
-        )
-    elif header["kind"] in {"record", "instrument"} and entry.body is not None:
-        _note_record(db, parse(entry.body), seq, own=False)
-        if meta["again"]:
-            db.execute(
-                "UPDATE channel_in SET quarantined = quarantined - ? WHERE channel = ?", (len(entry.body), channel)
-            )
-        db.execute(
-            "INSERT INTO holding (seq, record_id, channel, epoch, idx) VALUES (?,?,?,?,?)",
-            (seq, record_id, channel, epoch, index),
-        )
-    for act, target in meta.get("acts", ()):
+    size = len(entry.body or b"")
+    if code and not meta["again"]:
+        db.execute("UPDATE channel_in SET quarantined = quarantined + ? WHERE channel = ?", (size, channel))
+    elif not code and meta["again"]:
+        db.execute("UPDATE channel_in SET quarantined = quarantined - ? WHERE channel = ?", (size, channel))
+    for act, target in meta["acts"]:
         _stand(db, channel, epoch, index, act, target)
+
+
+def _hold_received(db: Db, seq: int, entry: Entry) -> Record | None:
+    """Note a received record as held; return it with every disclosure of every holding, or None where nothing is held."""
+    meta = entry.meta
+    if meta["code"] or entry.body is None or meta["kind"] not in {"record", "instrument"}:
+        return None
+    header = _header_decoder.decode(meta["header"])
+    held = parse(entry.body)
+    new = _note_record(db, held, seq, own=False)
+    db.execute(
+        "INSERT INTO holding (seq, record_id, channel, epoch, idx) VALUES (?,?,?,?,?)",
+        (seq, held.id, header.channel, header.epoch, header.index),
+    )
+    return held if new else whole(db, held)
 
 
 def _stand(db: Db, channel: str, epoch: int, index: int, act: str, record_id: str) -> None:  # a row
     db.execute(
-        "INSERT INTO act (record_id, channel, epoch, idx, act, confirmed_at_ms, backups_pending_until_ms)"
-        " VALUES (?,?,?,?,?,0,0) ON CONFLICT (record_id, channel, act) DO NOTHING",
-        (record_id, channel, epoch, index, act),
+        "INSERT INTO act (record_id, channel, epoch, idx, act, strength, confirmed_at_ms, backups_pending_until_ms)"
+        " VALUES (?,?,?,?,?,?,0,0) ON CONFLICT (record_id, channel, act) DO NOTHING",
+        (record_id, channel, epoch, index, act, STANDINGS.index(act)),
     )
-    db.execute("UPDATE record SET standing = ? WHERE id = ?", (_strongest(db, record_id), record_id))
+    db.execute(
+        "UPDATE record SET standing = (SELECT act FROM act WHERE record_id = ? ORDER BY strength DESC LIMIT 1) WHERE id = ?",
+        (record_id, record_id),
+    )
 
 
 def _acted(db: Db, _seq: int, entry: Entry) -> None:

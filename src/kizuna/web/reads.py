@@ -349,7 +349,7 @@ def _places(db: Db, record_id: str) -> tuple[Place, ...]:
     found = []
     for channel, epoch, index, outcome, header, now_epoch, receipted in rows:
         meta = msgspec.json.decode(bytes(header))["meta"]
-        said = meta["header"]
+        said = msgspec.json.decode(meta["header"])
         found.append(
             Place(
                 channel=channel,

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 import uvicorn
@@ -61,6 +62,18 @@ class Ports:
     api: int
 
 
+class Job(Protocol):
+    """Work beside the core, in threads of its own."""
+
+    def start(self) -> None:
+        """Begin; returns once it is under way."""
+        ...
+
+    def stop(self) -> None:
+        """Finish what is held, and stop."""
+        ...
+
+
 class _Server(uvicorn.Server):
     """A server that leaves signals alone."""
 
@@ -76,6 +89,7 @@ async def serve(
     serving: Serving,
     stop: asyncio.Event,
     *,
+    jobs: Sequence[Job] = (),
     ready: Callable[[Ports], None] = lambda _ports: None,
 ) -> None:
     """Run a node until `stop` is set, then finish what is under way and stop within five seconds.
@@ -86,6 +100,7 @@ async def serve(
         clock: The node's clock.
         serving: Addresses and files.
         stop: Set it from this loop to stop.
+        jobs: What works beside the core: started once it runs, stopped before it stops.
         ready: Called once with the ports when everything listens.
 
     Raises:
@@ -113,6 +128,9 @@ async def serve(
             node.runner.observe(observer)
         node.runner.start()
         stack.push_async_callback(asyncio.to_thread, node.runner.stop)
+        for job in jobs:
+            await asyncio.to_thread(job.start)
+            stack.push_async_callback(asyncio.to_thread, job.stop)
         work = (api.serve([bound]), trust.follow(), _warn(office), _watch(node), _until(stop))
         running = [asyncio.create_task(each) for each in work]
         stack.push_async_callback(_end, running)
@@ -198,7 +216,7 @@ async def _until(stop: asyncio.Event) -> None:
 
 async def _watch(node: RunningNode) -> None:
     """Wait until the core has stopped by itself, and raise why: a node without its core must not look alive."""
-    while node.runner.fault is None:
+    while node.runner.fault is None:  # noqa: ASYNC110 # the core's thread knows no event loop to set an event in
         await asyncio.sleep(_WATCH_EVERY_S)
     raise node.runner.fault
 

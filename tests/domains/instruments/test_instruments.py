@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import cedarpy
 import pytest
 
 from kizuna.domains.instruments import DOMAIN, queries
 from kizuna.domains.instruments.records import Resumed, ScopeClosed, ScopeOpened, Suspended, Terminated, VersionSigned
 from kizuna.errors import RecordError
-from kizuna.kernel import instrument, sign
+from kizuna.kernel import cedar, instrument, sign
 from kizuna.kernel.domain import Fact
 from kizuna.kernel.instrument import Scope, agreements, day_ms, read_signature, sign_version
 from kizuna.kernel.instrument_file import load_partnership
@@ -184,6 +185,15 @@ def test_shipping_information_crosses_as_the_example_rules_say(
     delayed = index.decide(header("maritime.area-entered.v1", own), partner, now_ms)
     assert (delayed.permit, delayed.not_before_ms) == (False, now_ms + 3_600_000)
     assert index.decide(header("maritime.area-entered.v1", own), partner, now_ms + 3_600_000).permit
+
+
+def test_the_example_rules_are_sound_cedar_that_says_what_it_rests_on(partnership: list[instrument.Instrument]) -> None:
+    navies = next(made for made in partnership if made.id == NAVIES)
+    made = agreements([navies], signed(navies, "2024-01-01"))
+    text = cedar.policies("ind", "jpn", made, 2000)
+    assert text.count("[example]") == text.count("@id(") == 6
+    result = cedarpy.validate_policies(text, cedar.schema(made))
+    assert result.validation_passed, [str(error) for error in result.errors]
 
 
 def within(areas: tuple[instrument.Area, ...], lat_deg: float, lon_deg: float) -> bool:

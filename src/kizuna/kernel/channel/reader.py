@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from kizuna.errors import ForkError, KizunaError, RecordError
 from kizuna.kernel import note
 from kizuna.kernel.channel.wire import Answer, EntryHeader, decode_header
-from kizuna.kernel.merkle import CompactRange, leaf_hash, verify_consistency
+from kizuna.kernel.merkle import EMPTY_ROOT, CompactRange, leaf_hash, verify_consistency
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ def check_answer(state: ReaderState, answer: Answer, parts: list[bytes], public_
         RecordError: the answer does not fit the question; nothing was proved either way.
     """
     count = answer.end - answer.start
-    if answer.channel != state.channel or answer.start != state.size or count < 0 or len(parts) != 2 + 2 * count:
+    fits = answer.channel == state.channel and answer.start == state.size >= 0 and count >= 0
+    if not fits or len(parts) != 2 + 2 * count:
         raise RecordError(f"answer does not fit the pull of `{state.channel}` from `{state.size}`")
     checkpoint = check_checkpoint(state, answer.epoch, parts[0], public_key)
     _check_extends(state, checkpoint, answer)
@@ -99,6 +100,8 @@ def check_answer(state: ReaderState, answer: Answer, parts: list[bytes], public_
 
 
 def _check_extends(state: ReaderState, checkpoint: note.Checkpoint, answer: Answer) -> None:
+    if checkpoint.size == 0 and checkpoint.root != EMPTY_ROOT:
+        raise ForkError(f"checkpoint of `{state.channel}` gives the empty log another root than it has")
     if checkpoint.size < state.seen_size:
         raise ForkError(
             f"checkpoint of `{state.channel}` goes back from `{state.seen_size}` to `{checkpoint.size}` entries"

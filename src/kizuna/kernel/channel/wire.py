@@ -5,6 +5,8 @@ A message is a sequence of parts (`kizuna.kernel.frames`), the first a canonical
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from kizuna.errors import RecordError
@@ -42,9 +44,13 @@ CURABLE = frozenset({"unknown-key", "label", "no-instrument", "no-provision", "n
 """Refusals that a new key, instrument or consent can cure by re-examination."""
 
 
+_is_provision = re.compile(r"provision:[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}").fullmatch
+_is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
+
+
 def is_refusal(code: str) -> bool:
     """Return whether a code is a word of this protocol."""
-    return code in BODY_REFUSALS or code in REFUSALS or code.startswith("provision:")
+    return code in BODY_REFUSALS or code in REFUSALS or _is_provision(code) is not None
 
 
 class Blob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -217,7 +223,9 @@ def decode_header(data: bytes) -> EntryHeader:
     if len(data) > MAX_HEADER_BYTES:
         raise RecordError(f"entry header of {len(data)} bytes is over {MAX_HEADER_BYTES}")
     header = canonical.decode(data, type=EntryHeader)
-    if header.kind not in KINDS or header.body_size < 0 or any(blob.size < 0 for blob in header.blobs):
+    numbers = (header.body_size, header.epoch, header.index, header.receipted, *(blob.size for blob in header.blobs))
+    digests = (header.body_sha256, *(blob.sha256 for blob in header.blobs))
+    if header.kind not in KINDS or min(numbers) < 0 or not all(map(_is_digest, digests)):
         raise RecordError(f"entry header of kind `{header.kind[:20]}` is not of this protocol")
     return header
 

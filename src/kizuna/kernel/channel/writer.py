@@ -55,12 +55,15 @@ def check_receipt(state: WriterState, tree: Tree, data: bytes, public_key: bytes
 
 def _check_places(state: WriterState, receipt: Receipt) -> None:
     refused = [item.index for item in receipt.refused]
+    if receipt.size == state.receipted and not receipt.cured:
+        raise RecordError("receipt says nothing new: it receipts no entry and cures none")
     places = refused + list(receipt.stubs) + [item.index for item in receipt.applied]
     if any(not state.receipted <= index < receipt.size for index in places):
         raise RecordError("receipt names an entry outside the range that it receipts")
     if any(not 0 <= index < state.receipted for index in receipt.cured):
         raise RecordError("receipt names an entry as cured that was not receipted before")
-    if refused != sorted(set(refused)) or list(receipt.stubs) != sorted(set(receipt.stubs)):
+    lists = (refused, list(receipt.stubs), list(receipt.cured))
+    if any(items != sorted(set(items)) for items in lists) or set(refused) & set(receipt.stubs):
         raise RecordError("receipt names entries twice or out of order")
     if not all(is_refusal(item.code) for item in receipt.refused) or any(
         item.act not in ACTS for item in receipt.applied

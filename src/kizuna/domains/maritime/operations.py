@@ -1,0 +1,260 @@
+"""What a feed or a job says: statements that the node signs, labels and journals.
+
+Pure: tables and findings in, statements out. A statement that is `own_units` concerns the party's own ships and is released to nobody unless
+an officer says otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from pyarrow import concat_tables
+
+from kizuna.domains.maritime.records import (
+    AREA_ENTERED,
+    EVENT_DETECTED,
+    FEED_REPORTED,
+    OWN_UNIT_BATCH,
+    POSITION_BATCH,
+    STATIC_FIELDS,
+    STATIC_REPORTED,
+    AreaEntered,
+    BlobRef,
+    Chunk,
+    EventDetected,
+    FeedReported,
+    OwnUnitBatch,
+    PositionBatch,
+    StaticReported,
+)
+from kizuna.domains.maritime.release_filter import Area, Transformation, apply_transformation
+from kizuna.domains.maritime.rules import cell_name, cell_numbers
+from kizuna.errors import RecordError
+from kizuna.formats.positions_arrow import canonical_ipc, from_columns, parse_ipc, values_of
+from kizuna.kernel.record import WITHHELD, Body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from kizuna.domains.maritime.events.model import Event
+    from kizuna.domains.maritime.picture import FeedHealth
+    from kizuna.domains.maritime.records import SourceKind
+    from kizuna.formats.ais import StaticReport
+    from kizuna.kernel.instrument import Obligations
+
+MAX_CHUNKS = 1000
+"""Chunks in one batch: a record has room for some thousand commitments."""
+LIVE_WINDOW_MS = 1_000
+RECORDED_WINDOW_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing to be said: a record type with its body, the blobs that the body names, and what it is about."""
+
+    type: str
+    body: Body
+    blobs: tuple[bytes, ...] = ()
+    subject: str = ""
+    own_units: bool = False
+    after: tuple[str, ...] = ()
+
+
+def vessel_subject(mmsi: int) -> str:
+    """Return the subject under which records about one vessel stand together."""
+    return f"vessel:mmsi:{mmsi}"
+
+
+def cut_batches(
+    table: pa.Table,
+    *,
+    source: str,
+    source_kind: SourceKind,
+    window_ms: int = LIVE_WINDOW_MS,
+    own_units: Collection[int] = (),
+) -> list[Statement]:
+    """Return the batches of a position table, cut by window, by own units or others, and by cell.
+
+    Windows lie on the grid of `window_ms` and are then narrowed to the rows. Rows of `own_units` go into batches of their own type, so that no
+    other batch can carry them. The result does not depend on the order of the rows.
+
+    Raises:
+        RecordError: the window is below a millisecond, or the table is not one of positions.
+    """
+    if window_ms < 1:
+        raise RecordError(f"a window of `{window_ms}` ms holds no time: give at least 1")
+    if not table.num_rows:
+        return []
+    columns = {name: values_of(table, name) for name in table.column_names}
+    times = columns["time_ms"][0]
+    own = np.isin(columns["mmsi"][0], np.fromiter(own_units, dtype=np.int64))
+    cells = cell_numbers(columns["lat_600000"][0], columns["lon_600000"][0])
+    groups = (times // window_ms, own.astype(np.int64), cells)
+    order = np.lexsort(groups[::-1])
+    chunks = list(_slices([group[order] for group in groups], order))
+    out: list[Statement] = []
+    for first, last in _spans(chunks):
+        part = chunks[first:last]
+        kept = times[np.concatenate([rows for _, rows in part])]
+        blobs = tuple(
+            canonical_ipc(
+                from_columns({name: (values[rows], valid[rows]) for name, (values, valid) in columns.items()})
+            )
+            for _, rows in part
+        )
+        ours = bool(part[0][0][1])
+        body = (OwnUnitBatch if ours else PositionBatch)(
+            window_from_ms=int(kept.min()),
+            window_to_ms=int(kept.max()) + 1,
+            source=source,
+            source_kind=source_kind,
+            row_count=len(kept),
+            chunks=tuple(_chunk(key[2], len(rows), blob) for (key, rows), blob in zip(part, blobs, strict=True)),
+        )
+        type_ = OWN_UNIT_BATCH if ours else POSITION_BATCH
+        out.append(Statement(type_, body, blobs, subject=f"feed:{source}", own_units=ours))
+    return out
+
+
+def derive_batch(
+    body: Body, blob_of: Callable[[str], bytes], obligations: Obligations
+) -> tuple[Body, tuple[bytes, ...]] | None:
+    """Return a batch of coarser rows as the obligations ask, with its blobs, or None where nothing of it may go or nothing is asked.
+
+    It is a new statement of the releaser's: rows outside the areas are gone before places snap, and equal rows stand once.
+
+    Raises:
+        RecordError: a chunk is not what the batch says.
+    """
+    if not isinstance(body, PositionBatch) or not isinstance(body.chunks, tuple) or isinstance(body, OwnUnitBatch):
+        return None
+    place_step, time_step = max(1, obligations.coarsen_600000), max(1, obligations.time_step_ms)
+    if max(place_step, time_step) == 1 or not isinstance(body.source, str) or isinstance(body.place_step_600000, int):
+        return None
+    areas = tuple(
+        Area(area.east_600000, area.north_600000, area.south_600000, area.west_600000) for area in obligations.areas
+    )
+    change = Transformation(areas=areas or None, coarsen_600000=place_step, time_step_ms=time_step)
+    whole = concat_tables([parse_ipc(blob_of(chunk.blob.sha256)) for chunk in body.chunks])
+    table = apply_transformation(whole, change)
+    if not table.num_rows:
+        return None
+    span_ms = int(values_of(table, "time_ms")[0].max()) + 1
+    (made,) = cut_batches(table, source=body.source, source_kind=_kind(body), window_ms=span_ms)
+    steps = {"place_step_600000": obligations.coarsen_600000, "time_step_ms": obligations.time_step_ms}
+    return msgspec.structs.replace(made.body, **{name: step for name, step in steps.items() if step > 1}), made.blobs
+
+
+def _kind(body: PositionBatch) -> SourceKind:
+    return body.source_kind if isinstance(body.source_kind, str) else "recorded"
+
+
+def _chunk(cell: int, rows: int, blob: bytes) -> Chunk:
+    return Chunk(blob=BlobRef(sha256=hashlib.sha256(blob).hexdigest(), size=len(blob)), cell=cell_name(cell), rows=rows)
+
+
+_Key = tuple[int, int, int]
+
+
+def _slices(keys: list[NDArray[np.int64]], order: NDArray[np.int64]) -> Iterator[tuple[_Key, NDArray[np.int64]]]:
+    """Yield each group of equal keys with the rows of it."""
+    changes = np.zeros(len(order), dtype=np.bool_)
+    changes[0] = True
+    for key in keys:
+        changes[1:] |= key[1:] != key[:-1]
+    starts = np.flatnonzero(changes).tolist()
+    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+        window, own, cell = (int(key[start]) for key in keys)
+        yield (window, own, cell), order[start:end]
+
+
+def _spans(chunks: list[tuple[_Key, NDArray[np.int64]]]) -> Iterator[tuple[int, int]]:
+    """Yield from where to where in the list of chunks one batch goes."""
+    first = 0
+    for at in range(1, len(chunks) + 1):
+        full = at - first == MAX_CHUNKS
+        if at == len(chunks) or full or chunks[at][0][:2] != chunks[first][0][:2]:
+            yield first, at
+            first = at
+
+
+def state_static(
+    mmsi: int,
+    values: dict[str, object],
+    *,
+    reported_at_ms: int,
+    source: str,
+    source_kind: SourceKind,
+    own_units: Collection[int] = (),
+) -> Statement:
+    """Return what a vessel says of itself; `values` holds the fields of `STATIC_FIELDS` that are known."""
+    body = StaticReported(
+        mmsi=mmsi,
+        reported_at_ms=reported_at_ms,
+        source=source,
+        source_kind=source_kind,
+        **{name: values.get(name, WITHHELD) for name in STATIC_FIELDS},  # type: ignore[arg-type] # fields of mixed types
+    )
+    return Statement(STATIC_REPORTED, body, subject=vessel_subject(mmsi), own_units=mmsi in own_units)
+
+
+def known_fields(report: StaticReport) -> dict[str, object]:
+    """Return the static fields that a report fills, as canonical JSON can say them."""
+    values = {name: getattr(report, name) for name in STATIC_FIELDS}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def state_feed(health: FeedHealth, source: str, source_kind: SourceKind, now_ms: int) -> Statement:
+    """Return the present state of a feed."""
+    body = FeedReported(
+        source=source,
+        source_kind=source_kind,
+        state=health.state(now_ms),
+        from_ms=now_ms,
+        rate_per_min=health.rate_per_min(now_ms, 60_000),
+    )
+    return Statement(FEED_REPORTED, body, subject=f"feed:{source}")
+
+
+def state_event(
+    event: Event,
+    *,
+    source_kind: SourceKind,
+    batches: tuple[str, ...],
+    own_units: Collection[int] = (),
+    after: tuple[str, ...] = (),
+) -> Statement:
+    """Return a finding as a statement; `batches` are the records that hold its evidence, `after` the earlier finding of the same event."""
+    subject = vessel_subject(event.mmsi[0])
+    concerns_own = not set(own_units).isdisjoint(event.mmsi)
+    shared: dict[str, object] = {
+        "mmsi": event.mmsi[0],
+        "from_ms": event.from_ms,
+        "to_ms": WITHHELD if event.to_ms is None else event.to_ms,
+        "lat_600000": event.lat_600000,
+        "lon_600000": event.lon_600000,
+        "rule": event.threshold_set_id,
+        "confidence": event.confidence,
+        "coverage_ref": event.coverage_ref,
+        "batches": batches,
+        "source_kind": source_kind,
+    }
+    if event.kind == "zone-entry":
+        entered = AreaEntered(area=event.area or "", **shared)  # type: ignore[arg-type] # fields of mixed types
+        return Statement(AREA_ENTERED, entered, (), subject, concerns_own, after)
+    other = event.mmsi[1] if len(event.mmsi) > 1 else WITHHELD
+    found = EventDetected(kind=event.kind, other_mmsi=other, **shared)  # type: ignore[arg-type] # fields of mixed types
+    return Statement(EVENT_DETECTED, found, (), subject, concerns_own, after)
+
+
+def rows_of(statement: Statement) -> int:
+    """Return how many positions a statement holds."""
+    count = statement.body.row_count if isinstance(statement.body, PositionBatch) else 0
+    return 0 if isinstance(count, msgspec.UnsetType) else count

@@ -1,0 +1,173 @@
+"""The archives of positions, one for each party, kind and source: what a party told never stands among what another did.
+
+Rows gather in memory and are written every so often; how far the journal stands in the files is written after them. What was lost with the
+memory comes again from the journal, so a row may stand twice until its day is compacted, and none is missing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import threading
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from kizuna.errors import ConfigError, RecordError
+from kizuna.formats.positions_arrow import SCHEMA, empty, values_of
+from kizuna.storage.positions import DAY_MS, PositionArchive
+
+PARTS_BEFORE_COMPACTION = 60
+_PROGRESS = "journalled.json"
+_MAX_NAME = 120
+_EPOCH = dt.date(1970, 1, 1)
+
+
+class ArchiveKey(NamedTuple):
+    """Whose positions an archive holds: the party that told them, and of what kind and name their source is."""
+
+    party: str
+    source_kind: str
+    source: str
+
+
+class Archives:
+    """All archives under one folder; every method may be called from any thread."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.RLock()
+        self._fresh: dict[ArchiveKey, list[pa.Table]] = {}
+        self._struck: dict[ArchiveKey, list[pa.Table]] = {}
+        self._writes: dict[ArchiveKey, int] = {}
+        self.fresh_rows = 0
+        """Rows that are not in the files yet."""
+        self.seq = self._written = _read_progress(root / _PROGRESS)
+        """The journal entry up to which everything is held here."""
+
+    def add(self, key: ArchiveKey, table: pa.Table) -> None:
+        """Hold rows of a source; `flush` makes them durable.
+
+        Raises:
+            RecordError: the source's name is too long for a folder.
+        """
+        self._folder(key)
+        with self._lock:
+            self._fresh.setdefault(key, []).append(table)
+            self.fresh_rows += table.num_rows
+
+    def strike(self, key: ArchiveKey, table: pa.Table) -> None:
+        """Leave these rows out of everything that is read: their record was retracted."""
+        with self._lock:
+            self._struck.setdefault(key, []).append(table)
+
+    def flush(self) -> None:
+        """Write what is held, then how far the journal stands in it.
+
+        Raises:
+            ConfigError: the disk is full, read-only or failing.
+        """
+        with self._lock:
+            try:
+                for key, tables in self._fresh.items():
+                    self._write(key, pa.concat_tables(tables))
+                self._fresh.clear()
+                self.fresh_rows = 0
+                if self.seq != self._written:
+                    _write_progress(self._root, self.seq)
+                    self._written = self.seq
+            except OSError as error:
+                raise ConfigError(
+                    f"cannot write the archive ({error.strerror}): check space and permissions", where=str(self._root)
+                ) from error
+
+    def _write(self, key: ArchiveKey, rows: pa.Table) -> None:
+        archive = PositionArchive(self._folder(key))
+        archive.append(rows)
+        self._writes[key] = self._writes.get(key, 0) + 1
+        if self._writes[key] >= PARTS_BEFORE_COMPACTION:
+            self._writes[key] = 0
+            for day in archive.days()[-2:]:
+                archive.compact(day)
+
+    def read(self, key: ArchiveKey, from_ms: int, to_ms: int) -> pa.Table:
+        """Return the rows of a source in a half-open interval, in no order, without those that were struck.
+
+        Raises:
+            RecordError: a file of the archive is damaged.
+        """
+        with self._lock:
+            tables = [PositionArchive(self._folder(key)).read(from_ms, to_ms)]
+            for table in self._fresh.get(key, []):
+                times = values_of(table, "time_ms")[0]
+                tables.append(table.filter(pa.array((times >= from_ms) & (times < to_ms))))
+            struck = list(self._struck.get(key, []))
+        rows = pa.concat_tables(tables)
+        return _without(rows, pa.concat_tables(struck)) if struck and rows.num_rows else rows
+
+    def read_last(self, key: ArchiveKey, span_ms: int) -> pa.Table:
+        """Return the rows of the last `span_ms` before the end of the newest day that the source told of; see `read`."""
+        with self._lock:
+            days = [(day - _EPOCH).days for day in PositionArchive(self._folder(key)).days()]
+            fresh = [values_of(table, "time_ms")[0] for table in self._fresh.get(key, [])]
+            days += [int(times.max()) // DAY_MS for times in fresh if len(times)]
+            end_ms = (max(days, default=0) + 1) * DAY_MS
+            return self.read(key, end_ms - span_ms, end_ms)
+
+    def keys(self) -> list[ArchiveKey]:
+        """Return the archives that there are, sorted."""
+        with self._lock:
+            found = set(self._fresh)
+            for folder in self._root.glob("*/*/*"):
+                if folder.is_dir():
+                    party, source_kind = (unquote(part) for part in folder.parts[-3:-1])
+                    found.add(ArchiveKey(party, source_kind, unquote(folder.name[2:])))
+        return sorted(found)
+
+    def _folder(self, key: ArchiveKey) -> Path:
+        # a partner names its sources: the name must not lead out of the folder, nor be too long for one
+        name = "s-" + quote(key.source, safe="")
+        if len(name) > _MAX_NAME:
+            raise RecordError(f"source `{key.source[:40]}` has too long a name for an archive")
+        return self._root / quote(key.party, safe="") / quote(key.source_kind, safe="") / name
+
+
+def newest_rows(table: pa.Table) -> pa.Table:
+    """Return each vessel's rows at its newest time: usually one, several where they were told for the same instant."""
+    if not table.num_rows:
+        return empty()
+    mmsi, time_ms = (values_of(table, name)[0] for name in ("mmsi", "time_ms"))
+    vessels, place = np.unique(mmsi, return_inverse=True)
+    newest = np.full(len(vessels), -1, dtype=np.int64)
+    np.maximum.at(newest, place, time_ms)
+    return table.filter(pa.array(time_ms == newest[place]))
+
+
+def _without(rows: pa.Table, struck: pa.Table) -> pa.Table:
+    kept = rows.join(struck.select(_KEY).group_by(_KEY).aggregate([]), keys=_KEY, join_type="left anti")
+    return kept.select(SCHEMA.names).cast(SCHEMA)
+
+
+_KEY = ["time_ms", "mmsi", "lat_600000", "lon_600000"]
+
+
+def _read_progress(path: Path) -> int:
+    """Return the entry up to which the files hold everything; 0, which reads the journal again, where that cannot be told."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, int])["seq"]
+    except (OSError, msgspec.MsgspecError, KeyError):
+        return 0
+
+
+def _write_progress(root: Path, seq: int) -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    temporary = root / f"{_PROGRESS}.tmp"
+    with temporary.open("wb") as file:
+        file.write(msgspec.json.encode({"seq": seq}))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(root / _PROGRESS)

@@ -1,0 +1,92 @@
+"""The watch of one node: its feeds, its live picture and the search for events, put together from the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kizuna.domains.maritime.events.area import WatchArea, box
+from kizuna.domains.maritime.records import SourceKind
+from kizuna.kernel.label import Label
+from kizuna.kernel.ports import Clock
+from kizuna.node import settings as given
+from kizuna.node.archives import Archives
+from kizuna.node.detecting import Detecting, Rules
+from kizuna.node.feeding import Feeding, RejectedFiles
+from kizuna.node.picture import LivePicture
+from kizuna.node.service import Node
+from kizuna.node.sources import Feed
+
+DEGREE = 600_000
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The jobs of the sea; start them once the node's runner runs, stop them before it stops."""
+
+    picture: LivePicture
+    feeding: Feeding
+    detecting: Detecting | None
+    """None where no feed says how records are labelled."""
+
+    def start(self) -> None:
+        """Make the picture, then read the feeds and look for events."""
+        self.picture.start()
+        self.feeding.start()
+        if self.detecting is not None:
+            self.detecting.start()
+
+    def stop(self) -> None:
+        """Stop the feeds, the search and the picture, in this order."""
+        self.feeding.stop()
+        if self.detecting is not None:
+            self.detecting.stop()
+        self.picture.stop()
+
+
+def open_watch(node: Node, clock: Clock) -> Watch:
+    """Return the watch of an open node, not started; events are labelled as the first feed is.
+
+    Raises:
+        RecordError: the label of a feed is not well-formed.
+        ConfigError: the data folder cannot be used.
+    """
+    settings, party = node.settings, node.identity.party
+    own_units = frozenset(settings.own_units)
+    archives = Archives(settings.data / "positions")
+    picture = LivePicture(node.store, node.blobs, archives, party, clock)
+    node.runner.observe(picture.observe)
+    feeds = [feed_of(each, each.label.label(party)) for each in settings.feeds]
+    rejected = RejectedFiles(settings.data / "rejected")
+    feeding = Feeding(node.runner, feeds, own_units=own_units, clock=clock, rejected=rejected)
+    detecting = None
+    if feeds:
+        areas = tuple(part for each in settings.areas for part in areas_of(each))
+        rules = Rules(
+            areas=areas,
+            anchorages=tuple((round(each.lat * DEGREE), round(each.lon * DEGREE)) for each in settings.anchorages),
+        )
+        detecting = Detecting(
+            node.runner, node.store, archives, party, feeds[0].label, own_units=own_units, clock=clock, rules=rules
+        )
+    return Watch(picture, feeding, detecting)
+
+
+def feed_of(feed: given.Feed, mark: Label) -> Feed:
+    """Return a feed as it is read; its records name the receiver, and are simulated, recorded in a file, or live."""
+    heard: SourceKind = "recorded" if feed.kind == "file" else "live"
+    return Feed(
+        name=feed.source,
+        source=feed.receiver or feed.source,
+        label=mark,
+        kind=feed.kind,
+        source_kind="simulated" if feed.simulated else heard,
+        address=feed.address,
+        path=str(feed.path or ""),
+    )
+
+
+def areas_of(area: given.Area) -> tuple[WatchArea, ...]:
+    """Return a watched area in 1/600000 degree; one that crosses 180 degrees is two of one name."""
+    south, west, north, east = (round(edge * DEGREE) for edge in (area.south, area.west, area.north, area.east))
+    spans = [(west, east)] if west < east else [(west, 180 * DEGREE), (-180 * DEGREE, east)]
+    return tuple(box(area.name, south=south, west=start, north=north, east=end) for start, end in spans)
