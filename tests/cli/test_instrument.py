@@ -108,3 +108,29 @@ def test_an_unknown_id_or_date_is_told(india: Party) -> None:
     assert india("instrument", "show", "no-such").code == 6
     assert india("instrument", "suspend", "no-such", "--reason", "x").code == 6
     assert india("instrument", "show", "--on", "someday").code == 3
+
+
+def test_a_scope_opens_once_both_have_opened_it_alike(signed: tuple[Party, Party], tmp_path: Path) -> None:
+    india, japan = signed
+    opening = ("instrument", "open-scope", ARRANGEMENT, "milan", "--from", "2026-01-01", "--to", "2036-01-01")
+    record = india.ok(*opening)["record"]
+    assert india.ok("instrument", "show", ARRANGEMENT)["instruments"][0]["scopes"] == []
+    japan.ok(*opening)
+    japan.carry(india, tmp_path / "3")
+    (scope,) = india.ok("instrument", "show", ARRANGEMENT)["instruments"][0]["scopes"]
+    assert (scope["name"], scope["open"]) == ("milan", True)
+    assert "scope `milan` is open" in india("instrument", "show", ARRANGEMENT).out
+    india.ok("instrument", "close-scope", ARRANGEMENT, record)
+    (scope,) = india.ok("instrument", "show", ARRANGEMENT)["instruments"][0]["scopes"]
+    assert not scope["open"]
+
+
+def test_a_wrong_scope_is_refused(signed: tuple[Party, Party]) -> None:
+    india, _ = signed
+    period = ("--from", "2026-01-01", "--to", "2027-01-01")
+    assert india("instrument", "open-scope", ARRANGEMENT, "regatta", *period).code == 6
+    assert (
+        india("instrument", "open-scope", ARRANGEMENT, "milan", "--from", "2027-01-01", "--to", "2026-01-01").code == 6
+    )
+    assert india("instrument", "open-scope", "no-such", "milan", *period).code == 6
+    assert india("instrument", "close-scope", ARRANGEMENT, "ab" * 32).code == 6

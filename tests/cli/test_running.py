@@ -36,6 +36,8 @@ def test_every_operation_goes_both_ways(reached: Party, japan: Party, tmp_path: 
     assert reached.ok("instrument", "show", ARRANGEMENT)["instruments"][0]["state"] == "in-force"
     reached.ok("instrument", "suspend", ARRANGEMENT, "--reason", "a drill")
     reached.ok("instrument", "resume", ARRANGEMENT)
+    opened = reached.ok("instrument", "open-scope", ARRANGEMENT, "milan", "--from", "2026-01-01", "--to", "2036-01-01")
+    reached.ok("instrument", "close-scope", ARRANGEMENT, opened["record"])
     assert reached.ok("channel", "compare", japan.node)["agree"]
     reached.ok("partner", "remove", japan.node)
     assert reached.ok("partner", "list")["partners"] == []
