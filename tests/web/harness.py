@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from litestar.types import ControllerRouterHandler
 
 from kizuna.domains.instruments import DOMAIN as INSTRUMENTS
 from kizuna.domains.instruments.records import VersionSigned
+from kizuna.domains.maritime import DOMAIN as MARITIME
 from kizuna.kernel import canonical, instrument, keys, sign
 from kizuna.kernel.bundle import sealing_public
 from kizuna.kernel.domain import Domain, Fact
@@ -25,17 +27,23 @@ from kizuna.kernel.label import label
 from kizuna.kernel.record import WITHHELD, Body, Withheld
 from kizuna.node import effects as fx
 from kizuna.node import tokens
+from kizuna.node.archives import Archives
 from kizuna.node.core import Core
 from kizuna.node.effects import Mark
 from kizuna.node.facts import Identity, Partner, load_partners
+from kizuna.node.feeding import Feeding, RejectedFiles
+from kizuna.node.picture import LivePicture
 from kizuna.node.runner import Runner, Shell
 from kizuna.node.tables import projections
 from kizuna.node.tokens import Tokens
+from kizuna.node.watch import Watch
 from kizuna.node.world import Limits, Sources
 from kizuna.storage.blobs import Blobs
 from kizuna.storage.highwater import HighWater
 from kizuna.storage.sqlite import SqliteStore, open_sqlite
 from kizuna.web import tls
+from kizuna.web.api_instruments import INSTRUMENT_ROUTES
+from kizuna.web.api_picture import picture_routes
 from kizuna.web.partners import PartnerClient, PartnerListener
 from kizuna.web.serve import Ports, Serving, serve
 from kizuna.web.tls import TlsFiles
@@ -67,7 +75,7 @@ NOTES = Domain(
     tables=("note",),
     apply={NoteSaid: _note},
 )
-DOMAINS = (INSTRUMENTS, NOTES)
+DOMAINS = (INSTRUMENTS, MARITIME, NOTES)
 
 
 class WallClock:
@@ -157,7 +165,7 @@ class TestNode:
 
     def _mark(self, channel: str) -> Mark | None:
         held = self.marks.get(channel)
-        return Mark(channel, held.epoch, held.size, bytes.fromhex(held.root)) if held is not None else None
+        return Mark(channel, held.epoch, held.size, canonical.unb64(held.root)) if held is not None else None
 
     def partners(self) -> list[Partner]:
         return list(load_partners(self.store).values())
@@ -235,6 +243,20 @@ def secret(text: str, party: str) -> fx.Draft:
     return fx.Draft("notes.secret-said.v1", SecretSaid(text=text), made, "officer:7:watch")
 
 
+def watch_of(node: TestNode, folder: Path) -> Watch:
+    """Return a watch without feeds over a node's own picture."""
+    archives = Archives(folder / "positions")
+    picture = LivePicture(node.store, node.blobs, archives, node.identity.party, node.clock)
+    node.runner.observe(picture.observe)
+    rejected = RejectedFiles(folder / "rejected")
+    return Watch(picture, Feeding(node.runner, [], own_units=frozenset(), clock=node.clock, rejected=rejected), None)
+
+
+def routes_of(watch: Watch) -> list[ControllerRouterHandler]:
+    """Return what a node serves beside the routes that are always there."""
+    return [*INSTRUMENT_ROUTES, *picture_routes(watch)]
+
+
 ALL_ROLES = ("watch", "liaison", "desk", "security", "integrator", "administrator")
 
 
@@ -268,9 +290,14 @@ class Served:
             self.ports = ports
             listening.set()
 
-        serving = Serving(self.node.keys.files, self.tokens.path, self.folder, partner_port=0, api_port=0)
+        watch = watch_of(self.node, self.folder)
+        serving = Serving(
+            self.node.keys.files, self.tokens.path, self.folder, partner_port=0, api_port=0, routes=routes_of(watch)
+        )
         node = self.node
-        self._task = asyncio.create_task(serve(node, node.client, node.clock, serving, self.stop, ready=ready))
+        self._task = asyncio.create_task(
+            serve(node, node.client, node.clock, serving, self.stop, jobs=[watch], ready=ready)
+        )
         waiting = asyncio.create_task(listening.wait())
         await asyncio.wait([waiting, self._task], return_when=asyncio.FIRST_COMPLETED)
         if self._task.done():

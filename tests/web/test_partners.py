@@ -438,3 +438,30 @@ def test_nodes_find_each_other_again(tmp_path: Path) -> None:
         await other.stop()
 
     asyncio.run(story())
+
+
+def test_a_rotated_certificate_counts_once_its_card_is_enrolled_anew(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Gate(tmp_path) as gate:
+            made = make_keys(tmp_path, "can/three")
+            card, keyset = keys.read_card(made.card("host:1"))
+            old = Partner("can/three", "can", card.root_bytes, keyset, {}, "", card.certificate_pem)
+            gate.enrolled.append(old)
+            await gate.listener.refresh()
+            old_files = made.files
+            assert (await gate.post(old_files, b"x"))[0] == 200
+            made.files, made.version = make_tls(tmp_path, "rotated"), 2
+            card, keyset = keys.read_card(made.card("host:1"))
+            # The key set has come over the channel, the card not yet: the old certificate is out, the new one is not known.
+            gate.enrolled[-1] = replace(old, keyset=keyset)
+            await gate.listener.refresh()
+            for files in (old_files, made.files):
+                with pytest.raises((aiohttp.ClientError, OSError)):
+                    await gate.post(files, b"x")
+            gate.enrolled[-1] = replace(old, keyset=keyset, certificate_pem=card.certificate_pem)
+            await gate.listener.refresh()
+            assert (await gate.post(made.files, b"x"))[:2] == (200, b"can/three:x")
+            with pytest.raises((aiohttp.ClientError, OSError)):
+                await gate.post(old_files, b"x")
+
+    asyncio.run(story())

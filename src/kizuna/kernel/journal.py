@@ -247,7 +247,10 @@ def link(head: Head, entries: Iterable[Entry]) -> list[Stored]:
 def link_one(head: Head, entry: Entry) -> Stored:
     """Return one entry of any kind chained onto `head`; see `link`."""
     header = header_bytes(entry)
-    parsed = _header_decoder.decode(header)  # our own canonical bytes: only their values are wanted
+    try:
+        parsed = _header_decoder.decode(header)  # our own canonical bytes: only their values are wanted
+    except msgspec.ValidationError as error:
+        raise RecordError(f"an entry's header cannot be replayed: {error}") from error
     if not parsed.kind:
         raise RecordError("an entry without a kind cannot be replayed: name its kind")
     entry = Entry(kind=parsed.kind, at_ms=parsed.at_ms, meta=parsed.meta, body=entry.body)

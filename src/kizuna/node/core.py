@@ -49,6 +49,8 @@ class Core:
             fx.Reopen: self.desk.reopen,
             fx.Say: self.desk.say,
         }
+        self.clock_suspect = False
+        """Whether the shell's clock doubts itself; the core's own doubt comes on top."""
         self._last_ms = 0
         self._trusted_since_ms = 0
 
@@ -133,7 +135,7 @@ class Core:
             self._trusted_since_ms = max(self._trusted_since_ms, self._last_ms)
         elif self._last_ms and now_ms > self._last_ms + FORWARD_MS:
             self._trusted_since_ms = now_ms + 60_000
-        self.world.clock_in_doubt = now_ms < self._trusted_since_ms
+        self.world.clock_in_doubt = self.clock_suspect or now_ms < self._trusted_since_ms
         self._last_ms = max(self._last_ms, now_ms) if now_ms >= self._trusted_since_ms else self._last_ms
 
     def _due_channels(self, now_ms: int) -> list[str]:

@@ -149,6 +149,7 @@ class Runner:
     def _round(self) -> bool:
         taken, going = self._take()
         now_ms = self._shell.clock.now_ms()
+        self.core.clock_suspect = self._shell.clock.in_doubt()
         effects: deque[Effect] = deque()
         for run in taken:
             effects.extend(run(now_ms))

@@ -9,6 +9,7 @@ import asyncio
 
 import msgspec
 from litestar import MediaType, post
+from litestar.params import FromPath
 
 from kizuna.errors import RecordError
 from kizuna.kernel import canonical, instrument_check, sign
@@ -85,7 +86,7 @@ async def load(office: OfficeDependency, request: Call) -> Loaded:
     "/api/v1/instruments/{name:str}/sign", opt=access.opt(_LOADERS), status_code=200,
     operation_class=bodies.described(SignAsked),
 )  # fmt: skip
-async def sign_version(office: OfficeDependency, request: Call, name: str) -> SaidOf:
+async def sign_version(office: OfficeDependency, request: Call, name: FromPath[str]) -> SaidOf:
     """Say that our party signs a version, by an envelope made offline with its root key."""
     asked = await bodies.read(request, SignAsked)
     held = [made for made in await _held(office, name) if version_of(made) == asked.version]
@@ -101,7 +102,7 @@ async def sign_version(office: OfficeDependency, request: Call, name: str) -> Sa
     "/api/v1/instruments/{name:str}/status", opt=access.opt(_LOADERS), status_code=200,
     operation_class=bodies.described(StatusAsked),
 )  # fmt: skip
-async def change_status(office: OfficeDependency, request: Call, name: str) -> SaidOf:
+async def change_status(office: OfficeDependency, request: Call, name: FromPath[str]) -> SaidOf:
     """Suspend, resume or terminate an instrument for our party: at once here, at the partner's when it arrives."""
     asked = await bodies.read(request, StatusAsked)
     reason = "" if asked.act == "resume" else stated(asked.reason)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 from litestar import get
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
@@ -116,14 +116,18 @@ def _reads(watch: Watch) -> list[ControllerRouterHandler]:
 
     @get("/api/v1/picture", opt=access.opt(EVERYONE), sync_to_thread=True)
     def vessels(
-        south: float = -90, west: float = -180, north: float = 90, east: float = 180, limit: int = MOST_VESSELS
+        south: FromQuery[float] = -90,
+        west: FromQuery[float] = -180,
+        north: FromQuery[float] = 90,
+        east: FromQuery[float] = 180,
+        limit: FromQuery[int] = MOST_VESSELS,
     ) -> Vessels:
         """Return the vessels in a box of degrees, by MMSI; `limit` cuts the list, `total` says how many there are."""
         rows, total = picture.vessels(box_of(south, west, north, east), max(0, min(limit, MOST_VESSELS)))
         return Vessels(len(rows), total, tuple(rows))
 
     @get("/api/v1/vessels/{mmsi:int}", opt=access.opt(EVERYONE), sync_to_thread=True)
-    def vessel(mmsi: FromPath[int], simulated: bool = False) -> VesselRow:  # noqa: FBT001, FBT002 # a query parameter
+    def vessel(mmsi: FromPath[int], simulated: FromQuery[bool] = False) -> VesselRow:  # noqa: FBT002 # a query parameter
         """Return one vessel, with who told what."""
         found = picture.vessel(mmsi, simulated=simulated)
         if found is None:
@@ -131,7 +135,9 @@ def _reads(watch: Watch) -> list[ControllerRouterHandler]:
         return found
 
     @get("/api/v1/events", opt=access.opt(EVERYONE), sync_to_thread=True)
-    def events(office: OfficeDependency, since_ms: int = 0, limit: int = 100) -> Sequence[queries.EventRow]:
+    def events(
+        office: OfficeDependency, since_ms: FromQuery[int] = 0, limit: FromQuery[int] = 100
+    ) -> Sequence[queries.EventRow]:
         """Return events, own and partners', newest first."""
         with office.node.store.view() as db:
             return queries.events(db, since_ms=since_ms, limit=max(1, min(limit, MOST_EVENTS)))

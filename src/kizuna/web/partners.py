@@ -21,9 +21,10 @@ from aiohttp import hdrs, web
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from kizuna.errors import ConfigError, KizunaError
+from kizuna.errors import KizunaError
 from kizuna.kernel.channel.wire import MAX_MESSAGE_BYTES
 from kizuna.node.facts import Partner
+from kizuna.web.listening import listen
 from kizuna.web.tls import Pin, TlsFiles, client_context, pins_of, server_context
 
 PATH = "/kizuna/v1/channel"
@@ -194,14 +195,7 @@ class PartnerListener:
         Raises:
             ConfigError: the address cannot be bound, or the TLS files cannot be read.
         """
-        host, port = self._address
-        try:
-            self._socket = socket.create_server((host, port), family=_family(host), backlog=128)
-        except OSError as error:
-            raise ConfigError(
-                f"partner listener cannot bind `{host}:{port}` ({error}): choose another address"
-            ) from error
-        self._socket.setblocking(False)
+        self._socket = listen(*self._address, "the partners' listener")
         await self.refresh()
 
     async def refresh(self) -> None:
@@ -288,10 +282,6 @@ class PartnerListener:
     async def _body(self, request: web.BaseRequest, length: int) -> bytes:
         async with asyncio.timeout(self.traffic.body_s + length / self.traffic.body_bytes_per_s):
             return await request.content.readexactly(length)
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 # --- the client -------------------------------------------------------------------------------------------------------------------

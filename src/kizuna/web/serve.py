@@ -28,6 +28,7 @@ from kizuna.node.tokens import Tokens
 from kizuna.web import tls
 from kizuna.web.access import Office, RunningNode
 from kizuna.web.api import make_app
+from kizuna.web.listening import listen
 from kizuna.web.partners import PartnerClient, PartnerListener
 from kizuna.web.stream import Hub
 
@@ -137,13 +138,18 @@ async def serve(
         ports = Ports(listener.port, int(bound.getsockname()[1]))
         _log.info("listening", port=ports.partners)
         ready(ports)
-        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        _log.info("stopping")
-        office.hub.close()
-        api.should_exit = True
-        await asyncio.wait(running[:1], timeout=_STOP_S)
-        for task in done:
-            task.result()
+        await _run(office, api, running)
+
+
+async def _run(office: Office, api: _Server, running: Sequence[asyncio.Task[None]]) -> None:
+    """Wait until the first of the tasks ends, let the API's callers go, and raise what that task raised; the API's own task stands first."""
+    done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    _log.info("stopping")
+    office.hub.close()
+    api.should_exit = True
+    await asyncio.wait(running[:1], timeout=_STOP_S)
+    for task in done:
+        task.result()
 
 
 def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
@@ -173,18 +179,13 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
 
 
 def _api_server(office: Office, serving: Serving) -> tuple[_Server, socket.socket]:
-    host, port = serving.api_host, serving.api_port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        bound = socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        raise ConfigError(f"the users' api cannot bind `{host}:{port}` ({error}): choose another address") from error
+    bound = listen(serving.api_host, serving.api_port, "the users' api")
     config = uvicorn.Config(
         make_app(office, serving.routes),
         access_log=False,
         date_header=False,
         h11_max_incomplete_event_size=32 << 10,
-        lifespan="on",
+        lifespan="off",
         limit_concurrency=256,
         log_config=None,
         proxy_headers=False,
