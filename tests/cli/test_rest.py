@@ -1,11 +1,15 @@
 """Tokens, counting, the doctor, and how every command ends."""
 
+import contextlib
 import gzip
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import zstandard
+from pyais.exceptions import AISBaseException
+from pyais.stream import FileReaderStream
 
 from kizuna import errors
 from kizuna.cli.exits import EXIT_CODES, exit_code
@@ -60,6 +64,17 @@ def test_sentences_are_counted_packed_or_not(kizuna: Kizuna, tmp_path: Path, pac
     assert said["rejected"] == {"checksum": 1}
     assert said["checksum_failed_by_type"] == {"1": 1}
     assert kizuna("ingest", path, path, "--count-only", "--json").json["messages_by_type"] == {"1": 4}
+
+
+@pytest.mark.parametrize("name", ["kystverket_Ais1000Lines.nm4", "gfw_nmea-with-tagblock.txt", "pyais_sample.ais"])
+def test_recordings_count_as_pyais_counts_them(kizuna: Kizuna, shared_dir: Path, name: str) -> None:
+    path = shared_dir / "data" / "ais" / "nmea" / name
+    counts: Counter[str] = Counter()
+    with FileReaderStream(path) as stream:
+        for sentence in stream:
+            with contextlib.suppress(AISBaseException):
+                counts[str(sentence.decode().msg_type)] += 1
+    assert kizuna("ingest", path, "--count-only", "--json").json["messages_by_type"] == counts
 
 
 def test_what_cannot_be_read_is_told(kizuna: Kizuna, tmp_path: Path) -> None:
