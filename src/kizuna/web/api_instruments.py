@@ -117,7 +117,7 @@ async def change_status(office: OfficeDependency, request: Call, name: FromPath[
     "/api/v1/instruments/{name:str}/scopes", opt=access.opt(_LOADERS), status_code=200,
     operation_class=bodies.described(ScopeAsked),
 )  # fmt: skip
-async def open_scope(office: OfficeDependency, request: Call, name: str) -> SaidOf:
+async def open_scope(office: OfficeDependency, request: Call, name: FromPath[str]) -> SaidOf:
     """Open a scope for our party; it counts once the other parties have opened it alike."""
     asked = await bodies.read(request, ScopeAsked)
     held = await _newest(office, name)
@@ -129,7 +129,7 @@ async def open_scope(office: OfficeDependency, request: Call, name: str) -> Said
     "/api/v1/instruments/{name:str}/scopes/close", opt=access.opt(_LOADERS), status_code=200,
     operation_class=bodies.described(CloseAsked),
 )  # fmt: skip
-async def close_scope(office: OfficeDependency, request: Call, name: str) -> SaidOf:
+async def close_scope(office: OfficeDependency, request: Call, name: FromPath[str]) -> SaidOf:
     """Close a scope that our party opened, before its time."""
     asked = await bodies.read(request, CloseAsked)
     held = await _newest(office, name)
