@@ -32,6 +32,23 @@ def test_a_blob_is_found_by_its_digest(tmp_path: Path) -> None:
     assert blobs.get(blobs.put(b"")) == b""
 
 
+@pytest.mark.parametrize("count", [0, 1, 40])
+def test_blobs_stored_side_by_side_are_each_found(tmp_path: Path, count: int) -> None:
+    items = [b"%d" % (number % 30) for number in range(count)]  # some of them twice
+    blobs = Blobs(tmp_path)
+    digests = blobs.put_all(items)
+    assert digests == [hashlib.sha256(data).hexdigest() for data in items]
+    assert [blobs.get(digest) for digest in digests] == items
+    assert len(files(tmp_path)) == len(set(items))
+
+
+def test_one_of_many_that_cannot_be_stored_is_told(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    (tmp_path / DIGEST[:2]).write_bytes(b"in the way")
+    with pytest.raises(ConfigError):
+        blobs.put_all([b"first", DATA, b"last"])
+
+
 def test_a_stream_is_cut_at_its_limit_and_leaves_nothing(tmp_path: Path) -> None:
     blobs = Blobs(tmp_path)
     with pytest.raises(RecordError, match="longer than the `250` bytes"):

@@ -19,6 +19,7 @@ from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import origin
 from kizuna.kernel.channel.writer import NO_RECEIPT, WriterState
 from kizuna.kernel.instrument import Obligations
+from kizuna.kernel.intervals import FOREVER
 from kizuna.kernel.journal import Entry, Store
 from kizuna.kernel.merkle import Tree
 from kizuna.node import facts
@@ -137,7 +138,11 @@ class Sequencer:
             made = self._sequence(due, now_ms)
             if made is None:
                 continue
-            data, leaf = wire.encode_header(made.header)
+            try:
+                data, leaf = wire.encode_header(made.header)
+            except RecordError as error:
+                entries.append(self._unsendable(due, str(error), now_ms))
+                continue
             self._state.tree.append(leaf)
             entries.append(released_entry(data, now_ms, due.item, made.names, made.acts))
             body = made.body
@@ -146,6 +151,17 @@ class Sequencer:
         if not entries and self._state.note:
             return Step((), {}, self._state.note, None)
         return self._signed(entries, bodies, now_ms)
+
+    def _unsendable(self, due: _Due, sentence: str, now_ms: int) -> Entry:
+        """Pass over an item that no header can carry, and tell a person; it must not hold up the others."""
+        self._state.denied[due.item] = FOREVER
+        meta = {
+            "channel": self._state.channel,
+            "kind": "unsendable",
+            "sentence": f"`{due.item}`: {sentence}",
+            "stop": False,
+        }
+        return Entry(kind="alert", at_ms=now_ms, meta=meta)
 
     def _signed(self, entries: list[Entry], bodies: dict[int, tuple[bytes, bytes]], now_ms: int) -> Step:
         state = self._state

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -33,8 +33,8 @@ _log = structlog.get_logger("kizuna.node")
 class BlobWriter(Protocol):
     """Makes large objects durable."""
 
-    def put(self, data: bytes) -> str:
-        """Store an object durably and return its SHA-256, hex."""
+    def put_all(self, items: Sequence[bytes]) -> object:
+        """Store objects durably."""
         ...
 
 
@@ -212,9 +212,7 @@ class Runner:
 
     def _durable(self, commits: list[fx.Commit]) -> list[tuple[fx.Commit, list[int]]]:
         """Make blobs durable, then all entries in one transaction, then the marks; tell the observers."""
-        for commit in commits:
-            for blob in commit.blobs:
-                self._shell.blobs.put(blob)
+        self._shell.blobs.put_all([blob for commit in commits for blob in commit.blobs])
         entries = [entry for commit in commits for entry in commit.entries]
         seqs = self._append(entries)
         for commit in commits:

@@ -49,8 +49,10 @@ if TYPE_CHECKING:
     from kizuna.formats.ais import StaticReport
     from kizuna.kernel.instrument import Obligations
 
-MAX_CHUNKS = 1000
-"""Chunks in one batch: a record has room for some thousand commitments."""
+MAX_CHUNKS = 48
+"""Chunks in one batch: the header of a channel's entry names the blob of each, and must stay within 8 KiB with labels and areas beside them."""
+MAX_DERIVED_CHUNKS = 60
+"""The same for a batch made coarser, whose places may have moved over a cell's edge; the room is then used up."""
 LIVE_WINDOW_MS = 1_000
 RECORDED_WINDOW_MS = 3_600_000
 
@@ -79,6 +81,7 @@ def cut_batches(
     source_kind: SourceKind,
     window_ms: int = LIVE_WINDOW_MS,
     own_units: Collection[int] = (),
+    max_chunks: int = MAX_CHUNKS,
 ) -> list[Statement]:
     """Return the batches of a position table, cut by window, by own units or others, and by cell.
 
@@ -100,7 +103,7 @@ def cut_batches(
     order = np.lexsort(groups[::-1])
     chunks = list(_slices([group[order] for group in groups], order))
     out: list[Statement] = []
-    for first, last in _spans(chunks):
+    for first, last in _spans(chunks, max_chunks):
         part = chunks[first:last]
         kept = times[np.concatenate([rows for _, rows in part])]
         blobs = tuple(
@@ -147,7 +150,12 @@ def derive_batch(
     if not table.num_rows:
         return None
     span_ms = int(values_of(table, "time_ms")[0].max()) + 1
-    (made,) = cut_batches(table, source=body.source, source_kind=_kind(body), window_ms=span_ms)
+    cut = cut_batches(
+        table, source=body.source, source_kind=_kind(body), window_ms=span_ms, max_chunks=MAX_DERIVED_CHUNKS
+    )
+    if len(cut) > 1:
+        return None
+    made = cut[0]
     steps = {"place_step_600000": obligations.coarsen_600000, "time_step_ms": obligations.time_step_ms}
     return msgspec.structs.replace(made.body, **{name: step for name, step in steps.items() if step > 1}), made.blobs
 
@@ -175,11 +183,11 @@ def _slices(keys: list[NDArray[np.int64]], order: NDArray[np.int64]) -> Iterator
         yield (window, own, cell), order[start:end]
 
 
-def _spans(chunks: list[tuple[_Key, NDArray[np.int64]]]) -> Iterator[tuple[int, int]]:
+def _spans(chunks: list[tuple[_Key, NDArray[np.int64]]], most: int) -> Iterator[tuple[int, int]]:
     """Yield from where to where in the list of chunks one batch goes."""
     first = 0
     for at in range(1, len(chunks) + 1):
-        full = at - first == MAX_CHUNKS
+        full = at - first == most
         if at == len(chunks) or full or chunks[at][0][:2] != chunks[first][0][:2]:
             yield first, at
             first = at
