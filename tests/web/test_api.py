@@ -262,6 +262,8 @@ def bodies_for(path: str) -> list[bytes]:
         "/api/v1/instruments": {},
         "/api/v1/instruments/yokosuka/sign": {"envelope": "{}", "version": "0" * 64},
         "/api/v1/instruments/yokosuka/status": {"act": "suspend", "reason": "r"},
+        "/api/v1/instruments/yokosuka/scopes": {"from_ms": 1, "name": "x", "to_ms": 2},
+        "/api/v1/instruments/yokosuka/scopes/close": {"closes": "0" * 64},
     }[path]
     found = [body for body in HOSTILE if b"%" not in body]
     whole = json.dumps(good).encode()

@@ -27,6 +27,7 @@ CONFIG = Path("node.toml")
 CLOCK = SystemClock()
 random: Callable[[int], bytes] = os.urandom
 Tick = Callable[[int, int], None]
+_PIPE_WIDTH = 200
 
 
 def settings_of(config: Path) -> Settings:
@@ -44,14 +45,16 @@ def emit(result: dict[str, Any], *, json_wanted: bool, lines: Sequence[Any]) -> 
     if json_wanted:
         typer.echo(json.dumps(result, ensure_ascii=False))
         return
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     for line in lines:
         console.print(line)
 
 
 def table(*columns: str, rows: Sequence[Sequence[Any]]) -> Table:
-    """Return a plain table."""
-    made = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    """Return a plain table; names and ids are never cut, the last column wraps."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for i, column in enumerate(columns):
+        made.add_column(column, no_wrap=i < len(columns) - 1, min_width=len(column), overflow="fold")
     for row in rows:
         made.add_row(*(str(cell) for cell in row))
     return made

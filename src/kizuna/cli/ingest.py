@@ -6,14 +6,16 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
 from kizuna.cli.base import Json, Tick, emit, progress, table
 from kizuna.errors import ConfigError, RecordError
-from kizuna.formats.ais import AisReader
 from kizuna.formats.opening import chunks
+
+if TYPE_CHECKING:
+    from kizuna.formats.ais import AisCounts
 
 _STDIN = "-"
 
@@ -60,7 +62,9 @@ def ingest(
     emit(result, json_wanted=json, lines=shown)
 
 
-def _count(name: str, tick: Tick, total: int) -> Any:
+def _count(name: str, tick: Tick, total: int) -> AisCounts:
+    from kizuna.formats.ais import AisReader  # noqa: PLC0415 # the decoder takes long to load, and other commands need none
+
     reader = AisReader()
     try:
         with _opened(name) as file:

@@ -8,7 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from kizuna.cli.base import CLOCK, CONFIG, Config, Json, Reason, emit, group, instant_ms, read_file, settings_of, table
+from kizuna.cli.base import (
+    CLOCK,
+    CONFIG,
+    Config,
+    Json,
+    Reason,
+    emit,
+    group,
+    instant_ms,
+    read_file,
+    settings_of,
+    shown_instant,
+    table,
+)
 from kizuna.cli.init import bundled
 from kizuna.cli.reach import reach
 from kizuna.cli.reading import Reading, now_ms, reading
@@ -114,14 +127,19 @@ def show(
 def _state(node: Reading, made: Instrument, at_ms: int) -> dict[str, Any]:
     signatures = treaties.signatures(node.store, node.roots)
     with node.store.view() as db:
+        scopes = [one for one in queries.scopes(db) if one.instrument == made.id]
         statuses = [one for one in queries.statuses(db) if one.at_ms <= at_ms]
     version = version_of(made)
     state = instrument.in_force(made, signatures, statuses, at_ms)
     signers = sorted({said.party for said in signatures if (said.instrument, said.version) == (made.id, version)})
     suspended = [s.id for s in statuses if s.instrument == made.id and s.act == "suspended"]
+    opened = [
+        {"from_ms": s.from_ms, "name": s.name, "open": s.from_ms <= at_ms < s.to_ms, "to_ms": s.to_ms} for s in scopes
+    ]
     return {
         **_summary(made),
         "reason": state.reason,
+        "scopes": opened,
         "signed_by": signers,
         "state": state.state,
         "suspensions": suspended,
@@ -132,6 +150,10 @@ def _whole(one: dict[str, Any]) -> list[Any]:
     rows = [(p["id"], p["effect"], f"{p['from']} > {p['to']}", p["basis"]) for p in one["provisions"]]
     return [
         f"\n{one['title']}",
+        *(
+            f"scope `{s['name']}` {'is open' if s['open'] else 'is agreed'}: {shown_instant(s['from_ms'])} to {shown_instant(s['to_ms'])}"
+            for s in one["scopes"]
+        ),
         f"basis: {one['basis']}; signed by: {', '.join(one['signed_by']) or 'nobody'}; version {one['version']}",
         table("provision", "effect", "direction", "basis", rows=rows)
         if rows
@@ -189,21 +211,22 @@ def sign(
     )
 
 
+def _newest(node: Reading, name: str) -> Instrument:
+    """Return the version of an instrument that was loaded last."""
+    versions = [made for made in treaties.instruments(node.store) if made.id == name]
+    return versions[-1] if versions else node.instrument(name)
+
+
 def _act(config: Path, name: str, act: str, reason: str, *, lifts: str = "", json: bool, done: str) -> None:
     settings = settings_of(config)
     with reading(settings) as node:
-        versions = [made for made in treaties.instruments(node.store) if made.id == name]
-        if not versions:
-            node.instrument(name)
+        held = _newest(node, name)
         if act == "resume":
             lifts = _lifted(node, name, lifts)
     with reach(settings) as reached:
-        record = reached.status(versions[-1], act, reason, lifts)
-    emit(
-        {"act": act, "instrument": name, "record": record},
-        json_wanted=json,
-        lines=[f"`{name}` {done} (record {record[:16]})."],
-    )
+        record = reached.status(held, act, reason, lifts)
+    result = {"act": act, "instrument": name, "record": record}
+    emit(result, json_wanted=json, lines=[f"`{name}` {done} (record {record[:16]})."])
 
 
 def _lifted(node: Reading, name: str, lifts: str) -> str:
@@ -243,3 +266,50 @@ def resume(
 def terminate(name: _Id, reason: Reason, config: Config = CONFIG, *, json: Json = False) -> None:
     """End an instrument for good."""
     _act(config, name, "terminate", reason, json=json, done="is terminated")
+
+
+@app.command("open-scope")
+def open_scope(
+    name: _Id,
+    scope: Annotated[str, typer.Argument(metavar="SCOPE", help="One of the instrument's scopes, like `milan`.")],
+    from_: Annotated[str, typer.Option("--from", metavar="INSTANT", help="When it opens.")],
+    to: Annotated[str, typer.Option("--to", metavar="INSTANT", help="When it closes by itself.")],
+    config: Config = CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Open an operation or exercise: its provisions count once every party has opened it alike."""
+    settings = settings_of(config)
+    from_ms, to_ms = instant_ms(from_), instant_ms(to)
+    with reading(settings) as node:
+        held = _newest(node, name)
+    with reach(settings) as reached:
+        record = reached.open_scope(held, scope, from_ms, to_ms)
+    result = {"from_ms": from_ms, "instrument": name, "record": record, "scope": scope, "to_ms": to_ms}
+    line = f"`{settings.party}` has opened `{scope}` of `{name}`; to close it before its time: record {record}"
+    emit(result, json_wanted=json, lines=[line])
+
+
+@app.command("close-scope")
+def close_scope(
+    name: _Id,
+    opening: Annotated[str, typer.Argument(metavar="RECORD", help="The record by which our party opened it.")],
+    config: Config = CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Close a scope that our party opened, before its time."""
+    settings = settings_of(config)
+    with reading(settings) as node:
+        held = _newest(node, name)
+        own = node.store.query(
+            "SELECT 1 FROM instruments_scope WHERE record_id = ? AND instrument = ? AND party = ?",
+            (opening, name, settings.party),
+        )
+    if not own:
+        raise RefusedError(
+            f"record `{opening[:16]}` is no opening of a scope of `{name}` by `{settings.party}`: give its whole id"
+        )
+    with reach(settings) as reached:
+        record = reached.close_scope(held, opening)
+    emit({"instrument": name, "record": record}, json_wanted=json, lines=[f"The scope of `{name}` is closed."])

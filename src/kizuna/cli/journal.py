@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import re
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from kizuna.node.tables import projections
 
 app = group("journal", "The append-only log that is the node's only truth.")
 _SHOWN_FINDINGS = 20
+_HEAD = re.compile(r"([0-9]{1,15}):([0-9a-f]{64})").fullmatch
 
 
 @app.command()
@@ -52,13 +54,10 @@ def verify(
 
 
 def _head(text: str) -> Head:
-    seq, _, chain = text.partition(":")
-    try:
-        return Head(int(seq), bytes.fromhex(chain))
-    except ValueError as error:
-        raise RecordError(
-            f"`{text[:80]}` is no head: write it as `seq:chain`, as `kizuna journal head` shows it"
-        ) from error
+    found = _HEAD(text)
+    if found is None:
+        raise RecordError(f"`{text[:80]}` is no head: write it as `seq:chain`, as `kizuna journal head` shows it")
+    return Head(int(found[1]), bytes.fromhex(found[2]))
 
 
 @app.command()

@@ -83,6 +83,14 @@ class Reach(Protocol):
         """Suspend, resume or terminate an instrument; return the record's id."""
         ...
 
+    def open_scope(self, held: Instrument, name: str, from_ms: int, to_ms: int) -> str:
+        """Open a scope for our party; return the record's id."""
+        ...
+
+    def close_scope(self, held: Instrument, closes: str) -> str:
+        """Close a scope that our party opened, before its time; return the record's id."""
+        ...
+
     def halt(self, *, on: bool, reason: str) -> bool:
         """Stop all releases or go on; return whether they are halted."""
         ...
@@ -193,6 +201,14 @@ class Local:
         """See `Reach`."""
         return self._say(agreeing.status(held, act, self.node.identity.party, self._actor, reason=reason, lifts=lifts))
 
+    def open_scope(self, held: Instrument, name: str, from_ms: int, to_ms: int) -> str:
+        """See `Reach`."""
+        return self._say(agreeing.scope_opened(held, name, from_ms, to_ms, self.node.identity.party, self._actor))
+
+    def close_scope(self, held: Instrument, closes: str) -> str:
+        """See `Reach`."""
+        return self._say(agreeing.scope_closed(held, closes, self.node.identity.party, self._actor))
+
     def halt(self, *, on: bool, reason: str) -> bool:
         """See `Reach`."""
         return bool(self._do(fx.Halt(on, self._actor, reason)))
@@ -282,6 +298,15 @@ class Remote:
         """See `Reach`."""
         asked = {"act": act, "lifts": lifts, "reason": reason}
         return str(self._ask("POST", f"instruments/{quote(held.id)}/status", asked)["record"])
+
+    def open_scope(self, held: Instrument, name: str, from_ms: int, to_ms: int) -> str:
+        """See `Reach`."""
+        asked = {"from_ms": from_ms, "name": name, "to_ms": to_ms}
+        return str(self._ask("POST", f"instruments/{quote(held.id)}/scopes", asked)["record"])
+
+    def close_scope(self, held: Instrument, closes: str) -> str:
+        """See `Reach`."""
+        return str(self._ask("POST", f"instruments/{quote(held.id)}/scopes/close", {"closes": closes})["record"])
 
     def halt(self, *, on: bool, reason: str) -> bool:
         """See `Reach`."""

@@ -6,7 +6,7 @@ the pinned roots are (`kizuna.node.treaties`).
 
 from __future__ import annotations
 
-from kizuna.domains.instruments.records import Resumed, ScopeOpened, Suspended, Terminated, VersionSigned
+from kizuna.domains.instruments.records import Resumed, ScopeClosed, ScopeOpened, Suspended, Terminated, VersionSigned
 from kizuna.errors import RefusedError
 from kizuna.kernel import canonical, instrument, label, sign
 from kizuna.kernel.instrument import Instrument
@@ -16,6 +16,7 @@ from kizuna.node.effects import Draft
 ACTS = ("suspend", "resume", "terminate")
 _TYPES: dict[type[Body], str] = {
     Resumed: "instruments.resumed.v1",
+    ScopeClosed: "instruments.scope-closed.v1",
     ScopeOpened: "instruments.scope-opened.v1",
     Suspended: "instruments.suspended.v1",
     Terminated: "instruments.terminated.v1",
@@ -57,7 +58,7 @@ def status(held: Instrument, act: str, party: str, actor: str, *, reason: str, l
     raise RefusedError(f"`{act[:40]}` is not one of `{'`, `'.join(ACTS)}`")
 
 
-def scope(held: Instrument, name: str, from_ms: int, to_ms: int, party: str, actor: str) -> Draft:
+def scope_opened(held: Instrument, name: str, from_ms: int, to_ms: int, party: str, actor: str) -> Draft:
     """Return the party's opening of a scope that the instrument reserves provisions for.
 
     Raises:
@@ -70,6 +71,15 @@ def scope(held: Instrument, name: str, from_ms: int, to_ms: int, party: str, act
     if to_ms <= from_ms:
         raise RefusedError("the scope would end before it begins: give a later end")
     return _draft(held, party, actor, ScopeOpened(instrument=held.id, name=name, from_ms=from_ms, to_ms=to_ms))
+
+
+def scope_closed(held: Instrument, closes: str, party: str, actor: str) -> Draft:
+    """Return the party's closing of a scope before its time; `closes` is the record id of its own opening.
+
+    Raises:
+        RefusedError: the party is none of the instrument's.
+    """
+    return _draft(held, party, actor, ScopeClosed(instrument=held.id, closes=closes))
 
 
 def _draft(held: Instrument, party: str, actor: str, body: Body) -> Draft:

@@ -41,6 +41,20 @@ class StatusAsked(Asked, frozen=True):
     lifts: str = ""
 
 
+class ScopeAsked(Asked, frozen=True):
+    """Which of the instrument's scopes opens, and from when to when, milliseconds UTC."""
+
+    from_ms: int
+    name: str
+    to_ms: int
+
+
+class CloseAsked(Asked, frozen=True):
+    """The record by which our party opened a scope."""
+
+    closes: str
+
+
 class Loaded(msgspec.Struct, frozen=True):
     """The version that is held now: the SHA-256 of its canonical bytes, hex."""
 
@@ -94,11 +108,34 @@ async def change_status(office: OfficeDependency, request: Call, name: FromPath[
     reason = "" if asked.act == "resume" else stated(asked.reason)
     if asked.act == "resume" and not asked.lifts:
         raise RecordError("name the suspension that is lifted in `lifts`")
-    held = await _held(office, name)
-    if not held:
-        raise NotHeldError("no such instrument is held")
+    held = await _newest(office, name)
     party, actor = office.node.identity.party, caller(request).actor
-    return await _say(office, agreeing.status(held[-1], asked.act, party, actor, reason=reason, lifts=asked.lifts))
+    return await _say(office, agreeing.status(held, asked.act, party, actor, reason=reason, lifts=asked.lifts))
+
+
+@post(
+    "/api/v1/instruments/{name:str}/scopes", opt=access.opt(_LOADERS), status_code=200,
+    operation_class=bodies.described(ScopeAsked),
+)  # fmt: skip
+async def open_scope(office: OfficeDependency, request: Call, name: FromPath[str]) -> SaidOf:
+    """Open a scope for our party; it counts once the other parties have opened it alike."""
+    asked = await bodies.read(request, ScopeAsked)
+    held = await _newest(office, name)
+    party, actor = office.node.identity.party, caller(request).actor
+    return await _say(office, agreeing.scope_opened(held, asked.name, asked.from_ms, asked.to_ms, party, actor))
+
+
+@post(
+    "/api/v1/instruments/{name:str}/scopes/close", opt=access.opt(_LOADERS), status_code=200,
+    operation_class=bodies.described(CloseAsked),
+)  # fmt: skip
+async def close_scope(office: OfficeDependency, request: Call, name: FromPath[str]) -> SaidOf:
+    """Close a scope that our party opened, before its time."""
+    asked = await bodies.read(request, CloseAsked)
+    held = await _newest(office, name)
+    return await _say(
+        office, agreeing.scope_closed(held, asked.closes, office.node.identity.party, caller(request).actor)
+    )
 
 
 async def _held(office: Office, name: str) -> list[Instrument]:
@@ -106,9 +143,16 @@ async def _held(office: Office, name: str) -> list[Instrument]:
     return [made for made in held if made.id == name]
 
 
+async def _newest(office: Office, name: str) -> Instrument:
+    held = await _held(office, name)
+    if not held:
+        raise NotHeldError("no such instrument is held")
+    return held[-1]
+
+
 async def _say(office: Office, draft: fx.Draft) -> SaidOf:
     said = await asyncio.wrap_future(office.node.runner.do(fx.Say((draft,))))
     return SaidOf(said[0].record_id)
 
 
-INSTRUMENT_ROUTES = (load, sign_version, change_status)
+INSTRUMENT_ROUTES = (load, sign_version, change_status, open_scope, close_scope)
