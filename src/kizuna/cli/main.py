@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import kizuna
-from kizuna.cli import channel, demo, doctor, ingest, init, instrument, journal, partner, release, run, token
+from kizuna.cli import channel, demo, doctor, ingest, init, instrument, journal, partner, picture, release, run, token
 from kizuna.cli.exits import exit_code
 from kizuna.errors import KizunaError
 
@@ -30,6 +30,7 @@ app.command()(demo.demo)
 app.command()(init.init)
 app.command()(run.run)
 app.command()(ingest.ingest)
+app.command()(picture.picture)
 app.command()(doctor.doctor)
 for part in (partner, instrument, release, channel, journal, token):
     app.add_typer(part.app)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
+import msgspec
+
 from kizuna.cli.base import CLOCK, random
 from kizuna.errors import (
     BundleError,
@@ -38,9 +40,12 @@ from kizuna.node.service import InUseError, Node, open_node
 from kizuna.node.settings import Settings, host_port
 from kizuna.node.tokens import Officer, Tokens
 
+Degrees = tuple[float, float, float, float]
+"""South, west, north and east."""
 LOCAL = Officer("local", "administrator")
 TOKEN, SECOND_TOKEN = "KIZUNA_TOKEN", "KIZUNA_SECOND_TOKEN"
 _WAIT_S = 300.0
+_DEGREE = 600_000
 _WORDS: dict[str, type[KizunaError]] = {
     "malformed": RecordError,
     "signature": SignatureError,
@@ -113,6 +118,10 @@ class Reach(Protocol):
 
     def reopen(self, channel: str, reason: str) -> None:
         """Let a stopped channel go on."""
+        ...
+
+    def picture(self, box: Degrees, limit: int) -> dict[str, Any]:
+        """Return the vessels of the picture in a box, with how many there are, and the state of every feed."""
         ...
 
 
@@ -246,6 +255,17 @@ class Local:
         """See `Reach`."""
         self._do(fx.Reopen(channel, self._actor, reason))
 
+    def picture(self, box: Degrees, limit: int) -> dict[str, Any]:
+        """See `Reach`; a node at rest shows what it held when it stopped."""
+        from kizuna.node.watch import open_picture  # noqa: PLC0415 # Arrow is loaded by this command alone
+        from kizuna.storage.positions import Box  # noqa: PLC0415 # the same
+
+        picture = open_picture(self.node, CLOCK)
+        picture.rebuild()
+        rows, total = picture.vessels(Box(*(round(edge * _DEGREE) for edge in box)), limit)
+        feeds = picture.feeds()
+        return {"feeds": msgspec.to_builtins(feeds), "total": total, "vessels": msgspec.to_builtins(rows)}
+
 
 def compare(card: bytes, fingerprint: str) -> None:
     """Accept a card whose fingerprint is the one that the partner has read out.
@@ -338,6 +358,13 @@ class Remote:
     def reopen(self, channel: str, reason: str) -> None:
         """See `Reach`."""
         self._ask("POST", "channels/reopen", {"channel": channel, "reason": reason})
+
+    def picture(self, box: Degrees, limit: int) -> dict[str, Any]:
+        """See `Reach`."""
+        south, west, north, east = box
+        shown = self._ask("GET", f"picture?south={south}&west={west}&north={north}&east={east}&limit={limit}")
+        feeds = json.loads(self._call("GET", "feeds"))
+        return {"feeds": feeds, "total": shown["total"], "vessels": shown["vessels"]}
 
     def _ask(
         self, method: str, path: str, body: dict[str, Any] | bytes | None = None, headers: dict[str, str] | None = None

@@ -52,8 +52,7 @@ def open_watch(node: Node, clock: Clock) -> Watch:
     """
     settings, party = node.settings, node.identity.party
     own_units = frozenset(settings.own_units)
-    archives = Archives(settings.data / "positions")
-    picture = LivePicture(node.store, node.blobs, archives, party, clock)
+    picture = open_picture(node, clock)
     node.runner.observe(picture.observe)
     feeds = [feed_of(each, each.label.label(party)) for each in settings.feeds]
     rejected = RejectedFiles(settings.data / "rejected")
@@ -66,9 +65,22 @@ def open_watch(node: Node, clock: Clock) -> Watch:
             anchorages=tuple((round(each.lat * DEGREE), round(each.lon * DEGREE)) for each in settings.anchorages),
         )
         detecting = Detecting(
-            node.runner, node.store, archives, party, feeds[0].label, own_units=own_units, clock=clock, rules=rules
+            node.runner,
+            node.store,
+            picture.archives,
+            party,
+            feeds[0].label,
+            own_units=own_units,
+            clock=clock,
+            rules=rules,
         )
     return Watch(picture, feeding, detecting)
+
+
+def open_picture(node: Node, clock: Clock) -> LivePicture:
+    """Return the picture of an open node, not made yet."""
+    archives = Archives(node.settings.data / "positions")
+    return LivePicture(node.store, node.blobs, archives, node.identity.party, clock)
 
 
 def feed_of(feed: given.Feed, mark: Label) -> Feed:
