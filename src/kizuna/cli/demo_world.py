@@ -28,10 +28,9 @@ from kizuna.formats.opening import chunks
 from kizuna.kernel import canonical, instrument
 from kizuna.kernel.instrument import Instrument
 from kizuna.kernel.ports import Clock, Random
-from kizuna.node import agreeing, keyfiles, sources
+from kizuna.node import agreeing, keyfiles, watch
 from kizuna.node import effects as fx
 from kizuna.node.domains import DOMAINS
-from kizuna.node.feeding import Feeding
 from kizuna.node.service import Node, open_node, open_store
 from kizuna.node.settings import read_settings
 from kizuna.node.tables import projections
@@ -301,20 +300,7 @@ def ingest_history(node: DemoNode, lines: Sequence[bytes], clock: Clock, random:
     path = node.folder / "history.nmea"
     path.write_bytes(b"".join(line.rstrip(b"\r\n") + b"\r\n" for line in lines))
     with _offline(node, clock, random) as opened:
-        given = opened.settings.feeds[0]
-        feed = sources.Feed(
-            name="history",
-            source=given.receiver or given.source,
-            label=given.label.label(opened.identity.party),
-            kind="file",
-            source_kind="simulated",
-            path=str(path),
-        )
-        feeding = Feeding(opened.runner, [feed], own_units=frozenset(opened.settings.own_units), clock=clock)
-        feeding.start()
-        feeding.join()
-        for fault in feeding.faults.values():
-            raise fault
+        watch.read_files(opened, opened.settings.feeds[0], [path], clock)
     node.sentences += sentence_count(lines)
 
 

@@ -1,4 +1,4 @@
-"""`kizuna ingest`: AIS sentences from files and pipes, counted."""
+"""`kizuna ingest`: AIS sentences from files into a node at rest, or only counted."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from kizuna.cli.base import Json, Tick, emit, progress, table
-from kizuna.errors import ConfigError, RecordError
+from kizuna.cli.base import CLOCK, CONFIG, Config, Json, Tick, emit, progress, random, settings_of, table
+from kizuna.errors import ConfigError, RecordError, RefusedError
 from kizuna.formats.opening import chunks
+from kizuna.node.service import open_node
 
 if TYPE_CHECKING:
     from kizuna.formats.ais import AisCounts
@@ -24,24 +25,68 @@ def ingest(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE...", help="NMEA files: plain, gzip or zstd; `-` reads standard input.")
     ],
+    feed: Annotated[
+        str,
+        typer.Option(
+            "--feed", metavar="SOURCE", help="Whose label and receiver the records get; needed where there are several."
+        ),
+    ] = "",
+    config: Config = CONFIG,
     *,
     count_only: Annotated[
         bool, typer.Option("--count-only", help="Count messages and what is set aside; change nothing.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Read AIS sentences: count the messages by type, and what is set aside by reason.
+    """Take recordings of AIS into a node at rest, or only count what is in them.
 
-    Without --count-only a node takes its traffic from the `[[feeds]]` in its settings.
+    A running node takes its traffic from the `[[feeds]]` in its settings.
     """
-    if not count_only:
-        raise typer.BadParameter("give --count-only; a running node reads the `[[feeds]]` of its settings")
+    result, shown = _counted(files, json_wanted=json) if count_only else _taken_in(files, feed, config)
+    emit(result, json_wanted=json, lines=shown)
+
+
+def _taken_in(files: list[str], name: str, config: Path) -> tuple[dict[str, Any], list[Any]]:
+    from kizuna.node.watch import read_files  # noqa: PLC0415 # Arrow and the decoder are loaded by this command alone
+
+    settings = settings_of(config)
+    found = [each for each in settings.feeds if name in ("", each.source)]
+    if len(found) != 1:
+        names = ", ".join(f"`{each.source}`" for each in settings.feeds) or "none"
+        raise RefusedError(f"say with `--feed` which feed's label the records get: the settings have {names}")
+    if _STDIN in files:
+        raise RefusedError("standard input is only counted: give a file, or run the node with a feed of kind `stdin`")
+    for each in files:
+        _opened(each).close()
+    node = open_node(settings, clock=CLOCK, random=random, send=lambda _node, _data: None)
+    node.runner.start()
+    try:
+        statuses = read_files(node, found[0], [Path(each) for each in files], CLOCK)
+    finally:
+        node.close()
+    rejected: Counter[str] = Counter()
+    by_type: Counter[int] = Counter()
+    for status in statuses:
+        rejected += Counter(status.rejected)
+        by_type += Counter(status.messages_by_type)
+    result: dict[str, Any] = {
+        "messages_by_type": {str(kind): by_type[kind] for kind in sorted(by_type)},
+        "positions": sum(status.positions for status in statuses),
+        "rejected": dict(sorted(rejected.items())),
+        "sentences": sum(status.sentences for status in statuses),
+        "statics": sum(status.statics for status in statuses),
+    }
+    told = f"{result['sentences']} sentences: {result['positions']} positions and {result['statics']} static reports are journalled."
+    return result, [told, table("set aside", "count", rows=sorted(rejected.items()))]
+
+
+def _counted(files: list[str], *, json_wanted: bool) -> tuple[dict[str, Any], list[Any]]:
     by_type: Counter[int] = Counter()
     failed: Counter[int] = Counter()
     rejected: Counter[str] = Counter()
     lines = 0
     total = sum(Path(name).stat().st_size for name in files if Path(name).is_file())
-    with progress("reading", json_wanted=json) as tick:
+    with progress("reading", json_wanted=json_wanted) as tick:
         for name in files:
             counts = _count(name, tick, total)
             by_type += counts.readable_by_type()
@@ -59,7 +104,7 @@ def ingest(
         table("set aside", "count", rows=sorted(rejected.items())),
         f"{by_type.total()} messages, {rejected.total()} set aside, in {lines} lines.",
     ]
-    emit(result, json_wanted=json, lines=shown)
+    return result, shown
 
 
 def _count(name: str, tick: Tick, total: int) -> AisCounts:
@@ -81,4 +126,7 @@ def _count(name: str, tick: Tick, total: int) -> AisCounts:
 
 
 def _opened(name: str) -> BinaryIO:
-    return os.fdopen(os.dup(sys.stdin.fileno()), "rb") if name == _STDIN else Path(name).open("rb")
+    try:
+        return os.fdopen(os.dup(sys.stdin.fileno()), "rb") if name == _STDIN else Path(name).open("rb")
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror}): check the name", where=name) from error

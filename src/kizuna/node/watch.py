@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
 
 from kizuna.domains.maritime.events.area import WatchArea, box
 from kizuna.domains.maritime.records import SourceKind
@@ -12,6 +16,7 @@ from kizuna.node import settings as given
 from kizuna.node.archives import Archives
 from kizuna.node.detecting import Detecting, Rules
 from kizuna.node.feeding import Feeding, RejectedFiles
+from kizuna.node.intake import FeedStatus
 from kizuna.node.picture import LivePicture
 from kizuna.node.service import Node
 from kizuna.node.sources import Feed
@@ -81,6 +86,25 @@ def open_picture(node: Node, clock: Clock) -> LivePicture:
     """Return the picture of an open node, not made yet."""
     archives = Archives(node.settings.data / "positions")
     return LivePicture(node.store, node.blobs, archives, node.identity.party, clock)
+
+
+def read_files(node: Node, through: given.Feed, paths: Sequence[Path], clock: Clock) -> list[FeedStatus]:
+    """Have an open node whose runner runs take in recordings as if a feed of its settings had brought them; return what each brought.
+
+    Raises:
+        ConfigError: a file cannot be read.
+        RecordError: a packed file is damaged; what came before it is in.
+    """
+    mark = through.label.label(node.identity.party)
+    as_file = msgspec.structs.replace(through, receiver=through.receiver or through.source, kind="file", address="")
+    feeds = [feed_of(msgspec.structs.replace(as_file, source=str(path), path=path), mark) for path in paths]
+    rejected = RejectedFiles(node.settings.data / "rejected")
+    feeding = Feeding(node.runner, feeds, own_units=frozenset(node.settings.own_units), clock=clock, rejected=rejected)
+    feeding.start()
+    feeding.join()
+    for fault in feeding.faults.values():
+        raise fault
+    return feeding.statuses()
 
 
 def feed_of(feed: given.Feed, mark: Label) -> Feed:

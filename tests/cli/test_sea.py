@@ -1,0 +1,71 @@
+"""Recordings go in, and the picture comes out, on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kizuna.domains.maritime.traffic import Traffic
+
+if TYPE_CHECKING:
+    from conftest import Kizuna
+
+NOW_MS = 1_790_000_000_000
+FEED = """
+[[feeds]]
+source = "bay"
+kind = "tcp-server"
+address = "127.0.0.1:4001"
+simulated = true
+
+[feeds.label]
+policy = "ind.example.v1"
+classification = 0
+releasable_to = ["jpn"]
+purposes = ["maritime-domain-awareness"]
+"""
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "bay.nmea"
+    traffic = Traffic(7, 40, NOW_MS, regions=("bengal",))
+    path.write_bytes(b"".join(line + b"\r\n" for line in traffic.history(2)))
+    return path
+
+
+@pytest.fixture
+def folder(kizuna: Kizuna, tmp_path: Path) -> Path:
+    folder = tmp_path / "node"
+    assert kizuna("init", folder, "--party", "ind", "--name", "delhi", "--json").code == 0
+    return folder
+
+
+def test_a_recording_goes_in_and_the_picture_shows_who_told_it(kizuna: Kizuna, folder: Path, recording: Path) -> None:
+    config = folder / "node.toml"
+    config.write_text(config.read_text(encoding="utf-8") + FEED, encoding="utf-8")
+    counted = kizuna("ingest", recording, "--count-only", "--json").json
+    done = kizuna("ingest", recording, "--config", config, "--json")
+    assert done.code == 0, done.err
+    assert done.json["messages_by_type"] == counted["messages_by_type"]
+    assert done.json["positions"] > 0
+    shown = kizuna("picture", "--config", config, "--json").json
+    assert shown["total"] == len(shown["vessels"]) > 0
+    assert {vessel["party"] for vessel in shown["vessels"]} == {"ind"}
+    assert all(vessel["simulated"] for vessel in shown["vessels"])
+    assert kizuna("picture", "--box", "60,0,61,1", "--config", config, "--json").json["total"] == 0
+    assert kizuna("journal", "verify", "--config", config).code == 0
+
+
+def test_without_a_feed_nothing_says_how_records_are_labelled(kizuna: Kizuna, folder: Path, recording: Path) -> None:
+    done = kizuna("ingest", recording, "--config", folder / "node.toml")
+    assert done.code == 6
+    assert "--feed" in done.err
+
+
+def test_a_box_that_is_none_says_what_to_write(kizuna: Kizuna, folder: Path) -> None:
+    done = kizuna("picture", "--box", "5,80,3,95", "--config", folder / "node.toml")
+    assert done.code == 3
+    assert "south,west,north,east" in done.err
