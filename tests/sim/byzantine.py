@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-
 from kizuna.domains.instruments.records import VersionSigned
 from kizuna.kernel import canonical, instrument, keys, note, record, sign
 from kizuna.kernel.bundle import sealing_public
@@ -17,18 +16,31 @@ from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.instrument import Instrument, Obligations
 from kizuna.kernel.label import Grade, Label, label
 from kizuna.kernel.merkle import Tree
-from kizuna.kernel.record import Body, Facts, Record
+from kizuna.kernel.record import WITHHELD, Body, Facts, Record, Withheld
 from kizuna.node import effects as fx
 from kizuna.sim.federation import START_MS, Federation, SimNode
-from tests.sim.world import DOMAINS, POLICY, NoteSaid, arrangement, note as note_draft, notes, sign_instrument
+from tests.sim.world import DOMAINS, POLICY, NoteSaid, arrangement, notes, provision, sign_instrument
+from tests.sim.world import note as note_draft
+
+
+class Picture(Body, frozen=True):
+    """A note that may show a picture."""
+
+    text: str | Withheld = WITHHELD
+    picture: dict[str, object] | Withheld = WITHHELD
+    source: str | Withheld = WITHHELD
+
 
 SHOWN = ("at", f"caveats/{POLICY}", "originators", "payload/text", "purposes", "review_by")
+
+PICTURES = ("text", "picture", "source")
+"""What the agreement discloses where notes may show pictures."""
 
 
 class Byzantine:
     """A node `party/name` of a federation whose log, answers and receipts are whatever a test makes of them."""
 
-    def __init__(self, federation: Federation, name: str, victim: SimNode) -> None:
+    def __init__(self, federation: Federation, name: str, victim: SimNode, discloses: tuple[str, ...]) -> None:
         self.federation = federation
         self.name = name
         self.party = name.partition("/")[0]
@@ -48,7 +60,9 @@ class Byzantine:
         self.answers: Callable[[wire.Pull], bytes | None] = self.answer
         self.answers_blobs: Callable[[wire.BlobPull], bytes | None] = self.answer_blobs
         self.pulls = 0
-        self.made = arrangement(self.party, victim.identity.party)
+        us = victim.identity.party
+        both = (provision(self.party, us, discloses=discloses), provision(us, self.party, discloses=discloses))
+        self.made = arrangement(self.party, us, *both)
         federation.nodes[name] = self  # type: ignore[assignment] # to the network it is a node like any other
 
     # --- who it is -----------------------------------------------------------------------------------------------------------------
@@ -87,9 +101,13 @@ class Byzantine:
         about = Facts(
             node=node or self.name, actor="officer:1:evil", at_ms=self.federation.now_ms if at_ms is None else at_ms
         )
-        return record.issue(type_, body, made, about, key or self.keys[sign.Purpose.RECORD], self.rng.randbytes, closed=closed)
+        return record.issue(
+            type_, body, made, about, key or self.keys[sign.Purpose.RECORD], self.rng.randbytes, closed=closed
+        )
 
-    def label(self, level: int = 1, to: Sequence[str] | None = None, purposes: tuple[str, ...] = ("coordination",)) -> Label:
+    def label(
+        self, level: int = 1, to: Sequence[str] | None = None, purposes: tuple[str, ...] = ("coordination",)
+    ) -> Label:
         chosen = (self.victim.identity.party,) if to is None else tuple(to)
         return label(POLICY, level, originator=self.party, releasable_to=chosen, purposes=purposes)
 
@@ -113,6 +131,7 @@ class Byzantine:
             "provision": self.made.provisions[0].id if kind == "record" else "",
             "purpose": "coordination" if kind == "record" else "",
             "receipted": 0,
+            "receipted_epoch": 0,
             "released_at_ms": self.federation.now_ms,
             "type": "notes.note-said.v1" if kind == "record" else "",
         }
@@ -186,11 +205,18 @@ class Byzantine:
             self.receipts += [
                 wire.open_receipt(part, self.victim.identity.keys[sign.Purpose.RECEIPT].public) for part in parts[1:]
             ]
-            reply = self.answers(head)
+            self._answer_soon(head, answer, self.federation.now_ms + head.wait_ms)
         elif isinstance(head, wire.BlobPull):
             reply = self.answers_blobs(head)
         if reply is not None:
             answer(reply)
+
+    def _answer_soon(self, pull: wire.Pull, answer: Callable[[bytes], None], until_ms: int) -> None:
+        reply = self.answers(pull)
+        if reply is not None:
+            answer(reply)
+        elif self.federation.now_ms < until_ms:
+            self.federation.after(500, lambda: self._answer_soon(pull, answer, until_ms))
 
     # --- how it asks -----------------------------------------------------------------------------------------------------------------
 
@@ -246,7 +272,18 @@ class Byzantine:
         return int(row[0]), str(row[1])
 
 
-def trap(seed: int | str, **kwargs: Any) -> tuple[Federation, SimNode, SimNode, Byzantine]:
+def pulled(evil: Byzantine) -> tuple[int, str]:
+    """Have the victim write something for the partner, and return its log's size and root."""
+    evil.victim.do(fx.Say((note_draft(f"for delhi {evil.federation.now_ms}", "jpn", "ind"),)))
+    came = evil.ask()
+    assert came is not None
+    assert isinstance(came[0], wire.Answer)
+    return evil.out_root()
+
+
+def trap(
+    seed: int | str, discloses: tuple[str, ...] = ("text",), **kwargs: Any
+) -> tuple[Federation, SimNode, SimNode, Byzantine]:
     """Return a federation of a victim, an honest partner of its, and a Byzantine one, with agreements in force with both."""
     federation = Federation(seed)
     victim = federation.add("jpn/yokosuka", DOMAINS, **kwargs)
@@ -255,7 +292,7 @@ def trap(seed: int | str, **kwargs: Any) -> tuple[Federation, SimNode, SimNode, 
     common = arrangement("aus", "jpn")
     for node in (victim, honest):
         sign_instrument(node, common)
-    evil = Byzantine(federation, "ind/delhi", victim)
+    evil = Byzantine(federation, "ind/delhi", victim, discloses)
     victim.do(fx.Enrol(evil.card(), "officer:1:liaison"))
     sign_instrument(victim, evil.made)
     evil.sign()
@@ -265,18 +302,16 @@ def trap(seed: int | str, **kwargs: Any) -> tuple[Federation, SimNode, SimNode, 
 
 def stands(federation: Federation, victim: SimNode, honest: SimNode, evil: Byzantine, *, stopped: bool = False) -> None:
     """Check that the victim lives, serves its honest partner, goes on reading the other unless stopped, and accuses nobody falsely."""
-    before = evil.codes()
+    before, crashes = evil.codes(), (victim.crashes, honest.crashes)
     text = f"from perth {federation.now_ms}"
     honest.do(fx.Say((note_draft(text, "aus", "jpn"),)))
-    good = None if stopped else evil.say(f"honest again {federation.now_ms}")
+    good = None if stopped else evil.say(f"honest again {federation.now_ms}", receipted=evil.out_root()[0])
     federation.run(120_000)
     assert text in notes(victim)
     if good is not None:
         assert evil.codes()[good] == "", evil.codes()
     assert {index: code for index, code in evil.codes().items() if index in before} == before
-    assert victim.crashes == honest.crashes == 0
+    assert (victim.crashes, honest.crashes) == crashes
     assert honest.alerts == []
     assert victim.store.verify().findings == ()
     assert victim.store.query("SELECT stopped FROM channel_in WHERE node = ?", (honest.name,)) == [("",)]
-
-
