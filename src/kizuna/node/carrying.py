@@ -17,11 +17,12 @@ from kizuna.kernel.channel.reader import Accepted
 from kizuna.kernel.journal import Entry
 from kizuna.node import effects as fx
 from kizuna.node import incoming
+from kizuna.node.answers import check_carried
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.incoming import Arrival
 from kizuna.node.outgoing import OutState
-from kizuna.node.pulling import Pulling, check_carried
+from kizuna.node.pulling import Pulling
 from kizuna.node.serving import Asked, Serving
 from kizuna.node.world import World
 

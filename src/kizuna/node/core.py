@@ -163,10 +163,9 @@ class Core:
             self.world.refresh_partners()
         if any(verdict.shown.header.kind == "instrument" for verdict in accepted):
             effects += self.desk.treaties_changed(now_ms)
-        for verdict in accepted:
-            for act, record_id in verdict.acts:
-                if act == "destroy":
-                    effects += erase_bodies(self.world, record_id, "destroyed by its originator", now_ms)
+        gone = {record_id for verdict in accepted for act, record_id in verdict.acts if act == "destroy"}
+        for record_id in sorted(gone):
+            effects += erase_bodies(self.world, record_id, "destroyed by its originator", now_ms)
         if any(verdict.shown.header.kind == "epoch" for verdict in accepted):
             channel = arrival.verdicts[0].shown.header.channel
             sentence = f"`{channel}` began a new epoch: its writer lost part of its log and declares the rest unknown"

@@ -104,7 +104,17 @@ class Desk:
             world.random,
             closed=draft.closed,
         )
-        shown = {sha256 for sha256, _ in facts.blobs_of(held, frozenset(held.disclosed))}
+        named = facts.blobs_of(held, frozenset(held.disclosed))
+        sizes = [size for _, size in named]
+        if (
+            len(sizes) > wire.MAX_BLOBS
+            or max(sizes, default=0) > wire.MAX_BLOB_BYTES
+            or sum(sizes) > wire.MAX_SHOWN_BYTES
+        ):
+            raise RecordError(
+                f"`{draft.type}` names more or larger blobs than one entry can show: cut it into several records"
+            )
+        shown = {sha256 for sha256, _ in named}
         if shown - digests - {sha256 for sha256 in shown if world.blobs.has(sha256)}:
             raise RecordError(f"`{draft.type}` names a blob that was not given with it")
         return held
@@ -247,6 +257,7 @@ class Desk:
             page = self._world.store.query(
                 f"SELECT r.id, r.seq FROM record r WHERE r.own = 1 AND r.seq > ? AND r.at_ms >= ? AND r.at_ms < ?"
                 f" AND r.type IN ({','.join('?' * len(types))})"
+                f" AND r.standing NOT IN {outgoing.WITHDRAWN}"
                 " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.channel = ? AND o.item = r.id)"
                 " AND NOT EXISTS (SELECT 1 FROM leaf_out l WHERE l.channel = ? AND l.record_id = r.id)"
                 " ORDER BY r.seq LIMIT ?",

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from kizuna.errors import RefusedError, SignatureError
+from kizuna.errors import KizunaError, RefusedError, SignatureError
 from kizuna.kernel import keys, record, sign
+from kizuna.kernel.channel import wire
 from kizuna.kernel.journal import Store
 from kizuna.kernel.record import Record
 from kizuna.node.tables import parse, whole
@@ -85,7 +86,10 @@ def load_partners(store: Store) -> dict[str, Partner]:
         card, keyset = keys.read_card(bytes(card_bytes))
         record_keys = {keyset.key_id(sign.Purpose.RECORD): keyset.public(sign.Purpose.RECORD)}
         for (envelope,) in store.query("SELECT envelope FROM keyset WHERE node = ? ORDER BY version", (node,)):
-            newer = keys.read_keyset(sign.read_envelope(bytes(envelope)), card.root_bytes)
+            try:
+                newer = keys.read_keyset(sign.read_envelope(bytes(envelope)), card.root_bytes)
+            except KizunaError:
+                continue  # of a root that was pinned before this one
             record_keys[newer.key_id(sign.Purpose.RECORD)] = newer.public(sign.Purpose.RECORD)
             keyset = newer if newer.version > keyset.version else keyset
         found[node] = Partner(node, party, card.root_bytes, keyset, record_keys, card.address, card.certificate_pem)
@@ -102,8 +106,9 @@ def blobs_of(held: Record, names: frozenset[str]) -> tuple[tuple[str, int], ...]
         value = held.disclosed.get(name)
         if isinstance(value, dict) and isinstance(value.get("blob"), dict):
             blob = value["blob"]
-            if isinstance(blob.get("sha256"), str) and isinstance(blob.get("size"), int):
-                found.add((blob["sha256"], blob["size"]))
+            sha256, size = blob.get("sha256"), blob.get("size")
+            if isinstance(sha256, str) and wire.is_digest(sha256) and type(size) is int and size >= 0:
+                found.add((sha256, size))
     return tuple(sorted(found))
 
 

@@ -85,12 +85,25 @@ class Verdict:
     blobs: tuple[tuple[str, int], ...] = ()
 
 
+@dataclass(frozen=True)
+class Floor:
+    """Below what a channel's next entry may not go: the time of the last release, and how far its writer had receipted our log.
+
+    An entry that was refused for either does not raise it: one bad clock would close the channel.
+    """
+
+    released_at_ms: int
+    receipted_epoch: int
+    receipted: int
+
+
 @dataclass
 class Arrival:
-    """An answer on its way into the journal: verdicts, and the blobs that must come first."""
+    """An answer on its way into the journal: verdicts, the floor after them, and the blobs that must come first."""
 
     accepted: Accepted
     verdicts: list[Verdict]
+    floor: Floor
     missing: dict[tuple[int, int], wire.Blob] = field(default_factory=dict)
     fetched: dict[str, bytes] = field(default_factory=dict)
 
@@ -99,14 +112,16 @@ def load(store: Store, channel: str) -> InState:
     """Return the reader's state of a channel from the store."""
     rows = store.query(
         "SELECT node, epoch, size, frontier, seen_size, seen_root, note, receipt, receipt_sha256, released_at_ms, receipted,"
-        " quarantined, stopped FROM channel_in WHERE channel = ?",
+        " quarantined, stopped, receipted_epoch FROM channel_in WHERE channel = ?",
         (channel,),
     )
     if not rows:
         raise ChannelError(f"there is no channel `{channel}`: enrol the partner first")
     row = rows[0]
     return InState(
-        reader=ReaderState(channel, row[1], row[2], bytes(row[3]), row[4], bytes.fromhex(row[5]), row[9], row[10]),
+        reader=ReaderState(
+            channel, row[1], row[2], bytes(row[3]), row[4], bytes.fromhex(row[5]), row[9], row[13], row[10]
+        ),
         node=row[0],
         note=bytes(row[6] or b""),
         receipt=bytes(row[7] or b""),
@@ -139,7 +154,7 @@ def receipt_entry(state: InState, epoch: int, receipt: bytes, now_ms: int) -> En
 
 
 class Judge:
-    """Judges the entries of one answer from one partner."""
+    """Judges the entries of one answer from one partner; `written` is epoch and size of the log that this node writes for it."""
 
     def __init__(
         self,
@@ -148,15 +163,18 @@ class Judge:
         partner: Partner,
         state: InState,
         quota_bytes: int,
+        written: tuple[int, int],
     ) -> None:
         self._store = store
         self._releaser = releaser
         self._own_party = releaser.index.own_party
         self._partner = partner
-        self._released_at_ms = state.reader.released_at_ms
-        self._receipted = state.reader.receipted
+        reader = state.reader
+        self.floor = Floor(reader.released_at_ms, reader.receipted_epoch, reader.receipted)
+        self._written = written
+        self._here: dict[tuple[int, int], str] = {}
         self._quota_left = quota_bytes - state.quarantined
-        self._fresh: dict[str, frozenset[str]] = {}
+        self._fresh: dict[str, record.Record] = {}
         self._shown_before: set[str] = set()
         self._read: dict[bytes, record.Record] = {}
 
@@ -179,14 +197,21 @@ class Judge:
 
     def entry(self, shown: Shown, now_ms: int) -> Verdict:
         """Return the verdict on one entry; entries are judged in order."""
-        header = shown.header
-        late = header.released_at_ms > now_ms + SKEW_MS
-        back = header.released_at_ms < self._released_at_ms or header.receipted < self._receipted
-        self._released_at_ms = max(self._released_at_ms, min(header.released_at_ms, now_ms + SKEW_MS))
-        self._receipted = max(self._receipted, header.receipted)
+        verdict = self._verdict(shown, now_ms)
+        self._here[shown.header.epoch, shown.header.index] = verdict.item
+        return verdict
+
+    def _verdict(self, shown: Shown, now_ms: int) -> Verdict:
+        header, floor = shown.header, self.floor
+        receipted, least = (header.receipted_epoch, header.receipted), (floor.receipted_epoch, floor.receipted)
+        in_time = floor.released_at_ms <= header.released_at_ms <= now_ms + SKEW_MS
+        in_order = in_time and least <= receipted
+        if in_order:
+            # What we never wrote says nothing; it is no fault either, for we may have been restored from a backup.
+            self.floor = Floor(header.released_at_ms, *(receipted if receipted <= self._written else least))
         if not shown.body and header.body_size:
             return Verdict(shown, stub=True)
-        if late or back:
+        if not in_order:
             return Verdict(shown, "time")
         verdict = self._body(shown)
         if verdict.code in wire.CURABLE:
@@ -205,7 +230,7 @@ class Judge:
             return Verdict(shown, "oversize")
         if len(body) != header.body_size or hashlib.sha256(body).hexdigest() != header.body_sha256:
             return Verdict(shown, "body-malformed")
-        readers = {"act": self._act, "epoch": Verdict, "keys": self._keys}
+        readers = {"act": self._act, "epoch": self._epoch, "keys": self._keys}
         try:
             return readers.get(header.kind, self._record)(shown)
         except SignatureError:
@@ -213,21 +238,34 @@ class Judge:
         except KizunaError:
             return Verdict(shown, "body-malformed")
 
+    def _epoch(self, shown: Shown) -> Verdict:
+        if shown.header.index or not shown.header.epoch:
+            raise RecordError("an epoch begins with its first entry, and the first epoch with nothing to say")
+        return Verdict(shown)
+
     def _act(self, shown: Shown) -> Verdict:
+        """Return the verdict on an act: it names entries of this channel that showed the record, which its writer's party issued."""
         ((act, record_id, targets),) = outgoing.acts_of(shown.body)
-        header = shown.header
-        for epoch, index in targets:
-            rows = self._store.query(
-                "SELECT record_id FROM leaf_in WHERE channel = ? AND epoch = ? AND idx = ?",
-                (header.channel, epoch, index),
-            )
-            if any(row[0] not in {"", record_id} for row in rows):
-                raise RecordError(f"act names entry `{index}`, which shows another record")
+        if not all(self._showed(shown.header.channel, place, record_id) for place in targets):
+            raise RecordError("act names an entry that does not show its record")
+        rows = self._store.query("SELECT issuer FROM record WHERE id = ?", (record_id,))
+        if rows and rows[0][0] != self._partner.party:
+            return Verdict(shown, "no-consent")
         return Verdict(shown, item=record_id, acts=((act, record_id),))
+
+    def _showed(self, channel: str, place: tuple[int, int], record_id: str) -> bool:
+        """Return whether an entry showed a record; one whose body never came may have."""
+        if place in self._here:
+            return self._here[place] in {"", record_id}
+        rows = self._store.query(
+            "SELECT 1 FROM leaf_in WHERE channel = ? AND epoch = ? AND idx = ? AND kind = 'record' AND record_id IN ('', ?)",
+            (channel, *place, record_id),
+        )
+        return bool(rows)
 
     def _keys(self, shown: Shown) -> Verdict:
         envelope = sign.read_envelope(shown.body)
-        keyset = keys.read_keyset(envelope, self._partner.root)
+        keyset = keys.read_keyset(envelope, self._partner.root, newer_than=self._partner.keyset.version)
         if keyset.node != self._partner.node:
             raise SignatureError(f"key set of `{keyset.node}` came from `{self._partner.node}`")
         return Verdict(shown, keyset=(keyset.version, shown.body))
@@ -235,7 +273,7 @@ class Judge:
     def _record(self, shown: Shown) -> Verdict:
         header = shown.header
         held = remember(shown.body, self._read.get(shown.body) or record.read(shown.body))
-        if header.kind == "record" and held.clear.type != header.type:
+        if held.clear.type != header.type:
             return Verdict(shown, "body-malformed", item=held.id)
         code = self._author(held, header) or self._permitted(shown, held) or self._replayed(held)
         if code:
@@ -243,7 +281,10 @@ class Judge:
         blobs = facts.blobs_of(held, frozenset(held.disclosed))
         if blobs != tuple((blob.sha256, blob.size) for blob in header.blobs):
             return Verdict(shown, "blob-malformed", item=held.id)
-        if any(size > wire.MAX_BLOB_BYTES for _, size in blobs):
+        if (
+            any(size > wire.MAX_BLOB_BYTES for _, size in blobs)
+            or sum(size for _, size in blobs) > wire.MAX_SHOWN_BYTES
+        ):
             return Verdict(shown, "oversize", item=held.id)
         return Verdict(shown, item=held.id, blobs=blobs)
 
@@ -281,21 +322,23 @@ class Judge:
         )
 
     def _replayed(self, held: record.Record) -> str:
-        """Return `replay` where an earlier entry of this channel showed all of this already."""
-        earlier = self._fresh.get(held.id, frozenset())
-        if not earlier and held.id in self._shown_before:
-            known = facts.load_record(self._store, held.id)
-            earlier = frozenset(known.disclosed) if known is not None else frozenset()
-        names = frozenset(held.disclosed)
-        self._fresh[held.id] = earlier | names
-        return "replay" if names <= earlier else ""
+        """Return `replay` where an earlier entry of this channel showed all of this already.
+
+        Raises:
+            RecordError: it opens a name otherwise than an earlier entry did.
+        """
+        earlier = self._fresh.get(held.id)
+        if earlier is None and held.id in self._shown_before:
+            earlier = facts.load_record(self._store, held.id)
+        self._fresh[held.id] = held if earlier is None else record.merge(earlier, held)
+        return "replay" if earlier is not None and held.disclosed.keys() <= earlier.disclosed.keys() else ""
 
 
 def arrival(judge: Judge, accepted: Accepted, has_blob: Mapping[str, bytes] | facts.BlobReader, now_ms: int) -> Arrival:
     """Return the verdicts on an accepted answer, and which blobs are to be fetched by position."""
     judge.prepare(accepted.entries)
     verdicts = [judge.entry(shown, now_ms) for shown in accepted.entries]
-    made = Arrival(accepted, verdicts)
+    made = Arrival(accepted, verdicts, judge.floor)
     held = has_blob.__contains__ if isinstance(has_blob, Mapping) else has_blob.has
     for verdict in verdicts:
         for place, (sha256, size) in enumerate(verdict.blobs):
@@ -365,7 +408,7 @@ def received_entry(verdict: Verdict, now_ms: int, *, again: bool = False) -> Ent
 
 
 def quarantined(store: Store, state: InState) -> list[Shown]:
-    """Return the refused entries of a channel whose bodies were kept because something new may cure them."""
+    """Return the oldest refused entries of a channel whose bodies were kept because something new may cure them."""
     marks = ",".join("?" * len(wire.CURABLE))
     rows = store.query(
         "SELECT e.header, l.leaf, b.body FROM leaf_in l JOIN journal_entry e ON e.seq = l.seq JOIN journal_body b ON b.seq = l.seq"

@@ -31,6 +31,10 @@ from kizuna.node.tables import parse
 PAGE = 512
 """Outbox rows looked at a time."""
 NO_OBLIGATIONS = Obligations()
+SET_BACK_MS = 600_000
+"""How far the clock may be set back between two entries; beyond that the last one's time was the wrong one."""
+WITHDRAWN = ("destroy", "recall", "retract")
+"""Standings of a record that is released no more."""
 
 
 @dataclass
@@ -46,6 +50,9 @@ class OutState:
     receipt: bytes
     receipt_sha256: str
     stopped: str
+    released_at_ms: int = 0
+    said: tuple[int, int] = (0, 0)
+    """What the last entry says: when it was released, and up to which epoch and size the reverse channel was receipted."""
     bodies: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
     """Header and body of what was sequenced in the step under way, by index: decided a moment ago, they are served without asking again."""
     denied: dict[str, int] = field(default_factory=dict)
@@ -54,6 +61,17 @@ class OutState:
     def writer_state(self) -> WriterState:
         """Return what judging a receipt needs."""
         return WriterState(self.channel, self.epoch, self.receipted, self.receipt_sha256)
+
+    def stamp(self, now_ms: int) -> int:
+        """Return when the next entry is released: not before the last one, though the clock was set back a little meanwhile."""
+        ahead_ms = self.released_at_ms - now_ms
+        self.released_at_ms = now_ms + ahead_ms if 0 < ahead_ms <= SET_BACK_MS else now_ms
+        return self.released_at_ms
+
+    def receipting(self, held: tuple[int, int]) -> tuple[int, int]:
+        """Return how far the reverse channel is receipted: never less than an entry has said, though a restore has set us back."""
+        self.said = max(self.said, held)
+        return self.said
 
 
 @dataclass(frozen=True)
@@ -76,6 +94,7 @@ def load(store: Store, channel: str) -> OutState:
         raise ChannelError(f"there is no channel `{channel}`: enrol the partner first")
     node, epoch, signed, receipted, receipt, receipt_sha256, stopped = rows[0]
     leaves = store.query("SELECT leaf FROM leaf_out WHERE channel = ? AND epoch = ? ORDER BY idx", (channel, epoch))
+    last = wire.decode_header(header_at(store, channel, epoch, len(leaves) - 1)[0]) if leaves else None
     return OutState(
         channel=channel,
         node=node,
@@ -86,6 +105,8 @@ def load(store: Store, channel: str) -> OutState:
         receipt=bytes(receipt or b""),
         receipt_sha256=receipt_sha256,
         stopped=stopped,
+        released_at_ms=last.released_at_ms if last else 0,
+        said=(last.receipted_epoch, last.receipted) if last else (0, 0),
     )
 
 
@@ -113,14 +134,22 @@ class Sequencer:
     """Decides and appends what is due on one channel, within a budget of entries and bytes."""
 
     def __init__(
-        self, store: Store, identity: Identity, releaser: Releaser, partner: Partner, state: OutState, reverse_size: int
+        self,
+        store: Store,
+        identity: Identity,
+        releaser: Releaser,
+        partner: Partner,
+        state: OutState,
+        reverse: tuple[int, int],
+        withdrawn: frozenset[str] = frozenset(),
     ) -> None:
         self._store = store
         self._identity = identity
         self._releaser = releaser
         self._partner = partner
         self._state = state
-        self._reverse_size = reverse_size
+        self._reverse = reverse
+        self._withdrawn = withdrawn
 
     def step(self, now_ms: int, max_entries: int, max_bytes: int, *, releasing: bool) -> Step:
         """Return the entries that sequence what is due; memory (the tree) already holds their leaves.
@@ -133,7 +162,7 @@ class Sequencer:
         for due in self._due(now_ms):
             if len(bodies) >= max_entries or size >= max_bytes:
                 break
-            if due.kind == "record" and not releasing:
+            if due.kind == "record" and (not releasing or due.item in self._withdrawn):
                 continue
             made = self._sequence(due, now_ms)
             if made is None:
@@ -186,7 +215,7 @@ class Sequencer:
                 "SELECT o.item, o.kind, o.lane, o.seq, b.body,"
                 " EXISTS (SELECT 1 FROM leaf_out l WHERE l.channel = o.channel AND l.record_id = o.item)"
                 " FROM outbox o LEFT JOIN record r ON r.id = o.item LEFT JOIN journal_body b ON b.seq = r.seq"
-                " WHERE o.channel = ? AND o.not_before_ms <= ? AND"
+                f" WHERE o.channel = ? AND o.not_before_ms <= ? AND (r.standing IS NULL OR r.standing NOT IN {WITHDRAWN}) AND"
                 " (o.lane > ? OR (o.lane = ? AND (o.seq > ? OR (o.seq = ? AND o.item > ?)))) ORDER BY o.lane, o.seq, o.item LIMIT ?",
                 (self._state.channel, now_ms, last[0], last[0], last[1], last[1], last[2], PAGE),
             )
@@ -201,15 +230,15 @@ class Sequencer:
         if due.kind == "record":
             return self._record(due, now_ms)
         body = self._own_body(due)
+        if not body:
+            return None
         acts = [[act, target] for act, target, _ in acts_of(body)] if due.kind == "act" else []
         return _Made(self._header(due.kind, body, now_ms), body, (), acts)
 
     def _own_body(self, due: _Due) -> bytes:
-        """Return the body of an item of the channel's own kinds: the journal entry or the record that it names."""
+        """Return the body of an item of the channel's own kinds: the journal entry or the record that it names; empty where it was erased."""
         if due.kind == "instrument":
-            if due.body is None:
-                raise RecordError(f"record `{due.item}` is queued and not held")
-            return due.body
+            return due.body or b""
         return facts.body_at(self._store, int(due.item)) or b""
 
     def _record(self, due: _Due, now_ms: int) -> _Made | None:
@@ -247,6 +276,7 @@ class Sequencer:
         type_: str = "",
     ) -> wire.EntryHeader:
         decision = ruling.decision if ruling is not None else None
+        receipted_epoch, receipted = self._state.receipting(self._reverse)
         if kind == "instrument":
             type_ = parse(body).clear.type
         return wire.EntryHeader(
@@ -263,8 +293,9 @@ class Sequencer:
             obligations=decision.obligations if decision else NO_OBLIGATIONS,
             provision=decision.provision if decision else "",
             purpose=decision.purpose if decision else "",
-            receipted=self._reverse_size,
-            released_at_ms=now_ms,
+            receipted=receipted,
+            receipted_epoch=receipted_epoch,
+            released_at_ms=self._state.stamp(now_ms),
             type=type_,
         )
 
@@ -307,6 +338,12 @@ def acts_of(body: bytes) -> tuple[tuple[str, str, tuple[tuple[int, int], ...]], 
     return ((said.act, said.record, said.targets),)
 
 
+def stands(store: Store, record_id: str) -> bool:
+    """Return whether a record may still be handed over: it was neither retracted nor recalled nor destroyed."""
+    rows = store.query("SELECT standing FROM record WHERE id = ?", (record_id,))
+    return bool(rows) and rows[0][0] not in WITHDRAWN
+
+
 def served_body(store: Store, releaser: Releaser, partner: Partner, state: OutState, index: int, now_ms: int) -> bytes:
     """Return the body of an entry that is served again, after a fresh decision; empty where it is now denied.
 
@@ -325,7 +362,7 @@ def served_body(store: Store, releaser: Releaser, partner: Partner, state: OutSt
         return held.bytes() if held is not None else b""
     if kind != "record":
         return facts.body_at(store, rows[0][3] if kind == "epoch" else int(item)) or b""
-    held = facts.load_record(store, item)
+    held = facts.load_record(store, item) if stands(store, item) else None
     if held is None:
         return b""
     names = frozenset(meta["names"])

@@ -13,15 +13,25 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from kizuna.errors import BundleError, ForkError, RecordError, SignatureError
-from kizuna.kernel import canonical, note, sign
+from kizuna.errors import ForkError, RecordError, SignatureError
+from kizuna.kernel import note, sign
 from kizuna.kernel.channel import wire
-from kizuna.kernel.channel.reader import Accepted, ReaderState, check_answer, first_state
+from kizuna.kernel.channel.reader import Accepted, ReaderState, check_answer
 from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.domain import BlobCheck
 from kizuna.kernel.journal import Entry
-from kizuna.kernel.merkle import EMPTY_ROOT, CompactRange
+from kizuna.kernel.merkle import CompactRange
 from kizuna.node import incoming
+from kizuna.node.answers import (
+    After,
+    ahead_of,
+    base_after,
+    check_epoch_entry,
+    keyset_entry,
+    next_epoch,
+    progress_entry,
+    split_at_rules,
+)
 from kizuna.node.effects import Effect, Send
 from kizuna.node.facts import Partner
 from kizuna.node.incoming import Arrival, InState
@@ -46,6 +56,7 @@ class Line:
     backlog: deque[tuple[wire.Answer, list[bytes]]] = field(default_factory=deque)
     rest: tuple[ReaderState, wire.Answer, Accepted] | None = None
     """What of an answer is judged only once the keys or agreements before it are in force here."""
+    asked_at_ms: int = 0
     next_at_ms: int = 0
     failures: int = 0
     examined: int = 0
@@ -71,6 +82,8 @@ class Pulling:
     def due(self, now_ms: int) -> list[Effect]:
         """Return a pull for each partner that can be asked and is not being asked."""
         effects: list[Effect] = []
+        for node in self._lines.keys() - self._world.partners.keys():
+            del self._lines[node]  # removed; whatever it answers is passed over
         for node, partner in self._world.partners.items():
             line = self._line(node)
             idle = line.asked is None and not line.working and line.waiting is None and not line.blobs
@@ -80,10 +93,10 @@ class Pulling:
                 effects += again
                 idle = not again
             if partner.address and idle and now_ms >= line.next_at_ms and not self._world.in_channel(node).stopped:
-                effects.append(self._pull(node, line))
+                effects.append(self._pull(node, line, now_ms))
         return effects
 
-    def _pull(self, node: str, line: Line, *, wait: bool = True) -> Effect:
+    def _pull(self, node: str, line: Line, now_ms: int) -> Effect:
         state = self._world.in_channel(node)
         reader = line.ahead or state.reader
         limits = self._world.limits
@@ -95,8 +108,9 @@ class Pulling:
             receipt_sha256=state.receipt_sha256,
             seen=reader.seen_size,
             start=reader.size,
-            wait_ms=limits.wait_ms if wait else 0,
+            wait_ms=limits.wait_ms,
         )
+        line.asked_at_ms = now_ms
         return Send(node, wire.pack_message(line.asked, [state.note, *state.unconfirmed[:MAX_RECEIPTS]]))
 
     def on_unreachable(self, node: str, now_ms: int) -> list[Effect]:
@@ -124,7 +138,7 @@ class Pulling:
         """Return the effects of a partner's answer."""
         line = self._line(partner.node)
         if line.asked is None:
-            return []
+            return self.on_unreachable(partner.node, now_ms) if line.blobs else []
         if head.receipt_sha256 == line.asked.receipt_sha256:
             self._world.in_channel(partner.node).confirmed(head.receipt_sha256)
         line.asked = None
@@ -136,8 +150,8 @@ class Pulling:
 
     def on_fault(self, partner: Partner, head: wire.Fault, now_ms: int) -> list[Effect]:
         """Wait after a request that was not served; `NetworkError` says that another copy of the pull took its place: ask anew."""
-        if head.code == "NetworkError":
-            line = self._line(partner.node)
+        line = self._line(partner.node)
+        if head.code == "NetworkError" and not line.blobs:
             line.asked = None
             line.next_at_ms = now_ms + self._world.limits.retry_ms
             return []
@@ -145,6 +159,8 @@ class Pulling:
 
     def _take(self, partner: Partner, line: Line, head: wire.Answer, parts: list[bytes], now_ms: int) -> list[Effect]:
         state = self._world.in_channel(partner.node)
+        if state.stopped:
+            return []
         base = line.ahead or state.reader
         try:
             base = self._same_or_next_epoch(base, head)
@@ -154,19 +170,20 @@ class Pulling:
             adopted = self._own_receipt(state, head, parts[1])
         except ForkError as error:
             self._drop(line)
-            return self._world.alarm("fork", state.reader.channel, str(error), now_ms, stop=True)
+            evidence = parts[0] if parts else b""
+            return self._world.alarm("fork", state.reader.channel, str(error), now_ms, stop=True, evidence=evidence)
         except (RecordError, SignatureError):
             self._drop(line)
             return self.on_unreachable(partner.node, now_ms)
         line.ahead = ahead_of(base, accepted, head.epoch)
         effects = [adopted] if adopted is not None else []
-        if head.more:
-            effects.append(self._pull(partner.node, line))
+        if head.more and accepted.entries:
+            effects.append(self._pull(partner.node, line, now_ms))
         line.working = True
         later = self._world.commit(
             (),
             lambda _seqs, later_ms: self._judge(partner, line, base, head, accepted, later_ms),
-            lambda _error: self._failed(partner, line),
+            lambda _error: self._failed(state, line),
         )
         return [*effects, later]
 
@@ -175,20 +192,21 @@ class Pulling:
             return base
         if head.epoch < base.epoch or head.start != 0:
             raise ForkError(f"`{base.channel}` went back to epoch `{head.epoch}`")
-        return first_state(base.channel, head.epoch)
+        return next_epoch(base, head.epoch)
 
     def _own_receipt(self, state: InState, head: wire.Answer, data: bytes) -> Effect | None:
         """Adopt the newest receipt that this node itself signed: after a restore from a backup it goes on from there."""
         if head.epoch != state.reader.epoch or self.note_held_receipt(state, head) or not data:
             return None
         receipt = wire.open_receipt(data, self._world.sign_key(sign.Purpose.RECEIPT).public)
-        if receipt.channel != state.reader.channel or receipt.size <= state.reader.size:
+        if (receipt.channel, receipt.epoch) != (state.reader.channel, head.epoch) or receipt.size <= state.reader.size:
             return None
         digest = hashlib.sha256(data).hexdigest()
         state.receipt, state.receipt_sha256 = data, digest
         state.unconfirmed.clear()
         entry = incoming.receipt_entry(state, head.epoch, data, receipt.at_ms)
-        return self._world.commit([entry], lambda _seqs, _now_ms: [], lambda _error: [])
+        line = self._line(state.node)
+        return self._world.commit([entry], lambda _seqs, _now_ms: [], lambda _error: self._failed(state, line))
 
     def note_held_receipt(self, state: InState, head: wire.Answer) -> bool:
         """Learn which receipt the writer holds, and keep those after it to be sent; return False where that one is unknown here."""
@@ -204,31 +222,34 @@ class Pulling:
     def _judge(
         self, partner: Partner, line: Line, base: ReaderState, head: wire.Answer, accepted: Accepted, now_ms: int
     ) -> list[Effect]:
+        now_partner = self._world.partners.get(partner.node)
+        if now_partner is None:
+            self._drop(line)
+            return []
+        partner = now_partner  # what came before may have brought new keys
         first, rest = split_at_rules(base, accepted)
-        if rest is not None:
-            line.rest = (base_after(base, first), head, rest)
         state = self._world.in_channel(partner.node)
         judge = self.judge(partner, state, base)
         arrival = incoming.arrival(judge, first, self._world.blobs, now_ms)
+        if rest is not None:
+            line.rest = (base_after(base, first, arrival.floor), head, rest)
         line.working = False
         if arrival.missing:
             line.waiting = arrival
-            return [self._ask_blobs(partner, line, head.epoch)]
+            return [self._ask_blobs(partner, line, arrival, head.epoch)]
         return self._commit(partner, line, arrival, now_ms)
 
     def judge(self, partner: Partner, state: InState, base: ReaderState) -> incoming.Judge:
         """Return the judge of the entries that follow `base`."""
         judged = replace(state, reader=base)
-        return incoming.Judge(
-            self._world.store, self._world.releaser, partner, judged, self._world.limits.quarantine_bytes
-        )
+        out = self._world.out_channel(partner.node)
+        quota = self._world.limits.quarantine_bytes
+        written = (out.epoch, out.tree.size)
+        return incoming.Judge(self._world.store, self._world.releaser, partner, judged, quota, written)
 
     # --- blobs ---------------------------------------------------------------------------------------------------------------------
 
-    def _ask_blobs(self, partner: Partner, line: Line, epoch: int) -> Effect:
-        arrival = line.waiting
-        if arrival is None:
-            raise RecordError("no arrival waits for blobs")
+    def _ask_blobs(self, partner: Partner, line: Line, arrival: Arrival, epoch: int) -> Effect:
         line.blobs = tuple(sorted(arrival.missing))[:BLOBS_AT_ONCE]
         channel = self._world.in_channel(partner.node).reader.channel
         return Send(partner.node, wire.pack_message(wire.BlobPull(channel=channel, epoch=epoch, items=line.blobs), []))
@@ -243,7 +264,7 @@ class Pulling:
         incoming.take_blobs(arrival, asked[: len(parts)], parts, self.checks)
         if arrival.missing:
             epoch = arrival.verdicts[0].shown.header.epoch
-            return [self._ask_blobs(partner, line, epoch)]
+            return [self._ask_blobs(partner, line, arrival, epoch)]
         line.waiting = None
         return self._commit(partner, line, arrival, now_ms)
 
@@ -252,6 +273,8 @@ class Pulling:
     def _commit(self, partner: Partner, line: Line, arrival: Arrival, now_ms: int) -> list[Effect]:
         state = self._world.in_channel(partner.node)
         entries, after = self.entries(state, arrival, now_ms)
+        if not arrival.verdicts:  # an answer that brings nothing is not asked for again at once
+            line.next_at_ms = max(line.next_at_ms, line.asked_at_ms + self._world.limits.retry_ms)
         if not entries:
             return self._next(partner, line, now_ms)
         line.working = True
@@ -262,7 +285,7 @@ class Pulling:
             return self._arrived(partner, arrival, later_ms) + self._next(partner, line, later_ms)
 
         blobs = tuple(arrival.fetched.values())
-        return [self._world.commit(entries, then, lambda _error: self._failed(partner, line), blobs=blobs)]
+        return [self._world.commit(entries, then, lambda _error: self._failed(state, line), blobs=blobs)]
 
     def entries(self, state: InState, arrival: Arrival, now_ms: int) -> tuple[list[Entry], After | None]:
         """Return the journal entries of an arrival with its receipt, and what memory holds once they are durable; none where nothing is new."""
@@ -281,8 +304,9 @@ class Pulling:
             frontier=accepted.frontier,
             seen_size=accepted.checkpoint.size,
             seen_root=accepted.checkpoint.root,
-            released_at_ms=max([v.shown.header.released_at_ms for v in verdicts] + [state.reader.released_at_ms]),
-            receipted=max([v.shown.header.receipted for v in verdicts] + [state.reader.receipted]),
+            released_at_ms=arrival.floor.released_at_ms,
+            receipted_epoch=arrival.floor.receipted_epoch,
+            receipted=arrival.floor.receipted,
         )
         entries.append(progress_entry(reader, accepted, now_ms))
         receipt = self._receipt(state, arrival, reader, now_ms)
@@ -337,7 +361,7 @@ class Pulling:
         if not cured:
             return []
         root = CompactRange.from_bytes(state.reader.frontier).root()
-        empty = Arrival(Accepted((), note.Checkpoint("", 0, root), b"", b"", root), [])
+        empty = Arrival(Accepted((), note.Checkpoint("", 0, root), b"", b"", root), [], judge.floor)
         receipt = incoming.receipt_of(empty, state, state.reader.size, root, now_ms)
         receipt = msgspec.structs.replace(receipt, cured=tuple(v.shown.header.index for v in cured))
         data = wire.sign_receipt(receipt, self._world.sign_key(sign.Purpose.RECEIPT))
@@ -351,15 +375,20 @@ class Pulling:
             state.quarantined -= sum(len(v.shown.body) for v in cured)
             return self._arrived(partner, replace(empty, verdicts=cured), later_ms) + self.due(later_ms)
 
-        return [self._world.commit(entries, then, lambda _error: self._failed(partner, line))]
+        return [self._world.commit(entries, then, lambda _error: self._failed(state, line))]
 
-    def _failed(self, partner: Partner, line: Line) -> list[Effect]:
+    def _failed(self, state: InState, line: Line) -> list[Effect]:
+        """Go back to what the journal says after a commit that was not made, and ask again later."""
         self._drop(line)
         line.waiting = None
-        self._world.reload_in(self._world.in_channel(partner.node).reader.channel)
+        line.next_at_ms += self._world.limits.retry_ms
+        self._world.reload_in(state.reader.channel)
         return []
 
     def _next(self, partner: Partner, line: Line, now_ms: int) -> list[Effect]:
+        if partner.node not in self._world.partners:
+            self._drop(line)
+            return []
         if line.rest is not None:
             base, rest_head, rest = line.rest
             line.rest = None
@@ -369,143 +398,4 @@ class Pulling:
             return self._take(partner, line, head, parts, now_ms)
         if line.asked is None:
             line.ahead = None
-            line.next_at_ms = now_ms
         return self.due(now_ms)
-
-
-@dataclass(frozen=True)
-class After:
-    """What memory holds once an arrival is durable."""
-
-    reader: ReaderState
-    note: bytes
-    receipt: bytes | None
-    arrival: Arrival
-
-
-def split_at_rules(base: ReaderState, accepted: Accepted) -> tuple[Accepted, Accepted | None]:
-    """Return an answer up to its first key set or agreement, and what comes after it, which is judged under the new rules."""
-    for place, shown in enumerate(accepted.entries):
-        if shown.header.kind in {"instrument", "keys"} and place + 1 < len(accepted.entries):
-            frontier = CompactRange.from_bytes(base.frontier)
-            frontier.extend(entry.leaf for entry in accepted.entries[: place + 1])
-            first = replace(
-                accepted, entries=accepted.entries[: place + 1], frontier=frontier.to_bytes(), root=frontier.root()
-            )
-            return first, replace(accepted, entries=accepted.entries[place + 1 :])
-    return accepted, None
-
-
-def base_after(base: ReaderState, first: Accepted) -> ReaderState:
-    """Return the reader's state once the first part of a split answer is committed."""
-    return replace(
-        base,
-        epoch=first.entries[0].header.epoch,
-        size=base.size + len(first.entries),
-        frontier=first.frontier,
-        released_at_ms=max(shown.header.released_at_ms for shown in first.entries),
-        receipted=max(shown.header.receipted for shown in first.entries),
-    )
-
-
-def ahead_of(base: ReaderState, accepted: Accepted, epoch: int) -> ReaderState:
-    """Return the reader's state as it will be once an accepted answer is committed."""
-    return replace(
-        base,
-        epoch=epoch,
-        size=base.size + len(accepted.entries),
-        frontier=accepted.frontier,
-        seen_size=accepted.checkpoint.size,
-        seen_root=accepted.checkpoint.root,
-    )
-
-
-def check_epoch_entry(accepted: Accepted, known: ReaderState) -> None:
-    """Accept the first entry of a new epoch: it names a checkpoint of the old one that does not contradict what was seen.
-
-    Raises:
-        ForkError: the new epoch does not begin with an epoch entry, or its word about the old one contradicts what this node has seen.
-    """
-    if not accepted.entries or accepted.entries[0].header.kind != "epoch":
-        raise ForkError(f"`{known.channel}` began a new epoch without naming the old one")
-    try:
-        said = canonical.decode(accepted.entries[0].body)
-        epoch, size, root = said["epoch"], said["size"], bytes.fromhex(said["root"])
-    except (RecordError, KeyError, TypeError, ValueError) as error:
-        raise ForkError(f"`{known.channel}` began a new epoch with a malformed entry") from error
-    if epoch == known.epoch and size == known.seen_size and root != known.seen_root:
-        raise ForkError(f"`{known.channel}` names another root for `{size}` entries than it once signed")
-
-
-def keyset_entry(node: str, keyset: tuple[int, bytes] | None, now_ms: int) -> Entry:
-    """Return the journal entry of a partner's newer key set."""
-    version, envelope = keyset or (0, b"")
-    return Entry(kind="keyset", at_ms=now_ms, meta={"node": node, "version": version}, body=envelope)
-
-
-def progress_entry(reader: ReaderState, accepted: Accepted, now_ms: int) -> Entry:
-    """Return the journal entry that says how far a channel is held, with the checkpoint that proves it."""
-    meta = {
-        "channel": reader.channel,
-        "epoch": reader.epoch,
-        "frontier": reader.frontier.hex(),
-        "receipted": reader.receipted,
-        "released_at_ms": reader.released_at_ms,
-        "root": accepted.root.hex(),
-        "seen_root": reader.seen_root.hex(),
-        "seen_size": reader.seen_size,
-        "size": reader.size,
-    }
-    return Entry(kind="progress-in", at_ms=now_ms, meta=meta, body=accepted.note)
-
-
-def check_carried(
-    state: InState, leaves: Sequence[bytes], head: wire.Answer, parts: list[bytes], public_key: bytes
-) -> Accepted | None:
-    """Return what a bundle brings beyond what is held, or None where nothing is new; `leaves` are all held of this epoch.
-
-    A bundle's sender did not know how far the reader is: its entries may overlap, which must then be the same, or leave a gap.
-
-    Raises:
-        ForkError: the bundle contradicts what was seen or held.
-        BundleError: it begins beyond what is held; says from where to ask for a bundle.
-    """
-    reader = state.reader
-    if head.epoch != reader.epoch:
-        if head.epoch < reader.epoch or head.start:
-            raise BundleError(
-                f"bundle is of epoch `{head.epoch}`, `{reader.channel}` is at `{reader.epoch}`: ask for one from 0"
-            )
-        accepted = check_answer(first_state(reader.channel, head.epoch), head, parts, public_key)
-        check_epoch_entry(accepted, reader)
-        return accepted
-    if head.start > reader.size:
-        raise BundleError(
-            f"bundle begins at entry `{head.start}` and `{reader.channel}` is held up to `{reader.size}`: import the earlier bundle first"
-        )
-    frontier = CompactRange()
-    frontier.extend(leaves[: head.start])
-    at_start = ReaderState(reader.channel, reader.epoch, head.start, frontier.to_bytes(), 0, EMPTY_ROOT)
-    accepted = check_answer(at_start, head, parts, public_key)
-    known = reader.size - head.start
-    for mine, shown in zip(leaves[head.start :], accepted.entries, strict=False):
-        if mine != shown.leaf:
-            raise ForkError(f"entry `{shown.header.index}` of `{reader.channel}` differs from the one held")
-    _check_seen(reader, leaves, accepted)
-    if len(accepted.entries) <= known:
-        return None
-    return replace(accepted, entries=accepted.entries[known:])
-
-
-def _check_seen(reader: ReaderState, leaves: Sequence[bytes], accepted: Accepted) -> None:
-    """Accept that the bundle's checkpoint and the newest one seen are of one log, as far as the leaves at hand reach."""
-    start = accepted.entries[0].header.index if accepted.entries else len(leaves)
-    every = [*leaves[:start], *(shown.leaf for shown in accepted.entries)]
-    every += leaves[len(every) :]
-    for size, root in ((reader.seen_size, reader.seen_root), (accepted.checkpoint.size, accepted.checkpoint.root)):
-        if size > len(every):
-            continue
-        whole = CompactRange()
-        whole.extend(every[:size])
-        if whole.root() != root:
-            raise ForkError(f"`{reader.channel}` has two histories: its checkpoints at `{size}` differ")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kizuna.errors import ChannelError, ForkError, KizunaError, RecordError, SignatureError
 from kizuna.kernel import canonical, note, sign
@@ -22,10 +22,12 @@ from kizuna.node import facts, outgoing
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.outgoing import OutState, Step
-from kizuna.node.world import World
+from kizuna.node.world import World, plain
 
 MAX_BLOB_ITEMS = 256
 MAX_RECEIPTS = 256
+MOST_WAITING = 16
+"""Pulls of one partner that wait for a commit; it has one on its way, and copies that the network made."""
 
 
 @dataclass(frozen=True)
@@ -63,25 +65,34 @@ class Serving:
             return [fault(reply_to, "EndPointNotFound", "no such channel for this node")]
         wait_ms = max(0, min(pull.wait_ms, self._world.limits.wait_ms))
         asked = Asked(partner, pull, tuple(parts[1:]), parts[0], reply_to, now_ms + wait_ms)
-        if state.channel in self._busy:
-            self._busy[state.channel].append(asked)
-            return []
-        return self._serve(asked, now_ms)
+        waiting = self._busy.get(state.channel)
+        if waiting is None:
+            return self._serve(asked, now_ms)
+        if len(waiting) >= MOST_WAITING:
+            return [fault(reply_to, "TooManyRequests", "too many pulls at once: ask again later")]
+        waiting.append(asked)
+        return []
 
     def _serve(self, asked: Asked, now_ms: int) -> list[Effect]:
+        if asked.partner.node not in self._world.partners:
+            return [fault(asked.reply_to, "AuthenticationError", "not an enrolled partner")]
         state = self._world.out_channel(asked.partner.node)
         superseded = self._parked.pop(state.channel, None)
         effects = [] if superseded is None else [fault(superseded.reply_to, "NetworkError", "another pull came")]
         if state.stopped:
             return [*effects, fault(asked.reply_to, "ServiceManagerError", "channel is stopped: security was told")]
+        entries: list[Entry] = []
         try:
             # Whether this log is behind comes first: a receipt for what a restore has lost is no fork.
-            entries = self._epoch_entries(asked, state, now_ms)
+            entries += self._epoch_entries(asked, state, now_ms)
             entries += self.receipt_entries(asked.partner, asked.receipts, asked.seen, now_ms)
         except ForkError as error:
+            self.forget(state.channel)
             alarm = self._world.alarm("fork", state.channel, str(error), now_ms, stop=True)
             return [*effects, fault(asked.reply_to, "SecurityError", "channel is stopped"), *alarm]
         except (RecordError, SignatureError) as error:
+            if entries:
+                self.forget(state.channel)
             return [*effects, fault(asked.reply_to, "BadRequest", str(error))]
         room = self._world.limits.window_entries - (state.tree.size - state.receipted)
         step = self._world.sequencer(asked.partner).step(
@@ -95,6 +106,11 @@ class Serving:
             return effects + self._answer_or_wait(asked, state, step, now_ms)
         return [*effects, self._commit(asked, state, step, entries)]
 
+    def forget(self, channel: str) -> None:
+        """Go back to what the journal says of a channel: what memory held beyond it was not made durable."""
+        self._world.reload_out(channel)
+        self._checked.discard(channel)
+
     def _commit(self, asked: Asked, state: OutState, step: Step, entries: list[Entry]) -> Effect:
         self._busy[state.channel] = deque()
 
@@ -106,7 +122,7 @@ class Serving:
             return answered + self._go_on(state.channel, now_ms)
 
         def failed(error: KizunaError) -> list[Effect]:
-            self._world.reload_out(state.channel)
+            self.forget(state.channel)
             waiting = self._busy.pop(state.channel)
             return [fault(one.reply_to, "ServerError", str(error)) for one in (asked, *waiting)]
 
@@ -136,14 +152,16 @@ class Serving:
         state = self._world.out_channel(partner.node)
         public = partner.keyset.public(sign.Purpose.RECEIPT)
         entries: list[Entry] = []
+        at, newest = state.writer_state(), state.receipt
         for data in receipts:
-            receipt = check_receipt(state.writer_state(), state.tree, data, public)
+            receipt = check_receipt(at, state.tree, data, public)
             if receipt is None:
                 continue
             entries.append(receipt_entry(receipt, data, now_ms))
-            state.receipted = receipt.size
-            state.receipt = data
-            state.receipt_sha256 = entries[-1].meta["sha256"]
+            at = replace(at, receipted=receipt.size, receipt_sha256=entries[-1].meta["sha256"])
+            newest = data
+        # Not before all of them are judged: memory may be ahead of the journal by what is being committed, and by nothing else.
+        state.receipted, state.receipt, state.receipt_sha256 = at.receipted, newest, at.receipt_sha256
         return entries + self._cosignature(partner, state, cosigned, now_ms) if entries else []
 
     def _cosignature(self, partner: Partner, state: OutState, data: bytes, now_ms: int) -> list[Entry]:
@@ -196,6 +214,10 @@ class Serving:
         self._checked.add(state.channel)
         return [] if mark is None else self._new_epoch(state, mark, 0, now_ms)
 
+    def is_behind(self, state: OutState) -> bool:
+        """Return whether the high-water mark says that this log is behind what this node once signed."""
+        return self.behind_mark(state) is not None
+
     def lock(self, channel: str) -> None:
         """Let pulls wait while a bundle is made."""
         self._busy[channel] = deque()
@@ -218,6 +240,7 @@ class Serving:
         state.receipt = b""
         state.receipt_sha256 = NO_RECEIPT
         state.bodies.clear()
+        state.said = (0, 0)
         header = wire.EntryHeader(
             blobs=(),
             body_sha256=hashlib.sha256(body).hexdigest(),
@@ -233,7 +256,8 @@ class Serving:
             provision="",
             purpose="",
             receipted=0,
-            released_at_ms=now_ms,
+            receipted_epoch=0,
+            released_at_ms=state.stamp(now_ms),
             type="",
         )
         data, leaf = wire.encode_header(header)
@@ -286,7 +310,7 @@ class Serving:
         if made is not None and self._world.releasing:
             return made
         header, _, _ = outgoing.header_at(self._world.store, state.channel, state.epoch, index)
-        if not self._world.releasing:
+        if not self._world.releasing and wire.decode_header(header).kind == "record":
             return header, b""
         return header, outgoing.served_body(self._world.store, self._world.releaser, partner, state, index, now_ms)
 
@@ -317,16 +341,19 @@ class Serving:
     def _blob(self, partner: Partner, state: OutState, epoch: int, index: int, place: int, now_ms: int) -> bytes:
         try:
             data, names, item = outgoing.header_at(self._world.store, state.channel, epoch, index)
-            blob = wire.decode_header(data).blobs[place]
+            blob = wire.decode_header(data).blobs[place] if place >= 0 else None
         except (RecordError, IndexError):
             return b""
-        held = facts.load_record(self._world.store, item)
-        if held is None or not self._world.releasing:
+        held = facts.load_record(self._world.store, item) if outgoing.stands(self._world.store, item) else None
+        if blob is None or held is None or not self._world.releasing or item in self._world.withdrawn:
             return b""
         ruling = self._world.releaser.rule(held, partner.party, now_ms)
         if not ruling.permit or not names <= ruling.names or not self._world.blobs.has(blob.sha256):
             return b""
-        return self._world.blobs.get(blob.sha256)
+        try:
+            return self._world.blobs.get(blob.sha256)
+        except KizunaError:  # lost or altered on our disk: to the partner there is none
+            return b""
 
     def blobs_at(self, partner: Partner, state: OutState, index: int, now_ms: int) -> list[tuple[str, bytes]]:
         """Return digest and bytes of the blobs that an entry shows and that may be handed over now."""
@@ -364,7 +391,7 @@ def prefix_proof(tree: Tree, size: int) -> tuple[str, ...]:
 def receipt_entry(receipt: wire.Receipt, data: bytes, now_ms: int) -> Entry:
     """Return the journal entry of a reader's receipt."""
     meta = {
-        "applied": [[item.index, item.backups_pending_until_ms] for item in receipt.applied],
+        "applied": [[item.index, item.act, item.backups_pending_until_ms] for item in receipt.applied],
         "channel": receipt.channel,
         "cured": list(receipt.cured),
         "epoch": receipt.epoch,
@@ -378,4 +405,4 @@ def receipt_entry(receipt: wire.Receipt, data: bytes, now_ms: int) -> Entry:
 
 def fault(reply_to: int, code: str, sentence: str) -> Reply:
     """Return the answer to a request that is not served."""
-    return Reply(reply_to, wire.pack_message(wire.Fault(code=code, sentence=sentence), []))
+    return Reply(reply_to, wire.pack_message(wire.Fault(code=code, sentence=plain(sentence)), []))

@@ -7,6 +7,7 @@ projects from a record is called from here, once for each holding that discloses
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -47,7 +48,8 @@ SCHEMA = (
     """CREATE TABLE channel_in (
         channel TEXT PRIMARY KEY, node TEXT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root TEXT NOT NULL, frontier BYTES NOT NULL,
         seen_size BIGINT NOT NULL, seen_root TEXT NOT NULL, note BYTES, receipt BYTES, receipt_sha256 TEXT NOT NULL,
-        released_at_ms BIGINT NOT NULL, receipted BIGINT NOT NULL, quarantined BIGINT NOT NULL, stopped TEXT NOT NULL)""",
+        released_at_ms BIGINT NOT NULL, receipted_epoch BIGINT NOT NULL, receipted BIGINT NOT NULL, quarantined BIGINT NOT NULL,
+        stopped TEXT NOT NULL)""",
     """CREATE TABLE partner (
         node TEXT PRIMARY KEY, party TEXT NOT NULL, card BYTES NOT NULL, version BIGINT NOT NULL, enrolled_at_ms BIGINT NOT NULL,
         removed_at_ms BIGINT NOT NULL)""",
@@ -74,7 +76,9 @@ STANDINGS = ("", "superseded", "retract", "recall", "destroy")
 
 
 _MOST_PARSED = 8192
+_MOST_PARSED_BYTES = 64 << 20
 _parsed: dict[bytes, Record] = {}
+_parsed_bytes = [0]
 
 
 def parse(body: bytes) -> Record:
@@ -85,11 +89,18 @@ def parse(body: bytes) -> Record:
 
 def remember(body: bytes, held: Record) -> Record:
     """Keep a record whose body will be asked for, and return it; the oldest ones make room."""
-    if len(_parsed) >= _MOST_PARSED:
-        for old in list(_parsed)[: _MOST_PARSED // 8]:
-            _parsed.pop(old, None)
+    _parsed_bytes[0] += 0 if body in _parsed else len(body)
     _parsed[body] = held
+    if len(_parsed) > _MOST_PARSED or _parsed_bytes[0] > _MOST_PARSED_BYTES:
+        for old in list(_parsed)[: len(_parsed) // 8 + 1]:
+            _parsed.pop(old, None)
+        _parsed_bytes[0] = sum(map(len, _parsed))
     return held
+
+
+def forget(body: bytes) -> None:
+    """Drop a record that was parsed: its body is erased."""
+    _parsed.pop(body, None)
 
 
 def fact_of(held: Record, domain_type: type[record.Body], *, own: bool) -> Fact[record.Body]:
@@ -150,16 +161,21 @@ def _project(db: Db, held: Record, classes: dict[str, tuple[Domain, type[record.
 
 
 def whole(db: Db, held: Record) -> Record:
-    """Return a record with the disclosures of every holding of it: a second release may disclose more."""
+    """Return a record with the disclosures of every holding of it: a second release may disclose more.
+
+    An author may have committed to one name twice; what was opened first counts, whatever a second holding shows.
+    """
     rows = db.execute(
-        "SELECT b.body FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL",
+        "SELECT b.body FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL"
+        " ORDER BY h.seq",
         (held.id,),
     )
+    found: Record | None = None
     for (body,) in rows:
         other = parse(bytes(body))
-        if other.disclosures.keys() - held.disclosures.keys():
-            held = record.merge(held, other)
-    return held
+        with suppress(RecordError):
+            found = other if found is None else record.merge(found, other)
+    return held if found is None else found
 
 
 # --- one function a kind of entry -------------------------------------------------------------------------------------------------
@@ -283,10 +299,10 @@ def _receipt_in(db: Db, _seq: int, entry: Entry) -> None:
         db.execute(
             "UPDATE leaf_out SET outcome = '' WHERE channel = ? AND epoch = ? AND idx = ?", (channel, epoch, index)
         )
-    for index, pending_ms in meta["applied"]:
+    for index, act, pending_ms in meta["applied"]:
         db.execute(
-            "UPDATE act SET confirmed_at_ms = ?, backups_pending_until_ms = ? WHERE channel = ? AND epoch = ? AND idx = ?",
-            (entry.at_ms, pending_ms, channel, epoch, index),
+            "UPDATE act SET confirmed_at_ms = ?, backups_pending_until_ms = ? WHERE channel = ? AND epoch = ? AND idx = ? AND act = ?",
+            (entry.at_ms, pending_ms, channel, epoch, index, act),
         )
 
 
@@ -345,7 +361,7 @@ def _progress_in(db: Db, _seq: int, entry: Entry) -> None:
     meta = entry.meta
     db.execute(
         "UPDATE channel_in SET epoch = ?, size = ?, root = ?, frontier = ?, seen_size = ?, seen_root = ?, note = ?, released_at_ms = ?,"
-        " receipted = ? WHERE channel = ?",
+        " receipted_epoch = ?, receipted = ? WHERE channel = ?",
         (
             meta["epoch"],
             meta["size"],
@@ -355,6 +371,7 @@ def _progress_in(db: Db, _seq: int, entry: Entry) -> None:
             meta["seen_root"],
             entry.body,
             meta["released_at_ms"],
+            meta["receipted_epoch"],
             meta["receipted"],
             meta["channel"],
         ),
@@ -386,7 +403,8 @@ def _partner(db: Db, _seq: int, entry: Entry) -> None:
     )
     db.execute(
         "INSERT INTO channel_in (channel, node, epoch, size, root, frontier, seen_size, seen_root, note, receipt, receipt_sha256,"
-        " released_at_ms, receipted, quarantined, stopped) VALUES (?,?,0,0,?,?,0,?,NULL,NULL,?,0,0,0,'') ON CONFLICT (channel) DO NOTHING",
+        " released_at_ms, receipted_epoch, receipted, quarantined, stopped) VALUES (?,?,0,0,?,?,0,?,NULL,NULL,?,0,0,0,0,'')"
+        " ON CONFLICT (channel) DO NOTHING",
         (
             meta["channel_in"],
             meta["node"],

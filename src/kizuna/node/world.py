@@ -24,6 +24,7 @@ from kizuna.node.releasing import Releaser
 Then = Callable[[Sequence[int], int], list[Effect]]
 """What follows a durable commit: takes the sequence numbers and the time in milliseconds UTC."""
 Failed = Callable[[KizunaError], list[Effect]]
+_MOST_SAID = 500
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ class World:
         """Grows when partners' keys or agreements change: what stands in quarantine is then worth another look."""
         self.halted = False
         self.clock_in_doubt = False
+        self.withdrawn: set[str] = set()
+        """Records whose retraction, recall or destruction is on its way into the journal: they are released no more."""
         self._token = 0
         self._waiting: dict[int, tuple[Then, Failed]] = {}
         self.refresh_partners()
@@ -147,9 +150,11 @@ class World:
 
     def sequencer(self, partner: Partner) -> outgoing.Sequencer:
         """Return the sequencer of the channel to a partner."""
-        reverse = self.in_channel(partner.node).reader.size
+        reader = self.in_channel(partner.node).reader
+        reverse = (reader.epoch, reader.size)
+        state = self.out_channel(partner.node)
         return outgoing.Sequencer(
-            self.store, self.identity, self.releaser, partner, self.out_channel(partner.node), reverse
+            self.store, self.identity, self.releaser, partner, state, reverse, frozenset(self.withdrawn)
         )
 
     def sign_key(self, purpose: sign.Purpose) -> sign.SigningKey:
@@ -182,18 +187,29 @@ class World:
         _, failed = self._waiting.pop(token)
         return failed(error)
 
-    def alarm(self, kind: str, channel: str, sentence: str, now_ms: int, *, stop: bool) -> list[Effect]:
-        """Return the effects of something that a person must see, journalled; `stop` closes the channel until it is reopened."""
+    def alarm(
+        self, kind: str, channel: str, sentence: str, now_ms: int, *, stop: bool, evidence: bytes = b""
+    ) -> list[Effect]:
+        """Return the effects of something that a person must see, journalled with its evidence.
+
+        `stop` closes the channel, at once and until it is reopened.
+        """
+        sentence = plain(sentence)
         meta = {"channel": channel, "kind": kind, "sentence": sentence, "stop": stop}
-        entry = Entry(kind="alert", at_ms=now_ms, meta=meta)
+        entry = Entry(kind="alert", at_ms=now_ms, meta=meta, body=evidence or None)
+        for state in (self.ins.get(channel), self.outs.get(channel)):
+            if state is not None and stop:
+                state.stopped = kind
+        return [Alert(kind, channel, sentence), self.commit([entry], _nothing_more, _no_effects)]
 
-        def then(_seqs: Sequence[int], _now_ms: int) -> list[Effect]:
-            for state in (self.ins.get(channel), self.outs.get(channel)):
-                if state is not None and stop:
-                    state.stopped = kind
-            return []
 
-        return [Alert(kind, channel, sentence), self.commit([entry], then, _no_effects)]
+def plain(sentence: str) -> str:
+    """Return a sentence that may quote a partner, in ASCII and short: what others wrote may be no text that canonical JSON can say."""
+    return sentence[:_MOST_SAID].encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _nothing_more(_seqs: Sequence[int], _now_ms: int) -> list[Effect]:
+    return []
 
 
 def _no_effects(_error: KizunaError) -> list[Effect]:

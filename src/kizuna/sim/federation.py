@@ -187,7 +187,7 @@ class SimNode:
                 case fx.Alert(kind, _, _):
                     self.alerts.append(kind)
                 case fx.Erase(target, entry):
-                    self.store.erase(target, entry)
+                    self._erase(target, entry)
 
     def _commit(self, commit: fx.Commit) -> list[Effect]:
         for blob in commit.blobs:
@@ -202,6 +202,16 @@ class SimNode:
         for mark in commit.marks:
             self.marks[mark.channel] = mark
         return self.core.on_commit(commit.token, seqs, self.now_ms)
+
+    def _erase(self, target: int, entry: Entry) -> None:
+        try:
+            self.store.erase(target, entry)
+        except RefusedError:
+            return  # it was erased already
+        except KizunaError as error:
+            if not self.disk.is_on:
+                raise PowerLossError from error
+            raise
 
     def _reply(self, to: int, value: Any) -> None:
         answer = self._answers.pop(to, None)

@@ -37,6 +37,7 @@ def header(index: int, body: bytes, /, **changes: object) -> wire.EntryHeader:
         "provision": "notes",
         "purpose": "coordination",
         "receipted": 0,
+        "receipted_epoch": 0,
         "released_at_ms": 1_790_000_000_000,
         "type": "notes.note-said.v1",
     }

@@ -28,6 +28,7 @@ class ReaderState:
     seen_size: int
     seen_root: bytes
     released_at_ms: int = 0
+    receipted_epoch: int = 0
     receipted: int = 0
 
 

@@ -17,12 +17,17 @@ from kizuna.kernel.label import Grade
 from kizuna.kernel.merkle import leaf_hash
 from kizuna.kernel.release import REFUSALS
 
-MAX_HEADER_BYTES = 8192
+MAX_HEADER_BYTES = 1 << 17
+"""Of one entry header: room for a batch of a thousand chunks, or for an area of many corners among the obligations."""
 MAX_ENTRIES = 4096
 MAX_PARTS = 2 * MAX_ENTRIES + 8
 MAX_PART_BYTES = 1 << 20
 MAX_MESSAGE_BYTES = 64 << 20
 MAX_BLOB_BYTES = 32 << 20
+MAX_BLOBS = 1024
+"""Blobs of one entry: its header, which lists them, has a fixed maximum."""
+MAX_SHOWN_BYTES = 64 << 20
+"""The blobs of one entry together: they are in memory until its commit."""
 
 ACTS = ("retract", "recall", "destroy")
 KINDS = ("act", "epoch", "instrument", "keys", "record")
@@ -53,6 +58,11 @@ def is_refusal(code: str) -> bool:
     return code in BODY_REFUSALS or code in REFUSALS or _is_provision(code) is not None
 
 
+def is_digest(text: str) -> bool:
+    """Return whether a text is a SHA-256 in lowercase hex."""
+    return _is_digest(text) is not None
+
+
 class Blob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A large object that an entry shows, by digest (hex) and size in bytes."""
 
@@ -64,7 +74,7 @@ class EntryHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The header of a log entry: its canonical bytes are the leaf.
 
     `label` is the sender's translation of each grade into the recipient's policies; `obligations` bind the recipient; `receipted` is the size of the
-    reverse channel that the sender has receipted, which orders both sides' acts causally.
+    reverse channel in `receipted_epoch` that the sender has receipted, which orders both sides' acts causally.
     """
 
     blobs: tuple[Blob, ...]
@@ -81,6 +91,7 @@ class EntryHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provision: str
     purpose: str
     receipted: int
+    receipted_epoch: int
     released_at_ms: int
     type: str
 
@@ -223,9 +234,16 @@ def decode_header(data: bytes) -> EntryHeader:
     if len(data) > MAX_HEADER_BYTES:
         raise RecordError(f"entry header of {len(data)} bytes is over {MAX_HEADER_BYTES}")
     header = canonical.decode(data, type=EntryHeader)
-    numbers = (header.body_size, header.epoch, header.index, header.receipted, *(blob.size for blob in header.blobs))
+    numbers = (
+        header.body_size,
+        header.epoch,
+        header.index,
+        header.receipted,
+        header.receipted_epoch,
+        *(blob.size for blob in header.blobs),
+    )
     digests = (header.body_sha256, *(blob.sha256 for blob in header.blobs))
-    if header.kind not in KINDS or min(numbers) < 0 or not all(map(_is_digest, digests)):
+    if header.kind not in KINDS or min(numbers) < 0 or not all(map(is_digest, digests)):
         raise RecordError(f"entry header of kind `{header.kind[:20]}` is not of this protocol")
     return header
 
