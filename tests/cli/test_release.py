@@ -75,9 +75,6 @@ def test_a_record_that_goes_is_explained_taken_back_and_confirmed(allied: tuple[
     assert india.ok("channel", "compare", japan.node)["agree"]
 
 
-@pytest.mark.xfail(
-    reason="a node that was closed in between shows its newest receipt alone, and the writer cannot take it without the one before"
-)
 def test_receipts_of_two_bundles_come_home_together(allied: tuple[Party, Party], tmp_path: Path) -> None:
     india, japan = allied
     for name in ("1", "2"):

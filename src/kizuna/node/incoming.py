@@ -28,6 +28,8 @@ from kizuna.node.tables import remember
 SKEW_MS = 30_000
 """How far ahead of our clock a partner's release may lie."""
 MOST_RECEIPTS = 10_000
+STARTING_RECEIPTS = 128
+"""Receipts shown again after a start, until the writer says which it holds."""
 LOOKUP = 500
 """Records looked up in one query."""
 BACKUP_DAYS_MS = 30 * 86_400_000
@@ -65,11 +67,13 @@ class InState:
         self.receipt_sha256 = hashlib.sha256(receipt).hexdigest()
         self.unconfirmed.append(receipt)
 
-    def confirmed(self, sha256: str) -> None:
-        """Drop the receipts up to the one that the writer holds."""
-        digests = [hashlib.sha256(receipt).hexdigest() for receipt in self.unconfirmed]
-        if sha256 in digests:
-            del self.unconfirmed[: digests.index(sha256) + 1]
+    def confirmed(self, sha256: str) -> bool:
+        """Drop the receipts up to the one that the writer holds; return whether it was among them."""
+        for place, receipt in enumerate(self.unconfirmed):
+            if hashlib.sha256(receipt).hexdigest() == sha256:
+                del self.unconfirmed[: place + 1]
+                return True
+        return False
 
 
 @dataclass(frozen=True)
@@ -128,8 +132,17 @@ def load(store: Store, channel: str) -> InState:
         receipt_sha256=row[8],
         quarantined=row[11],
         stopped=row[12],
-        unconfirmed=[bytes(row[7])] if row[7] else [],
+        unconfirmed=newest_receipts(store, channel, row[1]),
     )
+
+
+def newest_receipts(store: Store, channel: str, epoch: int) -> list[bytes]:
+    """Return the newest receipts of an epoch, oldest first: which of them have arrived is not known after a start."""
+    rows = store.query(
+        "SELECT b.body FROM receipt_out r JOIN journal_body b ON b.seq = r.seq WHERE r.channel = ? AND r.epoch = ? ORDER BY r.seq DESC LIMIT ?",
+        (channel, epoch, STARTING_RECEIPTS),
+    )
+    return [bytes(body) for (body,) in rows][::-1]
 
 
 def receipts_after(store: Store, channel: str, epoch: int, sha256: str) -> list[bytes] | None:

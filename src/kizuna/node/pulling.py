@@ -213,6 +213,8 @@ class Pulling:
         if head.receipt_sha256 == state.receipt_sha256:
             state.unconfirmed.clear()
             return True
+        if state.confirmed(head.receipt_sha256):
+            return True
         later = incoming.receipts_after(self._world.store, state.reader.channel, head.epoch, head.receipt_sha256)
         if later is None:
             return False
