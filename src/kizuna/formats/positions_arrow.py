@@ -14,7 +14,7 @@ are in `kizuna.domains.maritime.release_filter`; files are in `kizuna.storage.po
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -103,18 +103,32 @@ def from_reports(reports: Iterable[PositionReport], *, received_ms: int) -> pa.T
     return pa.table([pa.array(columns[field.name], type=field.type) for field in SCHEMA], schema=SCHEMA)
 
 
+_Columns: TypeAlias = "dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]]"
+
+
 def check(table: pa.Table) -> None:
     """Raise `RecordError` unless `table` has the schema and every value is in its range."""
+    _check_schema(table)
+    _checked(table)
+
+
+def _check_schema(table: pa.Table) -> None:
     if not table.schema.equals(SCHEMA, check_metadata=True):
         raise RecordError(f"position table has another schema than `{SCHEMA_NAME}`: build it with that schema")
+
+
+def _checked(table: pa.Table) -> _Columns:
+    """Return every column's values and masks, each value in its range; the schema was checked before."""
+    columns = {field.name: values_of(table, field.name) for field in SCHEMA}
     for name, (least, most) in RANGES.items():
-        values, valid = values_of(table, name)
+        values, valid = columns[name]
         if not valid.all():
             if not SCHEMA.field(name).nullable:
                 raise RecordError(f"column `{name}` of a position table has an empty cell: leave the row out")
             values = values[valid]
         if len(values) and (values.min() < least or values.max() > most):
             raise RecordError(f"column `{name}` of a position table leaves the range `{least}` to `{most}`")
+    return columns
 
 
 def values_of(table: pa.Table, name: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -145,17 +159,36 @@ def canonical_ipc(table: pa.Table) -> bytes:
     Raises:
         RecordError: another schema, an empty cell where none may be, or a value out of range.
     """
-    check(table)
-    columns = {field.name: values_of(table, field.name) for field in SCHEMA}
-    # an empty cell is zero in `values`, so the mask settles the order between it and a true zero
-    keys = [key for name in reversed(SCHEMA.names) for key in columns[name]]
-    order = np.lexsort(keys)
-    columns = {name: (values[order], valid[order]) for name, (values, valid) in columns.items()}
+    _check_schema(table)
+    columns = _checked(table)
+    order = _order(columns)
+    if order is not None:
+        columns = {name: (values[order], valid[order]) for name, (values, valid) in columns.items()}
     batch = from_columns(columns).combine_chunks().to_batches()
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, SCHEMA, options=_OPTIONS) as writer:
         writer.write_batch(batch[0] if batch else pa.RecordBatch.from_pylist([], schema=SCHEMA))
     return sink.getvalue().to_pybytes()
+
+
+def _order(columns: _Columns) -> NDArray[np.int64] | None:
+    """Return the order of the rows in canonical form, None where they stand in it.
+
+    Time and vessel nearly always settle it; only where they do not are the other columns asked.
+    """
+    time_ms, mmsi = columns["time_ms"][0], columns["mmsi"][0]
+    if _ascends(time_ms, mmsi):
+        return None
+    order = np.lexsort((mmsi, time_ms))
+    if _ascends(time_ms[order], mmsi[order]):
+        return order
+    # an empty cell is zero in `values`, so the mask settles the order between it and a true zero
+    return np.lexsort([key for name in reversed(SCHEMA.names) for key in columns[name]])
+
+
+def _ascends(time_ms: NDArray[np.int64], mmsi: NDArray[np.int64]) -> bool:
+    later, same = time_ms[1:] > time_ms[:-1], time_ms[1:] == time_ms[:-1]
+    return bool((later | (same & (mmsi[1:] > mmsi[:-1]))).all())
 
 
 def parse_ipc(data: bytes) -> pa.Table:
