@@ -27,9 +27,12 @@ def test_a_bundle_is_taken_in_once_however_often_it_comes(pair: tuple[Party, Par
 def test_receipts_come_home(pair: tuple[Party, Party], exported: Path, tmp_path: Path) -> None:
     india, japan = pair
     japan.ok("channel", "import", exported)
+    (channel,) = india.ok("channel", "status")["channels"]
+    assert [(bundle["from"], bundle["to"]) for bundle in channel["out"]["bundles"]] == [(0, 1)]
     assert japan.carry(india, tmp_path / "back")["receipt"]
     (channel,) = india.ok("channel", "status")["channels"]
     assert channel["out"]["receipted"] == channel["out"]["size"] == 1
+    assert channel["out"]["bundles"] == []
 
 
 @pytest.mark.parametrize("harm", ["cut", "altered", "empty", "other", "longer"])

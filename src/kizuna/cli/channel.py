@@ -89,12 +89,13 @@ def status(config: Config = CONFIG, *, json: Json = False) -> None:
                 out["receipted"],
                 out["due"],
                 len(out["unconfirmed"]),
+                len(out["bundles"]),
                 in_["size"],
                 in_["seen"],
                 stopped or "no",
             )
         )
-    names = ("node", "sent", "receipted", "due", "unconfirmed acts", "received", "seen", "stopped")
+    names = ("node", "sent", "receipted", "due", "unconfirmed acts", "bundles out", "received", "seen", "stopped")
     emit(
         {"channels": found}, json_wanted=json, lines=[table(*names, rows=rows)] if rows else ["No partner is enrolled."]
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from kizuna.cli.base import CLOCK
 from kizuna.kernel import canonical, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.journal import Db, Store
 from kizuna.kernel.merkle import Tree
+from kizuna.node.facts import outstanding_bundles
 
 _STUB = "stub"
 
@@ -37,6 +39,10 @@ def _out(db: Db, node: str, *, leaves: bool) -> dict[str, Any]:
     )
     ((due,),) = db.execute("SELECT COUNT(*) FROM outbox WHERE channel = ?", (channel,))
     made = {
+        "bundles": [
+            {"from": first, "not_after_ms": until_ms, "to": last}
+            for first, last, until_ms in outstanding_bundles(db, channel, CLOCK.now_ms())
+        ],
         "channel": channel,
         "due": due,
         "epoch": epoch,

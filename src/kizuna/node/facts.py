@@ -11,7 +11,7 @@ from typing import Protocol
 from kizuna.errors import KizunaError, RefusedError, SignatureError
 from kizuna.kernel import keys, record, sign
 from kizuna.kernel.channel import wire
-from kizuna.kernel.journal import Store
+from kizuna.kernel.journal import Db, Store
 from kizuna.kernel.record import Record
 from kizuna.node.tables import parse, whole
 
@@ -94,6 +94,16 @@ def load_partners(store: Store) -> dict[str, Partner]:
             keyset = newer if newer.version > keyset.version else keyset
         found[node] = Partner(node, party, card.root_bytes, keyset, record_keys, card.address, card.certificate_pem)
     return found
+
+
+def outstanding_bundles(db: Db, channel: str, now_ms: int) -> list[tuple[int, int, int]]:
+    """Return from which to which entry each bundle goes that may still be taken in and is not receipted whole, and until when."""
+    rows = db.execute(
+        "SELECT b.from_size, b.to_size, b.not_after_ms FROM bundle_out b JOIN channel_out c ON c.channel = b.channel"
+        " WHERE b.channel = ? AND b.epoch = c.epoch AND b.to_size > c.receipted AND b.not_after_ms > ? ORDER BY b.seq",
+        (channel, now_ms),
+    )
+    return [(int(first), int(last), int(until_ms)) for first, last, until_ms in rows]
 
 
 def blobs_of(held: Record, names: frozenset[str]) -> tuple[tuple[str, int], ...]:

@@ -56,6 +56,9 @@ SCHEMA = (
     """CREATE TABLE receipt_out (
         channel TEXT NOT NULL, epoch BIGINT NOT NULL, sha256 TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (channel, sha256))""",
     "CREATE TABLE keyset (node TEXT NOT NULL, version BIGINT NOT NULL, envelope BYTES NOT NULL, PRIMARY KEY (node, version))",
+    """CREATE TABLE bundle_out (
+        seq BIGINT PRIMARY KEY, channel TEXT NOT NULL, epoch BIGINT NOT NULL, from_size BIGINT NOT NULL, to_size BIGINT NOT NULL,
+        made_at_ms BIGINT NOT NULL, not_after_ms BIGINT NOT NULL)""",
     """CREATE TABLE withheld (
         party TEXT NOT NULL, type TEXT NOT NULL, grade TEXT NOT NULL, reason TEXT NOT NULL, count BIGINT NOT NULL,
         PRIMARY KEY (party, type, grade, reason))""",
@@ -442,6 +445,14 @@ def _setting(db: Db, seq: int, entry: Entry) -> None:
     )
 
 
+def _bundle_out(db: Db, seq: int, entry: Entry) -> None:
+    meta = entry.meta
+    db.execute(
+        "INSERT INTO bundle_out (seq, channel, epoch, from_size, to_size, made_at_ms, not_after_ms) VALUES (?,?,?,?,?,?,?)",
+        (seq, meta["channel"], meta["epoch"], meta["from_size"], meta["to_size"], entry.at_ms, meta["not_after_ms"]),
+    )
+
+
 def _alert(db: Db, seq: int, entry: Entry) -> None:
     meta = entry.meta
     db.execute(
@@ -461,6 +472,7 @@ def _reopened(db: Db, _seq: int, entry: Entry) -> None:
 _HANDLERS: dict[str, Callable[[Db, int, Entry], None]] = {
     "acted": _acted,
     "alert": _alert,
+    "bundle-out": _bundle_out,
     "checkpoint": _checkpoint,
     "instrument": _instrument,
     "keyset": _keyset,
