@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import subprocess
@@ -53,3 +54,22 @@ def until(condition: Callable[[], object], what: str, timeout_s: float = 60.0) -
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {timeout_s:.0f} s"
         time.sleep(0.2)
+
+
+def token_of(node: DemoNode) -> str:
+    """Return the token of the node's local administrator."""
+    return (node.folder / "data" / "admin.token").read_text(encoding="ascii").strip()
+
+
+def call(port: int, method: str, path: str, value: object = None, token: str = "") -> tuple[int, bytes]:
+    """Return what the users' API answers: status and body."""
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    data = value if isinstance(value, bytes) else json.dumps(value).encode() if value is not None else None
+    headers |= {"content-type": "application/json"} if data is not None else {}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, body=data, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
