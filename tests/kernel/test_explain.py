@@ -89,8 +89,8 @@ def test_words_and_decisions_agree_on_random_cases() -> None:
 
 def test_every_reason_that_an_index_gives_has_words_in_every_language() -> None:
     expected = {"permits", "provision", *REASONS} - {"clock", "halted"}
-    for table in (words._SENTENCES, words._REMEDIES):
-        assert set(table) == expected
+    for table, more in ((words._SENTENCES, set()), (words._REMEDIES, {"delay"})):
+        assert set(table) == expected | more
         assert all(len(entry) == len(LANGUAGES) for entry in table.values())
 
 

@@ -10,11 +10,13 @@ from kizuna.domains.maritime.operations import cut_batches
 from kizuna.domains.maritime.records import PositionBatch
 from kizuna.formats.ais import PositionReport
 from kizuna.formats.positions_arrow import from_reports, parse_ipc, values_of
+from kizuna.kernel.explain import explain
 from kizuna.kernel.instrument import Area, Obligations
 from kizuna.kernel.label import label
 from kizuna.kernel.record import body_of
 from kizuna.node import effects as fx
 from kizuna.node.facts import load_record
+from kizuna.node.releasing import header_of
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.world import POLICY, arrangement, provision, sides, sign_instrument
 
@@ -112,3 +114,18 @@ def test_where_a_clause_asks_for_coarser_positions_a_derived_batch_goes_and_says
         "SELECT id FROM record WHERE own = 1 AND type = 'maritime.position-batch.v1' ORDER BY seq LIMIT 1"
     )
     assert not any(source[0][0].encode() in data for _, _, data in federation.wire)
+
+
+def test_the_explanation_of_a_batch_that_stays_names_the_clause_that_holds_it() -> None:
+    elsewhere = Area(south_600000=0, west_600000=0, north_600000=DEGREE, east_600000=DEGREE)
+    _, delhi, yokosuka, _ = exchange("elsewhere", Obligations(areas=(elsewhere,)))
+    assert received(yokosuka) == []
+    ((record_id,),) = delhi.store.query("SELECT id FROM record WHERE type = 'maritime.position-batch.v1'")
+    held = load_record(delhi.store, record_id)
+    assert held is not None
+    releaser = delhi.core.world.releaser
+    ruling = releaser.rule(held, "jpn", delhi.now_ms)
+    said = explain(releaser.index, header_of(held), "jpn", delhi.now_ms, ruled=ruling.decision)
+    assert not said.permit
+    assert said.reason == "provision:notes-ind-jpn"
+    assert "holds" in said.sentence

@@ -5,24 +5,15 @@ from __future__ import annotations
 import copy
 
 from kizuna.node import effects as fx
+from kizuna.node.tables import projections
 from kizuna.sim.federation import SimNode
 from tests.sim.world import note, notes, pair, sides
 
 
 def projected(node: SimNode) -> list[object]:
-    tables = [
-        "record",
-        "holding",
-        "outbox",
-        "leaf_out",
-        "channel_out",
-        "leaf_in",
-        "channel_in",
-        "act",
-        "withheld",
-        "note",
-    ]
-    return [sorted(map(repr, node.store.query(f"SELECT * FROM {table}"))) for table in tables]
+    """Return every row of every table that is rebuilt from the journal, the domains' too."""
+    made = projections(node.domains)
+    return [sorted(map(repr, node.store.query(f"SELECT * FROM {table}"))) for table in made.tables]
 
 
 def test_a_retraction_reaches_the_holder_and_the_receipt_says_so() -> None:

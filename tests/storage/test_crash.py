@@ -6,11 +6,10 @@ import contextlib
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.contract.journals import COUNTING, entry
-
 from kizuna.kernel.journal import Head, Store
 from kizuna.sim.disk import PowerLossError, SimDisk, SimVfs
 from kizuna.storage.sqlite import open_sqlite
+from tests.contract.journals import COUNTING, entry
 
 if TYPE_CHECKING:
     import pytest

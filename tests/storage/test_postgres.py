@@ -6,10 +6,10 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.contract.journals import COUNTING, PostgresEngine, entry
 
 from kizuna.errors import ConfigError, JournalConflictError
 from kizuna.kernel.journal import Db, Entry, Projections
+from tests.contract.journals import COUNTING, PostgresEngine, entry
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 postgres = pytest.importorskip("kizuna.storage.postgres", reason="psycopg is not installed")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import apsw
 import pytest
-from tests.contract.journals import COUNTING, entry
 
 from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError
 from kizuna.kernel.journal import Entry
 from kizuna.sim.disk import SimDisk, SimVfs
 from kizuna.storage.sqlite import open_sqlite
+from tests.contract.journals import COUNTING, entry
 
 if TYPE_CHECKING:
     from pathlib import Path

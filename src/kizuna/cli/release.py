@@ -58,7 +58,7 @@ def _record(node: Reading, beginning: str) -> Record:
 def _explained(node: Reading, held: Record, to: str, at_ms: int, purpose: str, language: str) -> dict[str, Any]:
     releaser = node.releaser()
     ruling = releaser.rule(held, to, at_ms, purpose=purpose)
-    said = explain(releaser.index, header_of(held), to, at_ms, language, purpose)
+    said = explain(releaser.index, header_of(held), to, at_ms, language, purpose, ruled=ruling.decision)
     halted = node.store.query("SELECT value FROM setting WHERE name = 'halted'") == [("on",)]
     return {
         "at_ms": at_ms,

@@ -7,6 +7,8 @@ The reasons are those of `kizuna.kernel.release`, found by the same code; here t
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 
 from kizuna.kernel.instrument import Agreement
@@ -81,9 +83,14 @@ _SENTENCES: dict[str, tuple[str, str, str]] = {
 _REMEDIES: dict[str, tuple[str, str, str]] = {
     "permits": ("", "", ""),
     "provision": (
-        "wait until its delay is over, or ask both parties to change the clause",
-        "遅延期間の終了を待つか、両当事者に条項の変更を求めてください",
-        "विलंब समाप्त होने की प्रतीक्षा करें, या दोनों पक्षों से उपबंध बदलने को कहें",
+        "ask both parties to change the clause",
+        "両当事者に条項の変更を求めてください",
+        "दोनों पक्षों से उपबंध बदलने को कहें",
+    ),
+    "delay": (
+        "wait until its delay is over: {until}",
+        "遅延期間の終了（{until}）をお待ちください",
+        "विलंब समाप्त होने तक प्रतीक्षा करें: {until}",
     ),
     "no-instrument": (
         "an instrument of known entry into force, signed by both parties, is needed",
@@ -136,11 +143,21 @@ _STOPS = (".", "。", "।")
 
 
 def explain(
-    index: Index, header: ReleaseHeader, recipient: str, now_ms: int, language: str = "en", purpose: str = ""
+    index: Index,
+    header: ReleaseHeader,
+    recipient: str,
+    now_ms: int,
+    language: str = "en",
+    purpose: str = "",
+    *,
+    ruled: ReleaseDecision | None = None,
 ) -> Explanation:
-    """Return the decision that `index` makes about the record now, in words of the language (`en`, `ja`, `hi`; else English)."""
+    """Return the decision about the record now, in words of the language (`en`, `ja`, `hi`; else English).
+
+    The decision is the index's, or `ruled` where a clause's obligations were held against what is in the record.
+    """
     at = LANGUAGES.index(language) if language in LANGUAGES else 0
-    decision = index.decide(header, recipient, now_ms, purpose)
+    decision = ruled or index.decide(header, recipient, now_ms, purpose)
     key = "permits" if decision.permit else decision.reason.partition(":")[0]
     agreements = index.with_party(recipient)
     provision = decision.provision or _NONE[at]
@@ -154,7 +171,8 @@ def explain(
     consulted = index.consult(header, recipient, now_ms, purpose)
     example = _EXAMPLE[at] if _rests_on_example(decision, consulted, agreements) else ""
     sentence = _SENTENCES[key][at].format(**words) + example + _STOPS[at]
-    remedy = _REMEDIES[key][at]
+    waits = key == "provision" and decision.not_before_ms > now_ms
+    remedy = _REMEDIES["delay" if waits else key][at].format(until=_instant(decision.not_before_ms))
     return Explanation(
         permit=decision.permit,
         reason=decision.reason,
@@ -162,6 +180,10 @@ def explain(
         consulted=tuple((c.instrument, c.provision, c.why) for c in consulted) + _not_in_force(agreements),
         remedy=remedy[:1].upper() + remedy[1:] + _STOPS[at] if remedy else "",
     )
+
+
+def _instant(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _instruments(decision: ReleaseDecision, agreements: tuple[Agreement, ...]) -> str:

@@ -95,7 +95,7 @@ class Carrying:
             return [Reply(reply_to, reply), *self._serving.unlock(state.channel, later_ms)]
 
         def failed(error: KizunaError) -> list[Effect]:
-            self._world.reload_out(state.channel)
+            self._serving.forget(state.channel)
             return [Reply(reply_to, error), *self._serving.unlock(state.channel, now_ms)]
 
         self._serving.lock(state.channel)
@@ -171,7 +171,12 @@ class Carrying:
             {member.name: member.data for member in members if member.kind == BLOB},
             epoch=manifest.epoch,
         )
-        return self._receipt(going, members, manifest, now_ms)
+        self._pulling.hold(partner.node)
+        try:
+            return self._receipt(going, members, manifest, now_ms)
+        except KizunaError:
+            self._pulling.let_go(partner.node)
+            raise
 
     def _private_keys(self) -> dict[str, bytes]:
         private = self._world.identity.seal_private
@@ -184,13 +189,19 @@ class Carrying:
         return partner.keyset.public(sign.Purpose.BUNDLE)
 
     def _receipt(self, going: _Import, members: Sequence[Member], _manifest: Manifest, now_ms: int) -> list[Effect]:
-        receipts = [member.data for member in members if member.kind == RECEIPT]
+        out = self._world.out_channel(going.partner.node)
+        # A receipt for what a restore has lost is no fork: this log begins a new epoch before it writes again.
+        behind = self._serving.is_behind(out)
+        receipts = [] if behind else [member.data for member in members if member.kind == RECEIPT]
         cosigned = next((member.data for member in members if member.kind == CHECKPOINT), b"")
         try:
             entries = self._serving.receipt_entries(going.partner, receipts, cosigned, now_ms)
         except ForkError as error:
-            channel = self._world.out_channel(going.partner.node).channel
-            return [Reply(going.reply_to, error), *self._world.alarm("fork", channel, str(error), now_ms, stop=True)]
+            self._pulling.let_go(going.partner.node)
+            return [
+                Reply(going.reply_to, error),
+                *self._world.alarm("fork", out.channel, str(error), now_ms, stop=True),
+            ]
         if not entries:
             return self._entries(going, now_ms)
         going.receipt = True
@@ -198,22 +209,35 @@ class Carrying:
             self._world.commit(
                 entries,
                 lambda _seqs, later_ms: self._entries(going, later_ms),
-                lambda error: [Reply(going.reply_to, error)],
+                lambda error: self._failed(going, error),
             )
         ]
 
+    def _failed(self, going: _Import, error: KizunaError) -> list[Effect]:
+        """Go back to what the journal says after a commit that was not made, and say so."""
+        node, own = going.partner.node, self._world.identity.node
+        self._serving.forget(wire.channel_name(own, node))
+        self._world.reload_in(wire.channel_name(node, own))
+        self._pulling.let_go(node)
+        return [Reply(going.reply_to, error)]
+
     def _entries(self, going: _Import, now_ms: int) -> list[Effect]:
+        if going.partner.node not in self._world.partners:
+            return [Reply(going.reply_to, ChannelError(f"`{going.partner.node}` was removed meanwhile"))]
         state = self._world.in_channel(going.partner.node)
         while going.answers:
             try:
                 made = self._checked(going, state, going.answers.pop(0))
             except ForkError as error:
                 alarm = self._world.alarm("fork", state.reader.channel, str(error), now_ms, stop=True)
+                self._pulling.let_go(going.partner.node)
                 return [Reply(going.reply_to, error), *alarm]
             except KizunaError as error:
+                self._pulling.let_go(going.partner.node)
                 return [Reply(going.reply_to, error)]
             if made is not None:
                 return self._commit(going, state, made, now_ms)
+        self._pulling.let_go(going.partner.node)
         done = fx.Imported(going.partner.node, going.new, going.known, going.refused, going.receipt)
         return [Reply(going.reply_to, done)]
 
@@ -249,10 +273,10 @@ class Carrying:
             going.refused += sum(1 for verdict in arrival.verdicts if verdict.code)
             return self._arrived(going.partner, arrival, later_ms) + self._entries(going, later_ms)
 
-        def failed(error: KizunaError) -> list[Effect]:
-            self._world.reload_in(state.reader.channel)
-            return [Reply(going.reply_to, error)]
-
         if not entries:
             return self._entries(going, now_ms)
-        return [self._world.commit(entries, then, failed, blobs=tuple(arrival.fetched.values()))]
+        return [
+            self._world.commit(
+                entries, then, lambda error: self._failed(going, error), blobs=tuple(arrival.fetched.values())
+            )
+        ]

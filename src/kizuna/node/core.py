@@ -22,6 +22,8 @@ from kizuna.node.pulling import Pulling
 from kizuna.node.serving import Serving, fault
 from kizuna.node.world import Limits, Sources, World
 
+SETTLE_MS = 60_000
+"""How long a clock that leapt must go on steadily before it is believed."""
 FORWARD_MS = 3_600_000
 """How far the clock may jump forward between two inputs before it is in doubt."""
 
@@ -52,6 +54,9 @@ class Core:
         self.clock_suspect = False
         """Whether the shell's clock doubts itself; the core's own doubt comes on top."""
         self._last_ms = 0
+        """The latest time that was believed."""
+        self._seen_ms = 0
+        self._examined_ms = 0
         self._trusted_since_ms = 0
 
     # --- inputs --------------------------------------------------------------------------------------------------------------------
@@ -111,11 +116,15 @@ class Core:
 
     def on_tick(self, now_ms: int) -> list[Effect]:
         """Return what time alone brings: pulls, delayed releases, openings of provisions, answers to those who waited."""
-        before_ms = self._last_ms
         self._observe(now_ms)
         effects: list[Effect] = []
-        if any(before_ms < edge <= now_ms for edge in self.world.boundaries):
-            effects += self.desk.redecide(now_ms)
+        if not self._examined_ms:
+            effects += self._unfinished(now_ms)
+        if now_ms >= self._trusted_since_ms:
+            # Not from the last input on: an input may fall between a boundary and the next tick.
+            if not self._examined_ms or any(self._examined_ms < edge <= now_ms for edge in self.world.boundaries):
+                effects += self.desk.redecide(now_ms)
+            self._examined_ms = now_ms
         due = self._due_channels(now_ms)
         return effects + self.serving.wake(now_ms, due) + self.pulling.due(now_ms)
 
@@ -131,10 +140,12 @@ class Core:
 
     def _observe(self, now_ms: int) -> None:
         """Doubt a clock that steps back, or leaps: nothing is released until it has passed where it was, or held still for a minute."""
-        if self._last_ms and now_ms < self._last_ms - self.world.limits.backward_ms:
-            self._trusted_since_ms = max(self._trusted_since_ms, self._last_ms)
-        elif self._last_ms and now_ms > self._last_ms + FORWARD_MS:
-            self._trusted_since_ms = now_ms + 60_000
+        backward_ms = self.world.limits.backward_ms
+        if now_ms < self._last_ms - backward_ms:
+            self._trusted_since_ms = self._last_ms
+        elif self._seen_ms and not self._seen_ms - backward_ms <= now_ms <= self._seen_ms + FORWARD_MS:
+            self._trusted_since_ms = now_ms + SETTLE_MS
+        self._seen_ms = now_ms
         self.world.clock_in_doubt = self.clock_suspect or now_ms < self._trusted_since_ms
         self._last_ms = max(self._last_ms, now_ms) if now_ms >= self._trusted_since_ms else self._last_ms
 
@@ -152,6 +163,14 @@ class Core:
                 found.append(channel)
         return found
 
+    def _unfinished(self, now_ms: int) -> list[Effect]:
+        """Return the erasures that a destruction calls for and that are not done: the power may have gone in between."""
+        rows = self.world.store.query(
+            "SELECT DISTINCT h.record_id FROM act a JOIN record r ON r.id = a.record_id JOIN holding h ON h.record_id = a.record_id"
+            " WHERE a.act = 'destroy' AND r.standing = 'destroy' ORDER BY h.record_id"
+        )
+        return [effect for (item,) in rows for effect in erase_bodies(self.world, item, "destroyed", now_ms)]
+
     def _woken(self, channels: Sequence[str], now_ms: int) -> list[Effect]:
         return self.serving.wake(now_ms, channels)
 
@@ -163,9 +182,16 @@ class Core:
             self.world.refresh_partners()
         if any(verdict.shown.header.kind == "instrument" for verdict in accepted):
             effects += self.desk.treaties_changed(now_ms)
-        gone = {record_id for verdict in accepted for act, record_id in verdict.acts if act == "destroy"}
-        for record_id in sorted(gone):
-            effects += erase_bodies(self.world, record_id, "destroyed by its originator", now_ms)
+        gone = {
+            (record_id, verdict.shown.header.channel)
+            for verdict in accepted
+            for act, record_id in verdict.acts
+            if act == "destroy"
+        }
+        for record_id, channel in sorted(gone):
+            effects += erase_bodies(self.world, record_id, "destroyed by its originator", now_ms, channel)
+        if accepted and not gone:  # a record may come after its destruction
+            effects += self._unfinished(now_ms)
         if any(verdict.shown.header.kind == "epoch" for verdict in accepted):
             channel = arrival.verdicts[0].shown.header.channel
             sentence = f"`{channel}` began a new epoch: its writer lost part of its log and declares the rest unknown"

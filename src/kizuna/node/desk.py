@@ -25,10 +25,15 @@ from kizuna.node import facts, outgoing
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.incoming import TREATY_TYPES
-from kizuna.node.tables import remember
-from kizuna.node.world import World
+from kizuna.node.parsed import forget, remember
+from kizuna.node.tables import clear_meta
+from kizuna.node.world import Failed, World
 
 _REDECIDE_PAGE = 2000
+_NEVER_OFFERED = (
+    "NOT EXISTS (SELECT 1 FROM outbox o WHERE o.channel = ? AND o.item = r.id)"
+    " AND NOT EXISTS (SELECT 1 FROM leaf_out l WHERE l.channel = ? AND l.record_id = r.id)"
+)
 
 
 @dataclass(frozen=True)
@@ -203,26 +208,24 @@ class Desk:
     def _partners_changed(self, reply_to: int, node: str) -> Callable[[Sequence[int], int], list[Effect]]:
         def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
             self._world.refresh_partners()
-            effects: list[Effect] = [Reply(reply_to, node)]
-            if node in self._world.partners:
-                effects += self._send_treaty_records(self._world.partners[node], later_ms)
-            return effects + self.treaties_changed(later_ms)
+            return [Reply(reply_to, node), *self.treaties_changed(later_ms)]
 
         return then
 
-    def _send_treaty_records(self, partner: Partner, now_ms: int) -> list[Effect]:
-        """Queue what we have said about agreements for a partner that has just been enrolled."""
+    def _untold(self, partner: Partner, now_ms: int) -> list[list[str | int]]:
+        """Return outbox rows of what we have said about agreements with a partner before it was enrolled."""
         channel = wire.channel_name(self._world.identity.node, partner.node)
         marks = ",".join("?" * len(TREATY_TYPES))
         found = self._world.store.query(
-            f"SELECT id FROM record WHERE own = 1 AND type IN ({marks}) ORDER BY seq", sorted(TREATY_TYPES)
+            f"SELECT id FROM record r WHERE own = 1 AND type IN ({marks}) AND {_NEVER_OFFERED} ORDER BY seq",
+            (*sorted(TREATY_TYPES), channel, channel),
         )
         rows: list[list[str | int]] = []
         for (item,) in found:
             held = facts.load_record(self._world.store, item)
             if held is not None and partner.party in record.label_of(held).releasable_to:
                 rows.append([channel, item, "instrument", 0, now_ms])
-        return self._queue(rows, now_ms)
+        return rows
 
     def load_instrument(self, command: fx.LoadInstrument, reply_to: int, now_ms: int) -> list[Effect]:
         """Keep an instrument version; it counts once all parties have signed it."""
@@ -245,6 +248,7 @@ class Desk:
         """Queue own records that no partner has been offered and that a provision now permits."""
         rows: list[list[str | int]] = []
         for partner in self._world.partners.values():
+            rows += self._untold(partner, now_ms)
             rows += self._newly_due(partner, now_ms, 0, now_ms + 1)
         return self._queue(rows, now_ms)
 
@@ -257,9 +261,7 @@ class Desk:
             page = self._world.store.query(
                 f"SELECT r.id, r.seq FROM record r WHERE r.own = 1 AND r.seq > ? AND r.at_ms >= ? AND r.at_ms < ?"
                 f" AND r.type IN ({','.join('?' * len(types))})"
-                f" AND r.standing NOT IN {outgoing.WITHDRAWN}"
-                " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.channel = ? AND o.item = r.id)"
-                " AND NOT EXISTS (SELECT 1 FROM leaf_out l WHERE l.channel = ? AND l.record_id = r.id)"
+                f" AND r.standing NOT IN {outgoing.WITHDRAWN} AND {_NEVER_OFFERED}"
                 " ORDER BY r.seq LIMIT ?",
                 (last, from_ms, to_ms, *types, channel, channel, _REDECIDE_PAGE),
             )
@@ -301,7 +303,7 @@ class Desk:
 
         return [self._world.commit([entry], then, _reply_error(reply_to))]
 
-    def act(self, command: fx.Act, reply_to: int, now_ms: int) -> list[Effect]:
+    def act(self, command: fx.Act, reply_to: int, _now_ms: int) -> list[Effect]:
         """Retract, recall or destroy an own record: a standing here, and an urgent entry to each channel that showed it."""
         if command.act not in wire.ACTS:
             raise RefusedError(f"act `{command.act}` is not one of `{'`, `'.join(wire.ACTS)}`")
@@ -310,6 +312,18 @@ class Desk:
             raise RefusedError(
                 f"record `{command.record_id[:16]}` is not one of ours: only its originator can {command.act} it"
             )
+        self._world.withdrawn.add(command.record_id)
+
+        def failed(error: KizunaError) -> list[Effect]:
+            self._world.withdrawn.discard(command.record_id)
+            return [Reply(reply_to, error)]
+
+        # From now on it is released no more; what is being released at this moment is durable once this turn comes.
+        return [
+            self._world.commit((), lambda _seqs, later_ms: self._withdraw(command, reply_to, later_ms, failed), failed)
+        ]
+
+    def _withdraw(self, command: fx.Act, reply_to: int, now_ms: int, failed: Failed) -> list[Effect]:
         holders: dict[str, list[tuple[int, int]]] = {}
         for channel, epoch, index in self._world.store.query(
             "SELECT channel, epoch, idx FROM leaf_out WHERE record_id = ? AND kind = 'record' ORDER BY channel, epoch, idx",
@@ -328,13 +342,15 @@ class Desk:
             for channel, targets in holders.items()
         ]
 
-        def then(seqs: Sequence[int], later_ms: int) -> list[Effect]:
-            rows: list[list[str | int]] = [
-                [channel, str(seq), "act", 0, later_ms] for channel, seq in zip(holders, seqs[1:], strict=True)
+        def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
+            self._world.withdrawn.discard(command.record_id)
+            return [
+                Reply(reply_to, tuple(holders)),
+                *self._woken(tuple(holders), later_ms),
+                *self._erasures(command, later_ms),
             ]
-            return [Reply(reply_to, tuple(holders)), *self._queue(rows, later_ms), *self._erasures(command, later_ms)]
 
-        return [self._world.commit(entries, then, _reply_error(reply_to))]
+        return [self._world.commit(entries, then, failed)]
 
     def _erasures(self, command: fx.Act, now_ms: int) -> list[Effect]:
         return [] if command.act != "destroy" else erase_bodies(self._world, command.record_id, "destroyed", now_ms)
@@ -348,7 +364,9 @@ class Desk:
         ids = tuple(str(row[1]) for row in rows)
         if not command.second_actor:
             return [Reply(reply_to, ids)]
-        if command.second_actor == command.actor:
+        if _person(command.second_actor) == _person(command.actor) or "" in map(
+            _person, (command.actor, command.second_actor)
+        ):
             raise RefusedError("a backfill needs two persons: the second must be another than the first")
         meta = {"actor": command.actor, "rows": rows, "second_actor": command.second_actor}
         entry = Entry(kind="queued", at_ms=now_ms, meta=meta)
@@ -374,19 +392,29 @@ class Desk:
         return [self._world.commit([entry], then, _reply_error(reply_to))]
 
 
+def _person(actor: str) -> str:
+    """Return who an actor is, whatever the role: `officer:<id>:<role>`; empty where it is no person."""
+    kind, _, rest = actor.partition(":")
+    return rest.partition(":")[0] if kind == "officer" else ""
+
+
 def _record_entry(held: record.Record, offer: Offer, now_ms: int) -> Entry:
     body = held.bytes()
     remember(body, held)
-    meta = {"due": offer.due, "held": offer.held, "item": held.id}
+    meta = {"clear": clear_meta(held), "due": offer.due, "held": offer.held, "item": held.id}
     return Entry(kind="record", at_ms=now_ms, meta=meta, body=body)
 
 
-def erase_bodies(world: World, record_id: str, reason: str, now_ms: int) -> list[Effect]:
-    """Return the effects that erase every body of a record by journalled acts; headers and chain stay."""
+def erase_bodies(world: World, record_id: str, reason: str, now_ms: int, channel: str = "") -> list[Effect]:
+    """Return the effects that erase every body of a record by journalled acts, those in a channel's quarantine too; headers and chain stay."""
     rows = world.store.query(
-        "SELECT h.seq FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL",
-        (record_id,),
+        "SELECT h.seq FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL"
+        " UNION SELECT l.seq FROM leaf_in l JOIN journal_body b ON b.seq = l.seq"
+        " WHERE l.record_id = ? AND l.channel = ? AND l.code <> '' AND b.body IS NOT NULL ORDER BY 1",
+        (record_id, record_id, channel),
     )
+    for (seq,) in rows:
+        forget(facts.body_at(world.store, seq) or b"")
     return [
         fx.Erase(seq, Entry(kind="erased", at_ms=now_ms, meta={"reason": reason, "target": seq})) for (seq,) in rows
     ]

@@ -13,7 +13,8 @@ from kizuna.kernel import keys, record, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.journal import Db, Store
 from kizuna.kernel.record import Record
-from kizuna.node.tables import parse, whole
+from kizuna.node.parsed import parse
+from kizuna.node.tables import whole
 
 
 class BlobReader(Protocol):

@@ -22,8 +22,8 @@ from kizuna.kernel.domain import BlobCheck
 from kizuna.kernel.journal import Entry, Store
 from kizuna.node import facts, outgoing
 from kizuna.node.facts import Partner
+from kizuna.node.parsed import remember
 from kizuna.node.releasing import Releaser, header_of
-from kizuna.node.tables import remember
 
 SKEW_MS = 30_000
 """How far ahead of our clock a partner's release may lie."""

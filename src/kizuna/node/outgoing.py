@@ -25,8 +25,8 @@ from kizuna.kernel.merkle import Tree
 from kizuna.node import facts
 from kizuna.node.effects import Mark
 from kizuna.node.facts import Identity, Partner
+from kizuna.node.parsed import parse
 from kizuna.node.releasing import Releaser, Ruling
-from kizuna.node.tables import parse
 
 PAGE = 512
 """Outbox rows looked at a time."""
@@ -245,9 +245,9 @@ class Sequencer:
         if due.body is None:
             return None
         held = parse(due.body)
-        shown = self.already_shown(due.item) if due.shown else frozenset()
+        shown, held_there = self._shown(due.item) if due.shown else (frozenset[str](), frozenset[str]())
         ruling = self._releaser.rule(held, self._partner.party, now_ms, shown)
-        if not ruling.permit or ruling.names <= shown:
+        if not ruling.permit or ruling.names <= held_there:
             self._state.denied[due.item] = max(now_ms + 60_000, ruling.decision.not_before_ms)
             return None
         body = held.bytes(ruling.names)
@@ -255,16 +255,19 @@ class Sequencer:
         header = self._header("record", body, now_ms, ruling, blobs, held.clear.type)
         return _Made(header, body, tuple(sorted(ruling.names)), [])
 
-    def already_shown(self, record_id: str) -> frozenset[str]:
-        """Return the names of a record that this channel has shown its reader."""
+    def _shown(self, record_id: str) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the names of a record that this channel may have shown its reader, and those that the reader surely holds."""
         rows = self._store.query(
-            "SELECT e.header FROM leaf_out l JOIN journal_entry e ON e.seq = l.seq WHERE l.channel = ? AND l.record_id = ?",
+            "SELECT e.header, l.outcome FROM leaf_out l JOIN journal_entry e ON e.seq = l.seq WHERE l.channel = ? AND l.record_id = ?",
             (self._state.channel, record_id),
         )
-        names: set[str] = set()
-        for (header,) in rows:
-            names.update(msgspec.json.decode(bytes(header))["meta"]["names"])
-        return frozenset(names)
+        shown: set[str] = set()
+        held: set[str] = set()
+        for header, outcome in rows:
+            names = msgspec.json.decode(bytes(header))["meta"]["names"]
+            shown.update(names)
+            held.update(names if outcome not in {"lost", "stub"} else ())
+        return frozenset(shown), frozenset(held)
 
     def _header(
         self,

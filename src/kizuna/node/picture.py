@@ -32,8 +32,8 @@ from kizuna.kernel.record import Record
 from kizuna.node import facts
 from kizuna.node.archives import ArchiveKey, Archives, newest_rows
 from kizuna.node.facts import BlobReader
+from kizuna.node.parsed import parse
 from kizuna.node.runner import Committed
-from kizuna.node.tables import parse
 from kizuna.storage.positions import Box
 
 LOOK_BACK_MS = 86_400_000

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from kizuna.errors import ForkError, RecordError, SignatureError
+from kizuna.errors import ChannelError, ForkError, RecordError, SignatureError
 from kizuna.kernel import note, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import Accepted, ReaderState, check_answer
@@ -125,6 +125,21 @@ class Pulling:
             line.waiting = None  # its answer is asked for again
             self._drop(line)
         return []
+
+    def hold(self, node: str) -> None:
+        """Keep the wire from reading a channel while a bundle is taken in; what answers meanwhile is judged after.
+
+        Raises:
+            ChannelError: an answer is being taken in.
+        """
+        line = self._line(node)
+        if line.working or line.waiting is not None:
+            raise ChannelError(f"entries of `{node}` are just coming over the wire: try again")
+        line.working = True
+
+    def let_go(self, node: str) -> None:
+        """Read over the wire again, from where the bundle has led."""
+        self._drop(self._line(node))
 
     def _drop(self, line: Line) -> None:
         line.ahead = None

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from kizuna.errors import ChannelError, JournalConflictError, JournalCorruptError, KizunaError
+from kizuna.errors import ChannelError, JournalConflictError, JournalCorruptError, KizunaError, RefusedError
 from kizuna.kernel.journal import Entry, Store
 from kizuna.kernel.ports import Clock
 from kizuna.node import effects as fx
@@ -65,6 +65,7 @@ class Committed:
 
 
 Observer = Callable[[Committed], None]
+_Outcome = tuple[fx.Commit, list[int] | KizunaError]
 
 
 class Runner:
@@ -77,6 +78,7 @@ class Runner:
         self._replies: dict[int, Future[Any]] = {}
         self._lock = threading.Lock()
         self._next = 0
+        self._closed = False
         self._observers: list[Observer] = []
         self._thread = threading.Thread(target=self._run, name="kizuna-core", daemon=True)
         self.fault: KizunaError | None = None
@@ -120,8 +122,11 @@ class Runner:
             self._next += 1
             number = self._next
             self._replies[number] = reply
-        if self.fault is not None or not self._put(lambda now_ms: run(number, now_ms)):
-            self._reply(number, self.fault or ChannelError("the node is too busy: try again"))
+            closed = self._closed
+        if closed:
+            self._reply(number, self.fault or ChannelError("the node is stopping"))
+        elif not self._put(lambda now_ms: run(number, now_ms)):
+            self._reply(number, ChannelError("the node is too busy: try again"))
         return reply
 
     def _put(self, run: Callable[[int], list[Effect]]) -> bool:
@@ -143,7 +148,10 @@ class Runner:
         except Exception as error:  # noqa: BLE001 # whatever it was, those who wait must be told and nothing more be done
             self.fault = JournalCorruptError(f"the core stopped on an unexpected `{type(error).__name__}`")
             _log.exception("core stopped", error=type(error).__name__)
-        for number in list(self._replies):
+        with self._lock:
+            self._closed = True
+            left = list(self._replies)
+        for number in left:
             self._reply(number, self.fault or ChannelError("the node is stopping"))
 
     def _round(self) -> bool:
@@ -192,42 +200,68 @@ class Runner:
             case fx.Alert(kind, channel, sentence):
                 _log.warning("alert", kind=kind, channel=channel, sentence=sentence)
             case fx.Erase(target, entry):
-                self._shell.store.erase(target, entry)
+                self._erase(target, entry)
+
+    def _erase(self, target: int, entry: Entry) -> None:
+        try:
+            self._shell.store.erase(target, entry)
+        except RefusedError:
+            _log.info("erased already", seq=target)
+        except JournalCorruptError:
+            raise
+        except KizunaError as error:  # a full disk, say; the core asks again when it starts
+            _log.error("erasure failed", seq=target, error=type(error).__name__)
 
     def _commit(self, commits: list[fx.Commit]) -> Iterable[Effect]:
         if not commits:
             return
+        outcomes = self._outcomes(commits)
+        now_ms = self._shell.clock.now_ms()
+        for commit, outcome in outcomes:
+            if isinstance(outcome, KizunaError):
+                yield from self.core.on_abort(commit.token, outcome)
+            else:
+                yield from self.core.on_commit(commit.token, outcome, now_ms)
+
+    def _outcomes(self, commits: list[fx.Commit]) -> list[_Outcome]:
+        """Return for each commit its sequence numbers or why it was not made; where they cannot be made together, each is made alone."""
         try:
-            numbered = self._durable(commits)
+            return self._durable(commits)
         except JournalCorruptError:
             raise
         except KizunaError as error:
-            _log.error("commit failed", error=type(error).__name__)  # the sentence goes to whoever asked
-            for commit in commits:
-                yield from self.core.on_abort(commit.token, error)
-            return
-        now_ms = self._shell.clock.now_ms()
-        for commit, seqs in numbered:
-            yield from self.core.on_commit(commit.token, seqs, now_ms)
+            _log.error(
+                "commit failed", error=type(error).__name__, commits=len(commits)
+            )  # the sentence goes to whoever asked
+            if len(commits) == 1:
+                return [(commits[0], error)]
+        return [outcome for commit in commits for outcome in self._outcomes([commit])]
 
-    def _durable(self, commits: list[fx.Commit]) -> list[tuple[fx.Commit, list[int]]]:
+    def _durable(self, commits: list[fx.Commit]) -> list[_Outcome]:
         """Make blobs durable, then all entries in one transaction, then the marks; tell the observers."""
         self._shell.blobs.put_all([blob for commit in commits for blob in commit.blobs])
         entries = [entry for commit in commits for entry in commit.entries]
         seqs = self._append(entries)
-        for commit in commits:
-            for mark in commit.marks:
-                self._shell.marks.raise_to(mark.channel, mark.epoch, mark.size, mark.root)
         if entries:
             told = Committed(tuple(zip(seqs, entries, strict=True)))
             for observer in self._observers:
                 observer(told)
-        numbered = []
+        outcomes: list[_Outcome] = []
         at = 0
         for commit in commits:
-            numbered.append((commit, seqs[at : at + len(commit.entries)]))
+            outcomes.append((commit, self._marked(commit) or seqs[at : at + len(commit.entries)]))
             at += len(commit.entries)
-        return numbered
+        return outcomes
+
+    def _marked(self, commit: fx.Commit) -> KizunaError | None:
+        """Raise a commit's marks; without them nothing of it may be sent, durable as it is: to the core it failed, and it reads the journal again."""
+        try:
+            for mark in commit.marks:
+                self._shell.marks.raise_to(mark.channel, mark.epoch, mark.size, mark.root)
+        except KizunaError as error:
+            _log.error("mark failed", error=type(error).__name__)
+            return error
+        return None
 
     def _append(self, entries: list[Entry]) -> list[int]:
         if not entries:

@@ -14,96 +14,23 @@ import msgspec
 
 from kizuna.errors import RecordError
 from kizuna.kernel import record
-from kizuna.kernel.channel.wire import EntryHeader
+from kizuna.kernel.channel.wire import CURABLE, EntryHeader
 from kizuna.kernel.domain import Domain, Fact
-from kizuna.kernel.journal import Db, Entry, Projections
+from kizuna.kernel.journal import ERASED, Db, Entry, Projections
 from kizuna.kernel.merkle import leaf_hash
 from kizuna.kernel.record import Record
+from kizuna.node.parsed import parse
+from kizuna.node.schema import SCHEMA, TABLES
 
-VERSION = "1"
-
-SCHEMA = (
-    """CREATE TABLE record (
-        id TEXT PRIMARY KEY, type TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL, at_ms BIGINT NOT NULL,
-        exercise BIGINT NOT NULL, own BIGINT NOT NULL, seq BIGINT NOT NULL, standing TEXT NOT NULL)""",
-    "CREATE INDEX record_by_type ON record (type, at_ms)",
-    """CREATE TABLE holding (
-        seq BIGINT PRIMARY KEY, record_id TEXT NOT NULL, channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL)""",
-    "CREATE INDEX holding_by_record ON holding (record_id)",
-    """CREATE TABLE outbox (
-        channel TEXT NOT NULL, item TEXT NOT NULL, kind TEXT NOT NULL, lane BIGINT NOT NULL, seq BIGINT NOT NULL,
-        not_before_ms BIGINT NOT NULL, PRIMARY KEY (channel, item, kind))""",
-    "CREATE INDEX outbox_by_lane ON outbox (channel, lane, seq)",
-    """CREATE TABLE leaf_out (
-        channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, leaf BYTES NOT NULL, seq BIGINT NOT NULL, kind TEXT NOT NULL,
-        record_id TEXT NOT NULL, type TEXT NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (channel, epoch, idx))""",
-    "CREATE INDEX leaf_out_by_record ON leaf_out (record_id)",
-    """CREATE TABLE channel_out (
-        channel TEXT PRIMARY KEY, node TEXT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root TEXT NOT NULL, note BYTES,
-        receipted BIGINT NOT NULL, receipt BYTES, receipt_sha256 TEXT NOT NULL, receipted_at_ms BIGINT NOT NULL, stopped TEXT NOT NULL)""",
-    """CREATE TABLE leaf_in (
-        channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, leaf BYTES NOT NULL, seq BIGINT NOT NULL, kind TEXT NOT NULL,
-        record_id TEXT NOT NULL, type TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY (channel, epoch, idx))""",
-    "CREATE INDEX leaf_in_by_record ON leaf_in (record_id)",
-    """CREATE TABLE channel_in (
-        channel TEXT PRIMARY KEY, node TEXT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root TEXT NOT NULL, frontier BYTES NOT NULL,
-        seen_size BIGINT NOT NULL, seen_root TEXT NOT NULL, note BYTES, receipt BYTES, receipt_sha256 TEXT NOT NULL,
-        released_at_ms BIGINT NOT NULL, receipted_epoch BIGINT NOT NULL, receipted BIGINT NOT NULL, quarantined BIGINT NOT NULL,
-        stopped TEXT NOT NULL)""",
-    """CREATE TABLE partner (
-        node TEXT PRIMARY KEY, party TEXT NOT NULL, card BYTES NOT NULL, version BIGINT NOT NULL, enrolled_at_ms BIGINT NOT NULL,
-        removed_at_ms BIGINT NOT NULL)""",
-    """CREATE TABLE receipt_out (
-        channel TEXT NOT NULL, epoch BIGINT NOT NULL, sha256 TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (channel, sha256))""",
-    "CREATE TABLE keyset (node TEXT NOT NULL, version BIGINT NOT NULL, envelope BYTES NOT NULL, PRIMARY KEY (node, version))",
-    """CREATE TABLE bundle_out (
-        seq BIGINT PRIMARY KEY, channel TEXT NOT NULL, epoch BIGINT NOT NULL, from_size BIGINT NOT NULL, to_size BIGINT NOT NULL,
-        made_at_ms BIGINT NOT NULL, not_after_ms BIGINT NOT NULL)""",
-    """CREATE TABLE withheld (
-        party TEXT NOT NULL, type TEXT NOT NULL, grade TEXT NOT NULL, reason TEXT NOT NULL, count BIGINT NOT NULL,
-        PRIMARY KEY (party, type, grade, reason))""",
-    "CREATE TABLE instrument_version (sha256 TEXT PRIMARY KEY, instrument TEXT NOT NULL, seq BIGINT NOT NULL)",
-    "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, seq BIGINT NOT NULL)",
-    """CREATE TABLE act (
-        record_id TEXT NOT NULL, channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, act TEXT NOT NULL,
-        strength BIGINT NOT NULL, confirmed_at_ms BIGINT NOT NULL, backups_pending_until_ms BIGINT NOT NULL,
-        PRIMARY KEY (record_id, channel, act))""",
-    "CREATE TABLE alert (seq BIGINT PRIMARY KEY, at_ms BIGINT NOT NULL, kind TEXT NOT NULL, channel TEXT NOT NULL, sentence TEXT NOT NULL)",
-)
-TABLES = tuple(statement.split()[2] for statement in SCHEMA if statement.startswith("CREATE TABLE"))
+VERSION = "2"
 
 _header_decoder = msgspec.json.Decoder(EntryHeader)
 
+_STUB_LANE = 2
+_MOST_SHOWINGS = 4
+
 STANDINGS = ("", "superseded", "retract", "recall", "destroy")
 """From the weakest to the strongest: a stronger one holds in every order of arrival."""
-
-
-_MOST_PARSED = 8192
-_MOST_PARSED_BYTES = 64 << 20
-_parsed: dict[bytes, Record] = {}
-_parsed_bytes = [0]
-
-
-def parse(body: bytes) -> Record:
-    """Return the record of a body that is journalled, and so was judged before; cached, for several ask for it within a moment."""
-    held = _parsed.get(body)
-    return remember(body, record.reread(body)) if held is None else held
-
-
-def remember(body: bytes, held: Record) -> Record:
-    """Keep a record whose body will be asked for, and return it; the oldest ones make room."""
-    _parsed_bytes[0] += 0 if body in _parsed else len(body)
-    _parsed[body] = held
-    if len(_parsed) > _MOST_PARSED or _parsed_bytes[0] > _MOST_PARSED_BYTES:
-        for old in list(_parsed)[: len(_parsed) // 8 + 1]:
-            _parsed.pop(old, None)
-        _parsed_bytes[0] = sum(map(len, _parsed))
-    return held
-
-
-def forget(body: bytes) -> None:
-    """Drop a record that was parsed: its body is erased."""
-    _parsed.pop(body, None)
 
 
 def fact_of(held: Record, domain_type: type[record.Body], *, own: bool) -> Fact[record.Body]:
@@ -131,6 +58,16 @@ def fact_of(held: Record, domain_type: type[record.Body], *, own: bool) -> Fact[
 def projections(domains: Sequence[Domain]) -> Projections:
     """Return the tables of node and domains and the one function that fills them."""
     classes = {name: (domain, kind) for domain in domains for name, kind in domain.records.items()}
+    by_record = tuple(
+        statement.split()[2]
+        for domain in domains
+        for statement in domain.schema
+        if statement.startswith("CREATE TABLE") and "record_id" in statement
+    )
+
+    def forget(db: Db, record_id: str) -> None:
+        for table in by_record:
+            db.execute(f"DELETE FROM {table} WHERE record_id = ?", (record_id,))
 
     def apply(db: Db, seq: int, entry: Entry) -> None:
         handler = _HANDLERS.get(entry.kind)
@@ -142,6 +79,9 @@ def projections(domains: Sequence[Domain]) -> Projections:
             held = _hold_received(db, seq, entry)
             if held is not None:
                 _project(db, held, classes, own=False)
+        elif entry.kind == ERASED:
+            for record_id in _erased(db, entry.meta["target"]):
+                forget(db, record_id)
 
     return Projections(
         version=VERSION,
@@ -184,11 +124,18 @@ def whole(db: Db, held: Record) -> Record:
 # --- one function a kind of entry -------------------------------------------------------------------------------------------------
 
 
+_STANDING = (
+    "COALESCE((SELECT act FROM act WHERE record_id = ? AND (channel = '' OR channel LIKE 'kizuna/' || ? || '/%')"
+    " ORDER BY strength DESC LIMIT 1), '')"
+)
+"""A record's standing: the strongest act of its own originator; what others say of it counts for nothing."""
+
+
 def _note_record(db: Db, held: Record, seq: int, *, own: bool) -> bool:
     """Note a record as held and return whether it was not before."""
     rows = db.execute(
         "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing)"
-        " VALUES (?,?,?,?,?,?,?,?, COALESCE((SELECT act FROM act WHERE record_id = ? ORDER BY strength DESC LIMIT 1), ''))"
+        f" VALUES (?,?,?,?,?,?,?,?, {_STANDING})"
         " ON CONFLICT (id) DO UPDATE SET at_ms = CASE WHEN record.at_ms = 0 THEN excluded.at_ms ELSE record.at_ms END,"
         " subject = CASE WHEN record.subject = '' THEN excluded.subject ELSE record.subject END RETURNING seq",
         (
@@ -201,33 +148,57 @@ def _note_record(db: Db, held: Record, seq: int, *, own: bool) -> bool:
             int(own),
             seq,
             held.id,
+            held.clear.issuer,
         ),
     )
     return bool(rows[0][0] == seq)
 
 
-def _record(db: Db, seq: int, entry: Entry) -> None:
-    body = entry.body
-    if body is None:
-        return
-    held = parse(body)
-    _note_record(db, held, seq, own=True)
+def _note_erased(db: Db, record_id: str, type_: str, issuer: str, seq: int, *, own: bool) -> None:
+    """Note a record whose body an erasure has taken since: that it was held stays known, what it said does not."""
     db.execute(
-        "INSERT INTO holding (seq, record_id, channel, epoch, idx) VALUES (?,?,'',0,0)",
-        (seq, held.id),
+        "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing)"
+        f" VALUES (?,?,?,'',0,0,?,?, {_STANDING}) ON CONFLICT (id) DO NOTHING",
+        (record_id, type_, issuer, int(own), seq, record_id, issuer),
     )
-    for channel, kind, lane, not_before_ms in entry.meta["due"]:
-        _queue(db, channel, held.id, kind, lane, seq, not_before_ms)
-    _count_withheld(db, held, entry.meta["held"])
 
 
-def _count_withheld(db: Db, held: Record, rows: list[list[Any]]) -> None:
+def _record(db: Db, seq: int, entry: Entry) -> None:
+    meta = entry.meta
+    item, (type_, issuer, grade) = meta["item"], meta["clear"]
+    if entry.body is None:
+        _note_erased(db, item, type_, issuer, seq, own=True)
+    else:
+        _note_record(db, parse(entry.body), seq, own=True)
+        db.execute("INSERT INTO holding (seq, record_id, channel, epoch, idx) VALUES (?,?,'',0,0)", (seq, item))
+    for channel, kind, lane, not_before_ms in meta["due"]:
+        _queue(db, channel, item, kind, lane, seq, not_before_ms)
+    _count_withheld(db, type_, grade, meta["held"])
+
+
+def clear_meta(held: Record) -> list[str]:
+    """Return what a record's journal entry says of it in the header, which outlives the body: type, issuer, grades."""
     grade = ",".join(f"{grade.policy}:{grade.classification}" for grade in held.clear.label)
+    return [held.clear.type, held.clear.issuer, grade]
+
+
+def _erased(db: Db, target: int) -> list[str]:
+    """Take out what the body of an entry put into the tables; return the records of which nothing is held any more."""
+    rows = db.execute("SELECT record_id FROM holding WHERE seq = ?", (target,))
+    db.execute("DELETE FROM holding WHERE seq = ?", (target,))
+    gone = [str(record_id) for (record_id,) in rows]
+    gone = [item for item in gone if not db.execute("SELECT seq FROM holding WHERE record_id = ? LIMIT 1", (item,))]
+    for record_id in gone:
+        db.execute("UPDATE record SET subject = '', at_ms = 0, exercise = 0 WHERE id = ?", (record_id,))
+    return gone
+
+
+def _count_withheld(db: Db, type_: str, grade: str, rows: list[list[Any]]) -> None:
     for party, reason, count in rows:
         db.execute(
             "INSERT INTO withheld (party, type, grade, reason, count) VALUES (?,?,?,?,?)"
             " ON CONFLICT (party, type, grade, reason) DO UPDATE SET count = withheld.count + excluded.count",
-            (party, held.clear.type, grade, reason, count),
+            (party, type_, grade, reason, count),
         )
 
 
@@ -256,12 +227,29 @@ def _released(db: Db, seq: int, entry: Entry) -> None:
         (channel, header.epoch, header.index, leaf_hash(data), seq, header.kind, item, header.type),
     )
     db.execute("DELETE FROM outbox WHERE channel = ? AND item = ? AND kind = ?", (channel, item, header.kind))
+    if header.kind == "epoch":
+        _lose(db, channel)
     for act, record_id in meta.get("acts", ()):
         db.execute(
             "INSERT INTO act (record_id, channel, epoch, idx, act, strength, confirmed_at_ms, backups_pending_until_ms)"
             " VALUES (?,?,?,?,?,?,0,0) ON CONFLICT (record_id, channel, act) DO NOTHING",
             (record_id, channel, header.epoch, header.index, act, STANDINGS.index(act)),
         )
+
+
+def _lose(db: Db, channel: str) -> None:
+    """Queue again what a log that is being closed held beyond its last receipt: whether the reader has it nobody here knows."""
+    unreceipted = (
+        "channel = ? AND outcome = '' AND kind IN ('act', 'instrument', 'keys', 'record') AND EXISTS (SELECT 1 FROM channel_out c"
+        " WHERE c.channel = leaf_out.channel AND c.epoch = leaf_out.epoch AND leaf_out.idx >= c.receipted)"
+    )
+    db.execute(
+        "INSERT INTO outbox (channel, item, kind, lane, seq, not_before_ms)"
+        f" SELECT channel, record_id, kind, 0, MIN(seq), 0 FROM leaf_out WHERE {unreceipted} GROUP BY channel, record_id, kind"
+        " ON CONFLICT (channel, item, kind) DO NOTHING",
+        (channel,),
+    )
+    db.execute(f"UPDATE leaf_out SET outcome = 'lost' WHERE {unreceipted}", (channel,))
 
 
 def _checkpoint(db: Db, _seq: int, entry: Entry) -> None:
@@ -298,6 +286,14 @@ def _receipt_in(db: Db, _seq: int, entry: Entry) -> None:
         db.execute(
             "UPDATE leaf_out SET outcome = 'stub' WHERE channel = ? AND epoch = ? AND idx = ?", (channel, epoch, index)
         )
+        # Its body was not handed over: it waits again, and is decided anew. A reader that says so of everything is not served for ever.
+        db.execute(
+            "INSERT INTO outbox (channel, item, kind, lane, seq, not_before_ms)"
+            f" SELECT l.channel, l.record_id, l.kind, {_STUB_LANE}, l.seq, CAST(? AS BIGINT) FROM leaf_out l WHERE l.channel = ?"
+            " AND l.epoch = ? AND l.idx = ? AND l.kind = 'record' AND (SELECT COUNT(*) FROM leaf_out m WHERE m.channel = l.channel"
+            f" AND m.record_id = l.record_id) < {_MOST_SHOWINGS} ON CONFLICT (channel, item, kind) DO NOTHING",
+            (entry.at_ms, channel, epoch, index),
+        )
     for index in meta["cured"]:
         db.execute(
             "UPDATE leaf_out SET outcome = '' WHERE channel = ? AND epoch = ? AND idx = ?", (channel, epoch, index)
@@ -320,8 +316,8 @@ def _received(db: Db, seq: int, entry: Entry) -> None:
         " ON CONFLICT (channel, epoch, idx) DO UPDATE SET code = excluded.code, record_id = excluded.record_id, seq = excluded.seq",
         (channel, epoch, index, leaf_hash(data), seq, header.kind, record_id, header.type, code),
     )
-    size = len(entry.body or b"")
-    if code and not meta["again"]:
+    size = header.body_size  # not the body's: it may have been erased since
+    if code in CURABLE and not meta["again"]:
         db.execute("UPDATE channel_in SET quarantined = quarantined + ? WHERE channel = ?", (size, channel))
     elif not code and meta["again"]:
         db.execute("UPDATE channel_in SET quarantined = quarantined - ? WHERE channel = ?", (size, channel))
@@ -332,9 +328,12 @@ def _received(db: Db, seq: int, entry: Entry) -> None:
 def _hold_received(db: Db, seq: int, entry: Entry) -> Record | None:
     """Note a received record as held; return it with every disclosure of every holding, or None where nothing is held."""
     meta = entry.meta
-    if meta["code"] or entry.body is None or meta["kind"] not in {"record", "instrument"}:
+    if meta["code"] or meta["stub"] or meta["kind"] not in {"record", "instrument"}:
         return None
     header = _header_decoder.decode(meta["header"])
+    if entry.body is None:
+        _note_erased(db, meta["item"], header.type, header.channel.split("/")[1], seq, own=False)
+        return None
     held = parse(entry.body)
     new = _note_record(db, held, seq, own=False)
     db.execute(
@@ -351,13 +350,21 @@ def _stand(db: Db, channel: str, epoch: int, index: int, act: str, record_id: st
         (record_id, channel, epoch, index, act, STANDINGS.index(act)),
     )
     db.execute(
-        "UPDATE record SET standing = (SELECT act FROM act WHERE record_id = ? ORDER BY strength DESC LIMIT 1) WHERE id = ?",
-        (record_id, record_id),
+        "UPDATE record SET standing = COALESCE((SELECT act FROM act WHERE record_id = record.id"
+        " AND (channel = '' OR channel LIKE 'kizuna/' || record.issuer || '/%') ORDER BY strength DESC LIMIT 1), '') WHERE id = ?",
+        (record_id,),
     )
 
 
 def _acted(db: Db, _seq: int, entry: Entry) -> None:
+    """An act of our own: the record is released no more."""
     _stand(db, "", 0, 0, entry.meta["act"], entry.meta["item"])
+    db.execute("DELETE FROM outbox WHERE item = ? AND kind = 'record'", (entry.meta["item"],))
+
+
+def _act_body(db: Db, seq: int, entry: Entry) -> None:
+    """What a holder is to be told is due as soon as it is journalled: a crash in between loses no retraction."""
+    _queue(db, entry.meta["channel"], str(seq), "act", 0, seq, entry.at_ms)
 
 
 def _progress_in(db: Db, _seq: int, entry: Entry) -> None:
@@ -470,6 +477,7 @@ def _reopened(db: Db, _seq: int, entry: Entry) -> None:
 
 
 _HANDLERS: dict[str, Callable[[Db, int, Entry], None]] = {
+    "act-body": _act_body,
     "acted": _acted,
     "alert": _alert,
     "bundle-out": _bundle_out,

@@ -388,7 +388,7 @@ def explained(node: RunningNode, record_id: str, recipient: str, now_ms: int, la
     ruling = releaser.rule(held, recipient, now_ms, purpose=purpose)
     stops = (("halted", world.halted), ("clock", world.clock_in_doubt))
     return Explained(
-        decision=explain(releaser.index, header_of(held), recipient, now_ms, language, purpose),
+        decision=explain(releaser.index, header_of(held), recipient, now_ms, language, purpose, ruled=ruling.decision),
         discloses=tuple(sorted(ruling.names)),
         marked_now=tuple(word for word, on in stops if on),
     )

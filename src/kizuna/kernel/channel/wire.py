@@ -17,14 +17,13 @@ from kizuna.kernel.label import Grade
 from kizuna.kernel.merkle import leaf_hash
 from kizuna.kernel.release import REFUSALS
 
-MAX_HEADER_BYTES = 1 << 17
-"""Of one entry header: room for a batch of a thousand chunks, or for an area of many corners among the obligations."""
+MAX_HEADER_BYTES = 8192
 MAX_ENTRIES = 4096
 MAX_PARTS = 2 * MAX_ENTRIES + 8
 MAX_PART_BYTES = 1 << 20
 MAX_MESSAGE_BYTES = 64 << 20
 MAX_BLOB_BYTES = 32 << 20
-MAX_BLOBS = 1024
+MAX_BLOBS = 64
 """Blobs of one entry: its header, which lists them, has a fixed maximum."""
 MAX_SHOWN_BYTES = 64 << 20
 """The blobs of one entry together: they are in memory until its commit."""
