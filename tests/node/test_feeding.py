@@ -324,3 +324,11 @@ def test_an_area_over_180_degrees_is_two_of_one_name() -> None:
     assert east.id == west.id == "date line"
     assert {lon for _, lon in east.points} == {170 * 600_000, 180 * 600_000}
     assert {lon for _, lon in west.points} == {-180 * 600_000, -170 * 600_000}
+
+
+def test_feeds_that_were_never_started_open_nothing_and_stop(node: Node) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    made = Feeding(node.runner, [feed("stdin")], own_units=frozenset(), clock=Clock())
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    made.stop()
+    assert not made.faults

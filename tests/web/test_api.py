@@ -359,6 +359,21 @@ def test_the_stream_tells_of_commits_and_ends_with_the_node(tmp_path: Path) -> N
     assert b"canary" not in text
 
 
+def test_the_pictures_stream_ends_with_the_node_and_says_so(tmp_path: Path) -> None:
+    async def story() -> tuple[bytes, float]:
+        async with Served(tmp_path / "ind", "ind/delhi") as one:
+            headers = {"authorization": one.bearer["watch"]}
+            async with one.calls.get("/api/v1/picture/stream", headers=headers) as answer:
+                assert await answer.content.readline() == b"event: picture\n"
+                one.stop.set()
+                begun = asyncio.get_running_loop().time()
+                return await asyncio.wait_for(answer.content.read(), 5), asyncio.get_running_loop().time() - begun
+
+    text, took_s = asyncio.run(story())
+    assert b"event: closing" in text
+    assert took_s < 1.5, "the listener is told at once, not cut off when the server's patience ends"
+
+
 def test_a_node_stops_within_five_seconds_whatever_is_under_way(tmp_path: Path) -> None:
     async def story() -> float:
         async with Served(tmp_path / "ind", "ind/delhi") as one:

@@ -89,12 +89,12 @@ class Changes:
         self._loop: asyncio.AbstractEventLoop | None = None
         picture.listen(self.tell)
 
-    def attach(self) -> None:
-        """Begin, in the running event loop, with the first listener."""
+    def attach(self, node: Hub) -> None:
+        """Begin, in the running event loop, with the first listener; ends with the node's own hub."""
         if not self._attached:
             self._attached = True
             self._loop = asyncio.get_running_loop()
-            self.hub.attach()
+            node.begin(self.hub)
 
     def tell(self, rows: list[VesselRow]) -> None:
         """Tell of changed vessels; called on the picture's thread, returns at once."""
@@ -168,9 +168,9 @@ def _stream(picture: LivePicture) -> list[ControllerRouterHandler]:
         return event("picture", {"total": picture.vessels(limit=0)[1]})
 
     @get("/api/v1/picture/stream", opt=access.opt(EVERYONE))
-    async def stream() -> Stream:
+    async def stream(office: OfficeDependency) -> Stream:
         """Follow the picture as server-sent events: `picture` first, then `vessels` with those that changed; `dropped` when too slow."""
-        changes.attach()
+        changes.attach(office.hub)
         head = await asyncio.to_thread(first)
         return Stream(changes.hub.listen(head), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 

@@ -48,12 +48,19 @@ class Hub:
         self._beat_s = beat_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listeners: set[asyncio.Queue[bytes]] = set()
+        self._others: list[Hub] = []
         self.dropped = 0
         """How many listeners were too slow."""
 
     def attach(self) -> None:
         """Begin, in the running event loop."""
         self._loop = asyncio.get_running_loop()
+
+    def begin(self, other: Hub) -> None:
+        """Let another hub begin here, and end with this one; not where this one has ended."""
+        if self._loop is not None:
+            other.attach()
+            self._others.append(other)
 
     def tell(self, committed: Committed) -> None:
         """Tell all listeners of a commit; an observer of the runner, returns at once."""
@@ -71,7 +78,9 @@ class Hub:
             self._dismiss(queue, event("dropped", {"sentence": "too slow: read the state anew and listen again"}))
 
     def close(self) -> None:
-        """Let every listener go."""
+        """Let every listener go, also those of the hubs that began here."""
+        for other in self._others:
+            other.close()
         for queue in list(self._listeners):
             self._dismiss(queue, event("closing", {"sentence": "the node is stopping"}))
         self._loop = None
