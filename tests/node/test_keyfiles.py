@@ -2,8 +2,12 @@
 
 import os
 from pathlib import Path
+from random import Random
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from kizuna.errors import ConfigError, RefusedError
 from kizuna.kernel import keys, sign
@@ -28,7 +32,7 @@ def test_keys_that_were_made_are_loaded_and_make_a_card(folder: Path) -> None:
     assert card.address == "node.example:7443"
     assert keyset.tls_sha256 == keyfiles.certificate_sha256(card.certificate_pem.encode())
     assert keyset.keys == keys.public_keys(identity.keys)
-    assert keyfiles.certificate_ends_ms(folder) == NOW_MS // 1000 * 1000 + 730 * 86_400_000
+    assert keyfiles.certificate_ends_ms(folder / keyfiles.CERTIFICATE) == NOW_MS // 1000 * 1000 + 730 * 86_400_000
 
 
 def test_every_private_file_is_private(folder: Path) -> None:
@@ -94,3 +98,32 @@ def test_a_host_that_fits_no_certificate_leaves_nothing_behind(tmp_path: Path) -
 def test_a_node_key_is_no_root_key(folder: Path) -> None:
     with pytest.raises(ConfigError, match="`root` key is needed"):
         keyfiles.load_root(folder / "record.key")
+
+
+def test_a_certificate_names_its_node_and_hosts_and_lasts_two_years() -> None:
+    key = keyfiles.new_tls_key(Random(1).randbytes)
+    hosts = ["node.example", "192.0.2.1", "2001:db8::1"]
+    pem = keyfiles.self_signed(NODE, hosts, key, NOW_MS, Random(2).randbytes)
+    made = x509.load_pem_x509_certificate(pem)
+    assert made.subject.rfc4514_string() == f"CN={NODE}"
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["node.example"]
+    assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.1", "2001:db8::1"]
+    assert int(made.not_valid_after_utc.timestamp()) * 1000 == NOW_MS + 730 * 86_400_000
+    assert int(made.not_valid_before_utc.timestamp()) * 1000 < NOW_MS
+    assert keyfiles.self_signed(NODE, hosts, key, NOW_MS, Random(2).randbytes) == pem
+    assert keyfiles.self_signed(NODE, hosts, key, NOW_MS, Random(3).randbytes) != pem
+
+
+def test_a_long_name_is_cut() -> None:
+    pem = keyfiles.self_signed("ind/" + "x" * 90, [], keyfiles.new_tls_key(os.urandom), NOW_MS, os.urandom)
+    assert len(x509.load_pem_x509_certificate(pem).subject.rfc4514_string()) == 3 + 64
+
+
+def test_a_tls_key_of_another_kind_is_refused() -> None:
+    other = ec.generate_private_key(ec.SECP384R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    for key in (other, b"nothing", b""):
+        with pytest.raises(ConfigError):
+            keyfiles.self_signed(NODE, [], key, NOW_MS, os.urandom)

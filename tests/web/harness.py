@@ -26,7 +26,7 @@ from kizuna.kernel.journal import Db
 from kizuna.kernel.label import label
 from kizuna.kernel.record import WITHHELD, Body, Withheld
 from kizuna.node import effects as fx
-from kizuna.node import tokens
+from kizuna.node import keyfiles, tokens
 from kizuna.node.archives import Archives
 from kizuna.node.core import Core
 from kizuna.node.effects import Mark
@@ -41,7 +41,6 @@ from kizuna.node.world import Limits, Sources
 from kizuna.storage.blobs import Blobs
 from kizuna.storage.highwater import HighWater
 from kizuna.storage.sqlite import SqliteStore, open_sqlite
-from kizuna.web import tls
 from kizuna.web.api_instruments import INSTRUMENT_ROUTES
 from kizuna.web.api_picture import picture_routes
 from kizuna.web.partners import PartnerClient, PartnerListener
@@ -92,12 +91,10 @@ def make_tls(folder: Path, name: str, *, now_ms: int | None = None, cn: str = ""
     """Return the files of a fresh certificate."""
     folder.mkdir(parents=True, exist_ok=True)
     files = TlsFiles(folder / f"{name}.crt", folder / f"{name}.key")
-    key = tls.new_private_key()
+    key = keyfiles.new_tls_key(os.urandom)
     now_ms = now_ms if now_ms is not None else WallClock().now_ms()
     files.key.write_bytes(key)
-    files.certificate.write_bytes(
-        tls.self_signed(cn or name, ["127.0.0.1"], key, now_ms, int.from_bytes(os.urandom(8)) | 1)
-    )
+    files.certificate.write_bytes(keyfiles.self_signed(cn or name, ["127.0.0.1"], key, now_ms, os.urandom))
     return files
 
 
@@ -121,7 +118,7 @@ class Keys:
             node=self.name,
             party=self.name.partition("/")[0],
             seal=canonical.b64(sealing_public(self.seal)),
-            tls_sha256=tls.certificate_sha256(self.files.certificate.read_bytes()),
+            tls_sha256=keyfiles.certificate_sha256(self.files.certificate.read_bytes()),
             version=self.version,
         )
         return keys.certify(made, self.root)

@@ -1,4 +1,4 @@
-"""A node's own certificate, and which partners' certificates are trusted."""
+"""Which partners' certificates are trusted."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kizuna.errors import ConfigError, SignatureError
 from kizuna.kernel import keys
+from kizuna.node import keyfiles
 from kizuna.node.facts import Partner
 from kizuna.web import tls
 from kizuna.web.tls import TlsFiles
 from tests.web.harness import make_keys, make_tls
-
-NOW_MS = 1_790_000_000_000
-DAY_MS = 86_400_000
 
 
 def partner(folder: Path, name: str = "aus/one", address: str = "host:1") -> Partner:
@@ -52,40 +50,6 @@ def authority(*, ca: bool | None) -> bytes:
     return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def test_a_certificate_names_its_node_and_hosts_and_lasts_two_years() -> None:
-    key = tls.new_private_key()
-    pem = tls.self_signed("ind/delhi", ["node.example", "192.0.2.1", "2001:db8::1"], key, NOW_MS, 77)
-    made = tls.read_certificate(pem)
-    assert made.subject.rfc4514_string() == "CN=ind/delhi"
-    assert made.serial_number == 77
-    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert names.get_values_for_type(x509.DNSName) == ["node.example"]
-    assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.1", "2001:db8::1"]
-    assert tls.certificate_ends_ms(pem) == NOW_MS + 730 * DAY_MS
-    assert int(made.not_valid_before_utc.timestamp()) * 1000 < NOW_MS
-    assert tls.self_signed("ind/delhi", ["node.example", "192.0.2.1", "2001:db8::1"], key, NOW_MS, 77) == pem
-
-
-def test_a_long_name_is_cut() -> None:
-    pem = tls.self_signed("ind/" + "x" * 90, [], tls.new_private_key(), NOW_MS, 1)
-    assert len(tls.read_certificate(pem).subject.rfc4514_string()) == 3 + 64
-
-
-@pytest.mark.parametrize("serial", [0, -1, 1 << 170])
-def test_a_serial_that_does_not_fit_is_refused(serial: int) -> None:
-    with pytest.raises(ConfigError):
-        tls.self_signed("ind/delhi", [], tls.new_private_key(), NOW_MS, serial)
-
-
-def test_a_key_of_another_kind_is_refused() -> None:
-    other = ec.generate_private_key(ec.SECP384R1()).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    for key in (other, b"nothing", b""):
-        with pytest.raises(ConfigError):
-            tls.self_signed("ind/delhi", [], key, NOW_MS, 1)
-
-
 def test_what_is_not_one_certificate_is_refused(tmp_path: Path) -> None:
     pem = make_tls(tmp_path, "x").certificate.read_bytes()
     for text in (b"", b"nothing", pem + pem, pem[:-40]):
@@ -97,7 +61,7 @@ def test_only_the_certificate_that_the_key_set_certifies_is_trusted(tmp_path: Pa
     known = partner(tmp_path)
     other = make_tls(tmp_path, "other").certificate.read_text()
     (pin,) = tls.pins_of([known])
-    assert pin.sha256.hex() == tls.certificate_sha256(known.certificate_pem.encode()) == known.keyset.tls_sha256
+    assert pin.sha256.hex() == keyfiles.certificate_sha256(known.certificate_pem.encode()) == known.keyset.tls_sha256
     for pem in (other, known.certificate_pem + other, ""):
         assert not tls.pins_of([replace(known, certificate_pem=pem)])
     assert tls.pins_of([with_certificate(known, other.encode())])

@@ -75,7 +75,7 @@ def _keys(settings: Settings) -> str:
 
 
 def _certificate(settings: Settings) -> str:
-    days = (keyfiles.certificate_ends_ms(settings.keys) - CLOCK.now_ms()) // _DAY_MS
+    days = (keyfiles.certificate_ends_ms(settings.keys / keyfiles.CERTIFICATE) - CLOCK.now_ms()) // _DAY_MS
     if days < _SOON_DAYS:
         raise RefusedError(f"the tls certificate ends in {days} days: make new keys, and send partners the new card")
     return f"ends in {days} days"

@@ -264,7 +264,7 @@ def self_signed(node: str, hosts: Sequence[str], private_key: bytes, now_ms: int
     """
     try:
         key = serialization.load_pem_private_key(private_key, None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
             raise ConfigError("the tls key is not a p-256 key: make it anew with `kizuna init`")
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, node[:_MOST_COMMON_NAME])])
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
@@ -303,13 +303,13 @@ def certificate_sha256(pem: bytes) -> str:
     return hashlib.sha256(_certificate(pem).public_bytes(serialization.Encoding.DER)).hexdigest()
 
 
-def certificate_ends_ms(folder: Path) -> int:
-    """Return when the node's certificate ceases to be valid, milliseconds UTC.
+def certificate_ends_ms(certificate: Path) -> int:
+    """Return when the certificate in a PEM file ceases to be valid, milliseconds UTC.
 
     Raises:
         ConfigError: there is no certificate, or it is malformed.
     """
-    return int(_certificate(_read(folder / CERTIFICATE)).not_valid_after_utc.timestamp()) * 1000
+    return int(_certificate(_read(certificate)).not_valid_after_utc.timestamp()) * 1000
 
 
 def _certificate(pem: bytes) -> x509.Certificate:

@@ -18,9 +18,9 @@ import structlog
 import uvicorn
 from litestar.types import ControllerRouterHandler
 
-from kizuna.errors import ConfigError, KizunaError
+from kizuna.errors import KizunaError
 from kizuna.kernel.ports import Clock
-from kizuna.node import logs
+from kizuna.node import keyfiles, logs
 from kizuna.node.facts import Partner, load_partners
 from kizuna.node.metrics import Health, Metrics, disk_space
 from kizuna.node.runner import Committed
@@ -158,10 +158,7 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
     Raises:
         ConfigError: the TLS certificate cannot be read.
     """
-    try:
-        ends_ms = tls.certificate_ends_ms(serving.tls.certificate.read_bytes())
-    except OSError as error:
-        raise ConfigError("the tls certificate cannot be read", where=str(serving.tls.certificate)) from error
+    ends_ms = keyfiles.certificate_ends_ms(serving.tls.certificate)
 
     def health() -> Health:
         free, total = disk_space(serving.data)

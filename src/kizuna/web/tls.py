@@ -1,4 +1,4 @@
-"""TLS between nodes: a node's own certificate, and contexts that trust exactly the certificates which partners' roots have certified.
+"""TLS between nodes: contexts that trust exactly the certificates which partners' roots have certified.
 
 There is no certificate authority. A certificate is self-signed and counts because its SHA-256 stands in the key set that its party's root signed;
 its names are labels for people. Who may connect is therefore a list of `Pin`s, made anew from the journal whenever it changes.
@@ -6,9 +6,7 @@ its names are labels for people. Who may connect is therefore a list of `Pin`s, 
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
-import ipaddress
 import re
 import ssl
 from collections import Counter
@@ -17,18 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives import serialization
 
 from kizuna.errors import ConfigError, SignatureError
 from kizuna.node.facts import Partner
 
-VALID_DAYS = 730
-_DAY_MS = 86_400_000
-_BACKDATED_MS = 3_600_000
-"""So that a partner whose clock is a little behind accepts a certificate made just now."""
-_MOST_COMMON_NAME = 64
 _ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}").fullmatch
 
 
@@ -54,68 +45,6 @@ class Pin:
         return hashlib.sha256(self.certificate).digest()
 
 
-# --- making a certificate ---------------------------------------------------------------------------------------------------------
-
-
-def new_private_key() -> bytes:
-    """Return a fresh P-256 private key, PEM, unencrypted: keep it where only the node's own account can read it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def self_signed(node: str, hosts: Sequence[str], private_key: bytes, now_ms: int, serial: int) -> bytes:
-    """Return the node's self-signed certificate, PEM; the same arguments give the same bytes (RFC 6979).
-
-    Args:
-        node: The node's name, which becomes the common name.
-        hosts: Names and IP addresses under which the node listens.
-        private_key: The P-256 key, PEM.
-        now_ms: The present, milliseconds UTC; valid from an hour before for `VALID_DAYS` days.
-        serial: A positive number of up to 159 bits that was not used before.
-
-    Raises:
-        ConfigError: the key is no P-256 key, or a name or the serial does not fit into a certificate.
-    """
-    try:
-        key = serialization.load_pem_private_key(private_key, None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise ConfigError("the tls key is not a p-256 key: make it anew with `kizuna init`")
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, node[:_MOST_COMMON_NAME])])
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(serial)
-            .not_valid_before(_instant(now_ms - _BACKDATED_MS))
-            .not_valid_after(_instant(now_ms + VALID_DAYS * _DAY_MS))
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(
-                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
-                critical=False,
-            )
-        )
-        if hosts:
-            builder = builder.add_extension(x509.SubjectAlternativeName([_host(h) for h in hosts]), critical=False)
-        made = builder.sign(key, hashes.SHA256(), ecdsa_deterministic=True)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"no certificate can be made for `{node}`: {error}") from error
-    return made.public_bytes(serialization.Encoding.PEM)
-
-
-def _instant(at_ms: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(at_ms // 1000, dt.UTC)
-
-
-def _host(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
-
-
 # --- reading one ------------------------------------------------------------------------------------------------------------------
 
 
@@ -132,20 +61,6 @@ def read_certificate(pem: bytes) -> x509.Certificate:
     if len(found) != 1:
         raise SignatureError(f"a card carries one tls certificate, this one `{len(found)}`")
     return found[0]
-
-
-def certificate_sha256(pem: bytes) -> str:
-    """Return the SHA-256 of a PEM certificate's DER bytes, hex: what a key set certifies as `tls_sha256`."""
-    return hashlib.sha256(_der(pem)).hexdigest()
-
-
-def certificate_ends_ms(pem: bytes) -> int:
-    """Return when a PEM certificate ceases to be valid, milliseconds UTC."""
-    return int(read_certificate(pem).not_valid_after_utc.timestamp()) * 1000
-
-
-def _der(pem: bytes) -> bytes:
-    return read_certificate(pem).public_bytes(serialization.Encoding.DER)
 
 
 def _leaf(pem: bytes) -> bytes:
