@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import io
 import logging
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,24 +18,31 @@ import structlog
 
 from kizuna.cli.base import CLOCK, random
 from kizuna.cli.run import admin_token
+from kizuna.kernel.channel import wire
 from kizuna.node import effects as fx
 from kizuna.node import keyfiles, logs
 from kizuna.node.service import Node, open_node
-from kizuna.node.settings import host_port, read_settings
+from kizuna.node.settings import Settings, host_port, read_settings
 from kizuna.node.watch import open_watch
 from kizuna.web.api_instruments import INSTRUMENT_ROUTES
 from kizuna.web.api_picture import picture_routes
-from kizuna.web.partners import PartnerClient
+from kizuna.web.partners import MEDIA_TYPE, PATH, PartnerClient
 from kizuna.web.serve import Ports, Serving, serve
-from kizuna.web.tls import TlsFiles
+from kizuna.web.tls import Pin, TlsFiles, client_context
+
+
+def tls_files(settings: Settings) -> TlsFiles:
+    """Return where a node keeps its certificate and its key."""
+    return TlsFiles(settings.keys / keyfiles.CERTIFICATE, settings.keys / keyfiles.TLS_KEY)
 
 
 class Hosted:
     """A node that serves in a thread until it is stopped."""
 
     def __init__(self, config: Path) -> None:
+        self.config = config
         self.settings = read_settings(config)
-        self.files = TlsFiles(self.settings.keys / keyfiles.CERTIFICATE, self.settings.keys / keyfiles.TLS_KEY)
+        self.files = tls_files(self.settings)
         self.client = PartnerClient(self.files)
         self.node: Node = open_node(self.settings, clock=CLOCK, random=random, send=self.client.send)
         admin_token(self.settings)
@@ -79,6 +88,31 @@ class Hosted:
     def do(self, command: fx.Command) -> Any:
         """Return the reply to a command; raises the error that refused it."""
         return self.node.runner.do(command).result(20)
+
+
+class Enrolled:
+    """The partner's own keys and certificate in the hands of somebody who does not keep to the protocol."""
+
+    def __init__(self, us: Path, them: Path) -> None:
+        ours, theirs = read_settings(us), read_settings(them)
+        der = ssl.PEM_cert_to_DER_cert((theirs.keys / keyfiles.CERTIFICATE).read_text(encoding="ascii"))
+        self._context = client_context(tls_files(ours), Pin(theirs.node, der, ""))
+        self._port = host_port(theirs.partners.listen)[1]
+
+    def post(self, data: bytes, path: str = PATH, method: str = "POST", kind: str = MEDIA_TYPE) -> tuple[int, bytes]:
+        """Return status and all bytes of the answer, headers included."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._context, timeout=30)
+        try:
+            connection.request(method, path, body=data, headers={"Content-Type": kind})
+            answer = connection.getresponse()
+            return answer.status, str(answer.getheaders()).encode() + answer.read()
+        finally:
+            connection.close()
+
+    def ask(self, head: wire.Head, parts: list[bytes]) -> bytes:
+        status, data = self.post(wire.pack_message(head, parts))
+        assert status in (200, 404), (status, head)
+        return data
 
 
 @contextmanager

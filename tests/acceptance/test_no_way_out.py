@@ -8,12 +8,10 @@ the wrong role, and all that came out, and all that the partner holds, is search
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
 import os
 import re
 import socket
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -43,10 +41,9 @@ from kizuna.node.releasing import Releaser, Ruling
 from kizuna.node.settings import read_settings
 from kizuna.node.tokens import ROLES, Tokens
 from kizuna.node.world import World
-from kizuna.web.partners import MEDIA_TYPE, PATH
-from kizuna.web.tls import Pin, TlsFiles, client_context
+from kizuna.web.partners import PATH
 from tests.acceptance.canaries import Canary, Found, of_folder, planted, search
-from tests.acceptance.hosting import Hosted, logged
+from tests.acceptance.hosting import Enrolled, Hosted, logged
 from tests.acceptance.stories import SOURCE, call, until
 
 PURPOSES = ("maritime-domain-awareness",)
@@ -191,32 +188,6 @@ class Story:
         return {found.why for name, data in self.ways[way] for found in search(name, data, self.marks.go)}
 
 
-class Enrolled:
-    """The partner's own keys and certificate in the hands of somebody who does not keep to the protocol."""
-
-    def __init__(self, us: DemoNode, them: Hosted) -> None:
-        keys = read_settings(us.config).keys
-        files = TlsFiles(keys / keyfiles.CERTIFICATE, keys / keyfiles.TLS_KEY)
-        der = ssl.PEM_cert_to_DER_cert(them.files.certificate.read_text())
-        self._context = client_context(files, Pin(them.settings.node, der, ""))
-        self._port = int(them.settings.partners.listen.rpartition(":")[2])
-
-    def post(self, data: bytes, path: str = PATH, method: str = "POST", kind: str = MEDIA_TYPE) -> tuple[int, bytes]:
-        """Return status and all bytes of the answer, headers included."""
-        connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._context, timeout=30)
-        try:
-            connection.request(method, path, body=data, headers={"Content-Type": kind})
-            answer = connection.getresponse()
-            return answer.status, str(answer.getheaders()).encode() + answer.read()
-        finally:
-            connection.close()
-
-    def ask(self, head: wire.Head, parts: list[bytes]) -> bytes:
-        status, data = self.post(wire.pack_message(head, parts))
-        assert status in (200, 404), (status, head)
-        return data
-
-
 def pulls(channel: str, size: int) -> Iterator[tuple[wire.Pull, list[bytes]]]:
     """Yield pulls that a partner has no reason to make."""
     usual = wire.Pull(channel, 0, 1 << 24, 4096, "", 0, 0, 0)
@@ -256,7 +227,7 @@ def settled(host: Hosted) -> bool:
 
 def as_partner(story: Story, partner: DemoNode, host: Hosted) -> None:
     """Ask for everything that there is, and for much that there is not, with the partner's own certificate."""
-    way, asker = "answers to the partner", Enrolled(partner, host)
+    way, asker = "answers to the partner", Enrolled(partner.config, host.config)
     ((channel, size),) = host.node.store.query("SELECT channel, size FROM channel_out")
     for number, (head, parts) in enumerate(pulls(channel, size)):
         data = asker.ask(head, parts)

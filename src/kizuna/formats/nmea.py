@@ -336,8 +336,7 @@ def _with_suffix(tag: Tag, suffix: bytes) -> Tag:
         if column[:1] in (b"r", b"b") and column[1:].isalnum() and not found:
             station = station or column.decode("ascii")
             found = True
-        elif column.isdigit() and 9 <= len(column) <= 10 and received_ms is None:  # noqa: PLR2004
-            # seconds since 1973
+        elif column.isdigit() and 9 <= len(column) <= 10 and received_ms is None:  # noqa: PLR2004 # digits of Unix seconds since 1973
             received_ms = int(column) * 1000
     return Tag(received_ms, station, tag.group)
 

@@ -2,7 +2,8 @@
 
 In the clear stand only type, issuer, key, label grades, exercise mark, handling class and day of issue. All else is a commitment in one
 sorted list of digests without names, padded with decoys. Withholding a fact leaves id and signature valid: that is how one record travels
-under several agreements, each disclosing what its provision names. `docs/protocol/record.md` shows the bytes.
+under several agreements, each disclosing what its provision names. `docs/protocol/record.md` shows the bytes; what may stand in the statement and
+in its facts is judged by `kizuna.kernel.statement`.
 
 Which facts to disclose is `kizuna.kernel.release`'s judgement; which key belongs to whom is the node's.
 """
@@ -10,22 +11,21 @@ Which facts to disclose is `kizuna.kernel.release`'s judgement; which key belong
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date
-from functools import cached_property, lru_cache
+from collections.abc import Iterable
+from functools import cached_property
 from operator import itemgetter
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET as WITHHELD
 from msgspec import UnsetType as Withheld
 
 from kizuna.errors import RecordError, SignatureError
-from kizuna.kernel import canonical, sign
+from kizuna.kernel import canonical, sign, statement
 from kizuna.kernel import label as labels
 from kizuna.kernel.label import Grade, Label
 from kizuna.kernel.ports import Random
+from kizuna.kernel.statement import Clear, ClearGrade, encode
 
 __all__ = [
     "WITHHELD",
@@ -44,28 +44,8 @@ __all__ = [
 B = TypeVar("B", bound="Body")
 
 SALT_BYTES = 32
-MAX_DIGESTS = 4096
 MAX_BODY_BYTES = 1 << 20
 """The largest entry body: larger data is a blob, whose digest the record commits to."""
-HANDLING = ("personal", "registered", "standard")
-_DOMAIN = b"kizuna.field.v1\0"
-_DAY_MS = 86_400_000
-_DIGEST_CHARS = 43
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
-
-# One spelling of 32 bytes in base64url: the last of the 43 characters carries four bits, and two that are zero.
-_are_digests = re.compile(r"(?:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])*").fullmatch
-_is_id = re.compile(r"[0-9a-f]{64}").fullmatch
-_is_key_id = re.compile(r"[0-9a-f]{32}").fullmatch
-_is_type = re.compile(r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*\.v[1-9][0-9]{0,3}").fullmatch
-_is_name = re.compile(
-    r"node|actor|at|subject|exercise|purposes|originators|review_by"
-    r"|(?:after|derived_from)/(?:0|[1-9][0-9]{0,3})"
-    r"|caveats/[a-z0-9][a-z0-9.:-]{0,63}"
-    r"|releasable_to/[a-z][a-z0-9-]{1,31}"
-    r"|payload/[a-z][a-z0-9_]{0,63}(?:/(?:0|[1-9][0-9]{0,3}))?"
-).fullmatch
-MAX_TYPE_CHARS = 80
 
 
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -76,26 +56,6 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """
 
     __each__ = frozenset[str]()
-
-
-class ClearGrade(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A grade without its caveats, which are commitments."""
-
-    classification: Annotated[int, msgspec.Meta(ge=0, le=labels.MAX_CLASSIFICATION)]
-    policy: str
-
-
-class Clear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A statement as it is signed: what everyone sees, and the digests of what they may not."""
-
-    digests: tuple[str, ...]
-    exercise: bool
-    handling: str
-    issued_on: str
-    issuer: str
-    key: str
-    label: tuple[ClearGrade, ...]
-    type: str
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,7 +123,7 @@ class Record(msgspec.Struct, frozen=True, dict=True):
         held = self.disclosures
         chosen = held.values() if names is None else [held[name] for name in names if name in held]
         body = b",".join(sorted(chosen))
-        return b'{"disclosures":[' + body + b'],"envelope":' + _encode(self.envelope) + b"}"
+        return b'{"disclosures":[' + body + b'],"envelope":' + encode(self.envelope) + b"}"
 
 
 class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,13 +132,6 @@ class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _wire_decoder = msgspec.json.Decoder(_Wire, strict=True)
-_clear_decoder = msgspec.json.Decoder(Clear, strict=True)
-_encode = msgspec.json.Encoder(order="sorted").encode
-
-
-def digests_of(disclosures: Iterable[bytes]) -> list[str]:
-    """Return the commitment to each disclosure's canonical bytes: 43 characters of base64url."""
-    return canonical.b64_each([hashlib.sha256(_DOMAIN + shown).digest() for shown in disclosures])
 
 
 def _padded(count: int) -> int:
@@ -243,40 +196,26 @@ def issue(
     texts = canonical.b64_each([fresh[i : i + SALT_BYTES] for i in range(0, len(fresh), SALT_BYTES)])
     items = [(salt, name, value) for salt, (name, value) in zip(texts, named.items(), strict=False)]
     try:
-        disclosures = {item[1]: _encode(item) for item in items}
+        disclosures = {item[1]: encode(item) for item in items}
     except (UnicodeError, OverflowError) as error:
         raise RecordError(f"a fact cannot be written as json: {error}") from error
     clear = Clear(
-        digests=tuple(sorted(digests_of(disclosures.values()) + texts[count:])),
+        digests=tuple(sorted(statement.digests_of(disclosures.values()) + texts[count:])),
         exercise=bool(facts.exercise),
         handling=facts.handling,
-        issued_on=_day(facts.at_ms),
+        issued_on=statement.day_of(facts.at_ms),
         issuer=facts.node.partition("/")[0],
         key=key.key_id,
         label=tuple(ClearGrade(grade.classification, grade.policy) for grade in label.grades),
         type=type_,
     )
-    _check_clear(clear)
-    _check_facts(clear, items)
-    payload = _encode(clear)
+    statement.check(clear)
+    statement.check_facts(clear, items)
+    payload = encode(clear)
     envelope = sign.seal("statement", payload, key)
     made = Record(_record_id(payload), envelope, clear, named, disclosures)
     _check_size(len(made.bytes()))
     return made
-
-
-def _day(at_ms: int) -> str:
-    try:
-        return date.fromordinal(_EPOCH_DAY + at_ms // _DAY_MS).isoformat()
-    except (TypeError, ValueError, OverflowError) as error:
-        raise RecordError(f"instant `{at_ms}` is outside the calendar: give milliseconds since 1970") from error
-
-
-@lru_cache(maxsize=256)
-def _epoch_day(day: str) -> int:
-    if not labels.is_date(day):
-        raise RecordError(f"day of issue `{day[:20]}` is not `YYYY-MM-DD`")
-    return date.fromisoformat(day).toordinal() - _EPOCH_DAY
 
 
 def _record_id(payload: bytes) -> str:
@@ -297,8 +236,8 @@ def read(data: bytes) -> Record:
     _check_size(len(data))
     try:
         wire = _wire_decoder.decode(data)
-        shown = [_encode(item) for item in wire.disclosures]
-        again = b'{"disclosures":[' + b",".join(shown) + b'],"envelope":' + _encode(wire.envelope) + b"}"
+        shown = [encode(item) for item in wire.disclosures]
+        again = b'{"disclosures":[' + b",".join(shown) + b'],"envelope":' + encode(wire.envelope) + b"}"
     except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError) as error:
         raise RecordError(f"not a record body: {error}") from error
     if again != data or shown != sorted(shown):
@@ -307,13 +246,13 @@ def read(data: bytes) -> Record:
     if envelope.payload_type != sign.PAYLOAD_TYPES["statement"]:
         raise RecordError(f"expected a statement, got payload type `{envelope.payload_type[:80]}`")
     payload = envelope.payload_bytes()
-    clear = _read_clear(payload)
-    _check_clear(clear)
+    clear = statement.read(payload)
+    statement.check(clear)
     envelope.signature_bytes()
     if envelope.key_id != clear.key:
         raise RecordError("the envelope names another key than its statement")
-    _check_opened(clear, shown)
-    disclosed = _check_facts(clear, wire.disclosures)
+    statement.check_opened(clear, shown)
+    disclosed = statement.check_facts(clear, wire.disclosures)
     return Record(_record_id(payload), envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))
 
 
@@ -326,106 +265,12 @@ def reread(data: bytes) -> Record:
     try:
         wire = _wire_decoder.decode(data)
         payload = wire.envelope.payload_bytes()
-        clear = _clear_decoder.decode(payload)
-        shown = [_encode(item) for item in wire.disclosures]
+        clear = statement.decode(payload)
+        shown = [encode(item) for item in wire.disclosures]
     except (msgspec.MsgspecError, UnicodeError) as error:
         raise RecordError(f"not a record body: {error}") from error
     disclosed = {name: value for _, name, value in wire.disclosures}
     return Record(_record_id(payload), wire.envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))
-
-
-def _are_32_bytes(texts: Sequence[str]) -> bool:
-    return set(map(len, texts)) <= {_DIGEST_CHARS} and _are_digests("".join(texts)) is not None
-
-
-def _read_clear(payload: bytes) -> Clear:
-    # No walk as in `canonical.decode`: a statement has no free values, and `_check_clear` holds each of its texts to an ASCII pattern.
-    try:
-        clear = _clear_decoder.decode(payload)
-    except (msgspec.MsgspecError, UnicodeError) as error:
-        raise RecordError(f"not a statement: {error}") from error
-    if _encode(clear) != payload:
-        raise RecordError("the statement is not in canonical form")
-    return clear
-
-
-def _check_clear(clear: Clear) -> None:
-    digests = clear.digests
-    if len(digests) > MAX_DIGESTS or not _are_32_bytes(digests):
-        raise RecordError(f"digests are not 32 bytes each in base64url, or more than {MAX_DIGESTS}")
-    if list(digests) != sorted(set(digests)):
-        raise RecordError("digests are not sorted, or one stands twice")
-    if not _is_key_id(clear.key):
-        raise RecordError(f"key `{clear.key[:40]}` is not 32 hex digits")
-    if clear.handling not in HANDLING:
-        raise RecordError(f"handling class `{clear.handling[:40]}` is not one of {list(HANDLING)}")
-    if len(clear.type) > MAX_TYPE_CHARS or not _is_type(clear.type):
-        raise RecordError(
-            f"type `{clear.type[:MAX_TYPE_CHARS]}` is not a wire name such as `supply.order-requested.v1`"
-        )
-    if not labels.PARTY(clear.issuer):
-        raise RecordError(f"issuer `{clear.issuer[:40]}` is not the lower-case name of a party")
-    _epoch_day(clear.issued_on)
-    policies = [grade.policy for grade in clear.label]
-    if not policies or policies != sorted(set(policies)) or not all(map(labels.WORD, policies)):
-        raise RecordError("label grades must stand once for each policy, sorted by policy")
-
-
-def _check_opened(clear: Clear, shown: list[bytes]) -> None:
-    if not set(digests_of(shown)).issubset(clear.digests):
-        raise RecordError("a disclosure opens no digest of its statement")
-
-
-def _check_facts(clear: Clear, items: Sequence[tuple[str, str, Any]]) -> dict[str, Any]:
-    if not _are_32_bytes([item[0] for item in items]):
-        raise RecordError("a salt is not 32 bytes in base64url")
-    facts: dict[str, Any] = {}
-    for _, name, value in items:
-        judge = _HEADER.get(_kind(name))
-        if judge is not None and not judge(value, clear):
-            raise RecordError(f"the value of `{name[:60]}` is malformed or contradicts its statement")
-        if type(value) is not str or not value.isascii():
-            canonical.check(value)
-        facts[name] = value
-    if len(facts) != len(items):
-        raise RecordError("a fact is disclosed twice")
-    return facts
-
-
-@lru_cache(maxsize=4096)  # names recur from record to record
-def _kind(name: str) -> str:
-    if not _is_name(name):
-        raise RecordError(f"`{name[:60]}` is not the name of a fact")
-    return name.partition("/")[0]
-
-
-def _is_text(value: Any, _: Clear) -> bool:
-    return isinstance(value, str)
-
-
-def _is_record_id(value: Any, _: Clear) -> bool:
-    return isinstance(value, str) and _is_id(value) is not None
-
-
-def _are_texts(value: Any, _: Clear) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value) and value == sorted(set(value))
-
-
-_HEADER: dict[str, Callable[[Any, Clear], bool]] = {
-    "actor": _is_text,
-    "after": _is_record_id,
-    "at": lambda value, clear: type(value) is int and value // _DAY_MS == _epoch_day(clear.issued_on),
-    "caveats": _are_texts,
-    "derived_from": _is_record_id,
-    "exercise": lambda value, clear: isinstance(value, str) and clear.exercise,
-    "node": lambda value, clear: isinstance(value, str) and value.startswith(f"{clear.issuer}/"),
-    "originators": _are_texts,
-    "purposes": _are_texts,
-    "releasable_to": lambda value, _: value is True,
-    "review_by": lambda value, _: value is None or isinstance(value, str),
-    "subject": _is_text,
-}
-"""What each header fact's value must be, against its statement; payload fields are judged by `body_of`."""
 
 
 def verify(record: Record, public_key: bytes) -> None:
