@@ -152,7 +152,7 @@ def test_a_backfill_needs_two_persons(tmp_path: Path) -> None:
             headers = {"kizuna-second-officer": one.bearer["security"]}
             assert (await one.call("POST", path, asked, role="liaison", headers=headers))[0] == 200
             asked["node"] = "xyz/none"
-            assert (await one.call("POST", path, asked, role="liaison"))[0] == 503
+            assert (await one.call("POST", path, asked, role="liaison"))[0] == 409
 
     asyncio.run(story())
 

@@ -52,6 +52,11 @@ class KeySet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_sha256: str
     version: int
 
+    @property
+    def marks(self) -> frozenset[str]:
+        """Everything that must be this node's alone: its public keys and, where it has one, its certificate's digest, as they are written."""
+        return frozenset({*self.keys.values(), self.seal, self.tls_sha256}) - {""}
+
     def public(self, purpose: str) -> bytes:
         """Return the 32-byte public key for a purpose.
 

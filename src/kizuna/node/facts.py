@@ -5,11 +5,12 @@ Everything here reads a store's snapshot and never writes. What is decoded once 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from kizuna.errors import KizunaError, RefusedError, SignatureError
-from kizuna.kernel import keys, record, sign
+from kizuna.kernel import canonical, keys, record, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.journal import Db, Store
 from kizuna.kernel.record import Record
@@ -56,6 +57,27 @@ class Partner:
     record_keys: dict[str, bytes]
     address: str
     certificate_pem: str
+
+
+def check_unshared(card: keys.Card, keyset: keys.KeySet, identity: Identity, partners: Iterable[Partner]) -> None:
+    """Accept a card none of whose keys is another node's: what is signed, sealed or shown in a handshake must mean one node.
+
+    Raises:
+        RefusedError: a key, the certificate, or another party's root stands on it.
+    """
+    ours = keys.read_keyset(identity.keyset, identity.root_public)
+    taken = dict.fromkeys(ours.marks | {canonical.b64(identity.root_public)}, identity.node)
+    for partner in partners:
+        if partner.node != keyset.node:
+            old = {canonical.b64(public) for public in partner.record_keys.values()}
+            taken |= dict.fromkeys(partner.keyset.marks | old, partner.node)
+        if partner.party != keyset.party:
+            taken[canonical.b64(partner.root)] = partner.node
+    for mark in sorted(keyset.marks | {card.root}):
+        if mark in taken:
+            raise RefusedError(
+                f"the card of `{keyset.node}` shows a key of `{taken[mark]}`: one of the two is not who it says, ask both"
+            )
 
 
 def load_record(store: Store, record_id: str) -> Record | None:

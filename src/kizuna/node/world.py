@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kizuna.errors import ChannelError, KizunaError
+from kizuna.errors import KizunaError, RefusedError
 from kizuna.kernel import sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.domain import Domain
@@ -131,11 +131,11 @@ class World:
         """Return an enrolled partner.
 
         Raises:
-            ChannelError: there is none of that name.
+            RefusedError: there is none of that name.
         """
         found = self.partners.get(node)
         if found is None:
-            raise ChannelError(f"`{node}` is not an enrolled partner")
+            raise RefusedError(f"`{node}` is not an enrolled partner: enrol it first, or mend the name")
         return found
 
     def out_channel(self, node: str) -> outgoing.OutState:
