@@ -85,7 +85,7 @@ def test_what_cannot_be_read_is_told(kizuna: Kizuna, tmp_path: Path) -> None:
     assert "broken.gz" in done.err
     assert kizuna("ingest", tmp_path / "none", "--count-only").code == 13
     assert kizuna("ingest", tmp_path, "--count-only").code == 13
-    assert kizuna("ingest", broken).code == 2
+    assert kizuna("ingest", broken).code == 13  # no settings file here
 
 
 # --- the doctor -------------------------------------------------------------------------------------------------------------------

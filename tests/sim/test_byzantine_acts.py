@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from kizuna.domains.instruments.records import Suspended
+from kizuna.kernel import canonical, sign
 from kizuna.kernel.channel import wire
 from kizuna.node import effects as fx
 from kizuna.node import outgoing
 from tests.sim.byzantine import Byzantine, stands, trap
-from tests.sim.world import NoteSaid
+from tests.sim.world import NoteSaid, notes
 from tests.sim.world import note as note_draft
 
 Lie = Callable[[Byzantine], None]
@@ -69,4 +70,50 @@ def test_nobody_suspends_the_agreements_of_others(name: str) -> None:
     evil.treaty("instruments.suspended.v1", Suspended(instrument=name, reason="mischief"))
     evil.treaty("instruments.terminated.v1", Suspended(instrument=name, reason="mischief"))
     federation.run(10_000)
+    stands(federation, victim, honest, evil)
+
+
+@pytest.mark.parametrize("name", wire.ACTS)
+def test_an_act_on_what_others_have_not_shown_yet_counts_for_nothing(name: str) -> None:
+    """Whoever holds a record can show it here before its originator does, be refused, and act on what was refused."""
+    federation, victim, honest, evil = trap(f"unheld-{name}")
+    federation.weather.cut.add(frozenset((victim.name, honest.name)))
+    record_id = honest.do(fx.Say((note_draft("from perth", "aus", "jpn", "ind"),)))[0].record_id
+    body = honest.store.query(
+        "SELECT b.body FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ?", (record_id,)
+    )
+    index = evil.add(bytes(body[0][0]))
+    act(evil, name, record_id, (0, index))
+    federation.run(60_000)
+    assert evil.codes()[index] == "no-consent"
+    federation.weather.cut.clear()
+    federation.run(120_000)
+    assert victim.store.query("SELECT standing FROM record WHERE id = ?", (record_id,)) == [("",)]
+    assert "from perth" in notes(victim)
+    stands(federation, victim, honest, evil)
+
+
+def test_a_key_that_comes_in_an_answer_counts_for_its_rest() -> None:
+    federation, victim, honest, evil = trap("rest")
+    evil.keys[sign.Purpose.RECORD] = sign.SigningKey(evil.rng.randbytes(32), sign.Purpose.RECORD)
+    evil.add(canonical.encode(evil.keyset(version=2)), kind="keys")
+    index = evil.say("under the new key")
+    federation.run(60_000)
+    assert evil.codes()[index] == ""
+    assert not any(receipt.refused or receipt.cured for receipt in evil.receipts)
+    stands(federation, victim, honest, evil)
+
+
+def test_what_is_said_of_an_agreement_goes_to_its_parties_alone() -> None:
+    federation, victim, honest, evil = trap("parties")
+    evil.ask()
+    rows = victim.store.query(
+        "SELECT l.channel, r.id FROM leaf_out l JOIN record r ON r.id = l.record_id WHERE l.kind = 'instrument'"
+    )
+    per_channel: dict[str, set[str]] = {}
+    for channel, record_id in rows:
+        per_channel.setdefault(channel, set()).add(record_id)
+    assert len(per_channel) == 2
+    one, other = per_channel.values()
+    assert not one & other
     stands(federation, victim, honest, evil)
