@@ -2,17 +2,20 @@
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from kizuna.cli.main import main
 
@@ -34,6 +37,17 @@ class Done:
 
 
 Kizuna = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True)
+def _own_logs() -> Iterator[None]:
+    """Undo what `kizuna run` in this process does to logging: the stream that it was given is gone after the test."""
+    root = logging.getLogger()
+    kept = root.handlers[:], root.level, sys.excepthook, threading.excepthook
+    yield
+    root.handlers[:], root.level, sys.excepthook, threading.excepthook = kept
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture
