@@ -19,6 +19,7 @@ from pyais.stream import FileReaderStream
 from kizuna.domains.maritime import queries
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.errors import ConfigError
+from kizuna.formats.ais import AisCounts, AisReader
 from kizuna.node import intake as intakes
 from kizuna.node import keyfiles
 from kizuna.node.archives import ArchiveKey, Archives
@@ -28,7 +29,7 @@ from kizuna.node.picture import LivePicture
 from kizuna.node.service import Node, open_node
 from kizuna.node.settings import Area, LabelSettings, Settings
 from kizuna.node.settings import Feed as FeedSettings
-from kizuna.node.sources import Feed, count_file, host_and_port
+from kizuna.node.sources import Feed, host_and_port
 from kizuna.node.watch import Watch, areas_of, open_watch
 
 START_MS = 1_790_000_000_000
@@ -103,6 +104,13 @@ def sentences(seconds: int = 10) -> list[bytes]:
 
 
 # --- transports ---------------------------------------------------------------------------------------------------------------------
+
+
+def read_whole(path: Path) -> AisCounts:
+    reader = AisReader()
+    reader.feed(path.read_bytes())
+    reader.close()
+    return reader.counts
 
 
 def free_port(kind: int) -> int:
@@ -211,7 +219,7 @@ def test_recordings_give_the_counts_of_pyais_and_every_position_is_held(node: No
                 except AISBaseException:
                     continue
         (status,) = made.statuses()
-        assert status.messages_by_type == dict(theirs) == dict(count_file(path).readable_by_type())
+        assert status.messages_by_type == dict(theirs) == dict(read_whole(path).readable_by_type())
         picture.catch_up()
         key = ArchiveKey("ind", "recorded", name)
         assert picture.archives.read(key, 0, 2**53).num_rows == status.positions

@@ -314,8 +314,8 @@ def released_entry(
 def checkpoint_note(identity: Identity, channel: str, epoch: int, tree: Tree) -> bytes:
     """Return this node's signed checkpoint over a channel's log as it is now."""
     name = origin(channel, epoch)
-    text = note.encode_checkpoint(note.Checkpoint(name, tree.size, tree.root()))
-    return note.sign_note(text, name, identity.keys[sign.Purpose.CHECKPOINT]).to_bytes()
+    checkpoint = note.Checkpoint(name, tree.size, tree.root())
+    return note.sign_checkpoint(checkpoint, identity.keys[sign.Purpose.CHECKPOINT]).to_bytes()
 
 
 class _ActBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

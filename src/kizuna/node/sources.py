@@ -19,7 +19,6 @@ import msgspec
 
 from kizuna.domains.maritime.records import SourceKind
 from kizuna.errors import ConfigError
-from kizuna.formats.ais import AisCounts, AisReader
 from kizuna.formats.opening import CHUNK_BYTES, chunks
 from kizuna.kernel.label import Label
 
@@ -87,23 +86,6 @@ async def receive(feed: Feed, take: Take, *, stdin: BinaryIO) -> None:
             await _server(*host_and_port(feed.address), take)
         case "udp":
             await _udp(*host_and_port(feed.address), take)
-
-
-def count_file(path: Path, progress: Callable[[int], None] | None = None) -> AisCounts:
-    """Return what a file holds, by message type and by reason of rejection; `progress` is told the unpacked bytes of each step.
-
-    Raises:
-        ConfigError: the file cannot be read.
-        RecordError: a packed file is damaged.
-    """
-    reader = AisReader()
-    with _opened(path) as file:
-        for data in chunks(file):
-            reader.feed(data)
-            if progress is not None:
-                progress(len(data))
-    reader.close()
-    return reader.counts
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -73,9 +73,9 @@ def test_static_fields_are_kept_one_by_one() -> None:
     picture.update(static(1, 20, name=None, ship_type=70), JPN, received_ms=0)
     vessel = picture.vessel(1)
     assert vessel is not None
-    assert (vessel.static_value("name"), vessel.static_value("ship_type")) == ("KIZUNA", 70)
+    assert (vessel.static["name"].value.name, vessel.static["ship_type"].value.ship_type) == ("KIZUNA", 70)
     assert vessel.static["ship_type"].source == JPN
-    assert vessel.static_value("destination") is None
+    assert "destination" not in vessel.static
 
 
 def test_simulated_and_real_never_mix() -> None:

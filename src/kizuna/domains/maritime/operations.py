@@ -260,9 +260,3 @@ def state_event(
     other = event.mmsi[1] if len(event.mmsi) > 1 else WITHHELD
     found = EventDetected(kind=event.kind, other_mmsi=other, **shared)  # type: ignore[arg-type] # fields of mixed types
     return Statement(EVENT_DETECTED, found, (), subject, concerns_own, after)
-
-
-def rows_of(statement: Statement) -> int:
-    """Return how many positions a statement holds."""
-    count = statement.body.row_count if isinstance(statement.body, PositionBatch) else 0
-    return 0 if isinstance(count, msgspec.UnsetType) else count

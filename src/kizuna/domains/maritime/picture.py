@@ -52,14 +52,6 @@ class Vessel(msgspec.Struct):
     sources: set[Provenance] = msgspec.field(default_factory=set)
     """Everyone who contributed."""
 
-    def static_value(self, name: str) -> object:
-        """Return the newest value of a static field, such as `name` or `destination`.
-
-        None where nobody told it.
-        """
-        fact = self.static.get(name)
-        return None if fact is None else getattr(fact.value, name)
-
 
 _STATIC_FIELDS = (
     "imo_no",
