@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 import structlog
 
+from kizuna.cli.demo_world import free_ports
 from kizuna.cli.main import main
 
 ARRANGEMENT = "ind-jpn-2018-navy-implementing-arrangement"
@@ -124,14 +124,10 @@ class Party:
                     process.communicate(timeout=20)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def ports() -> tuple[str, ...]:
     """Return the options that give a node addresses of its own."""
-    return ("--address", f"127.0.0.1:{free_port()}", "--users", f"127.0.0.1:{free_port()}")
+    partners, users = free_ports(2)
+    return ("--address", f"127.0.0.1:{partners}", "--users", f"127.0.0.1:{users}")
 
 
 @pytest.fixture

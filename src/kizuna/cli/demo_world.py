@@ -7,6 +7,7 @@ them crosses mutual TLS. What the demo shows of itself is in `kizuna.cli.demo`.
 from __future__ import annotations
 
 import http.client
+import secrets
 import signal
 import socket
 import subprocess
@@ -37,6 +38,7 @@ from kizuna.node.tables import projections
 
 ARRANGEMENT = "ind-jpn-2018-navy-implementing-arrangement"
 START_S = 30.0
+PORTS = range(20_000, 32_000)
 BUNDLE_GOOD_MS = 3_600_000
 ACTOR = "officer:demo:administrator"
 
@@ -195,12 +197,17 @@ class DemoNode:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of this machine that nobody listens on now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in held]
-    for listener in held:
-        listener.close()
-    return ports
+    """Return ports of this machine that nobody listens on now.
+
+    They lie below those that the system itself gives to outgoing connections, so that none is taken before the node listens.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        if port not in found:
+            with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+                found.append(port)
+    return found
 
 
 def prepare(folder: Path, instruments: Sequence[Instrument], clock: Clock, random: Random) -> tuple[DemoNode, DemoNode]:
