@@ -24,6 +24,7 @@ from kizuna.node import keyfiles, logs
 from kizuna.node.service import Node, open_node
 from kizuna.node.settings import Settings, host_port, read_settings
 from kizuna.node.watch import open_watch
+from kizuna.web.api_domains import domain_routes
 from kizuna.web.api_instruments import INSTRUMENT_ROUTES
 from kizuna.web.api_picture import picture_routes
 from kizuna.web.partners import MEDIA_TYPE, PATH, PartnerClient
@@ -65,7 +66,7 @@ class Hosted:
             partner_port=partner_port,
             api_host=api_host,
             api_port=api_port,
-            routes=(*INSTRUMENT_ROUTES, *picture_routes(watch)),
+            routes=(*INSTRUMENT_ROUTES, *domain_routes(self.node.domains), *picture_routes(watch)),
         )
 
         def ready(_ports: Ports) -> None:

@@ -15,8 +15,8 @@ from kizuna.kernel import canonical, instrument
 from kizuna.node import agreeing
 from kizuna.node import effects as fx
 from kizuna.node.core import Core
+from kizuna.node.filling import projections
 from kizuna.node.runner import Runner, Shell
-from kizuna.node.tables import projections
 from kizuna.node.world import Sources
 from kizuna.sim.federation import Federation, SimNode
 from kizuna.storage.blobs import Blobs

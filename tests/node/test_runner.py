@@ -14,8 +14,8 @@ from kizuna.errors import ChannelError, ConfigError, JournalCorruptError, Kizuna
 from kizuna.kernel.journal import Entry
 from kizuna.node import effects as fx
 from kizuna.node.core import Core
+from kizuna.node.filling import projections
 from kizuna.node.runner import Runner, Shell
-from kizuna.node.tables import projections
 from kizuna.node.world import Sources
 from kizuna.sim.federation import Federation, SimBlobs
 from kizuna.storage.sqlite import SqliteStore, open_sqlite

@@ -32,9 +32,9 @@ from kizuna.node.core import Core
 from kizuna.node.effects import Mark
 from kizuna.node.facts import Identity, Partner, load_partners
 from kizuna.node.feeding import Feeding, RejectedFiles
+from kizuna.node.filling import projections
 from kizuna.node.picture import LivePicture
 from kizuna.node.runner import Runner, Shell
-from kizuna.node.tables import projections
 from kizuna.node.tokens import Tokens
 from kizuna.node.watch import Watch
 from kizuna.node.world import Limits, Sources

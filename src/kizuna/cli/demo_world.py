@@ -32,9 +32,9 @@ from kizuna.kernel.ports import Clock, Random
 from kizuna.node import agreeing, keyfiles, watch
 from kizuna.node import effects as fx
 from kizuna.node.domains import DOMAINS
+from kizuna.node.filling import projections
 from kizuna.node.service import Node, open_node, open_store
 from kizuna.node.settings import read_settings
-from kizuna.node.tables import projections
 
 ARRANGEMENT = "ind-jpn-2018-navy-implementing-arrangement"
 START_S = 30.0
@@ -239,7 +239,7 @@ def _make(folder: Path, side: Side, clock: Clock, random: Random) -> DemoNode:
     node.config.write_text(
         f'node = "{side.node}"\ndata = "data"\nkeys = "keys"\nhigh_water = "marks/high-water.json"\nown_units = [{units}]\n\n'
         f'[partners]\nlisten = "127.0.0.1:{node.partners_port}"\naddress = "127.0.0.1:{node.partners_port}"\n\n'
-        f'[users]\nlisten = "127.0.0.1:{node.users_port}"\n\n'
+        f'[users]\nlisten = "127.0.0.1:{node.users_port}"\n\n[desk]\npolicy = "{side.party}.example.v1"\n\n'
         f'[[feeds]]\nsource = "{side.source}"\nkind = "tcp-server"\naddress = "127.0.0.1:{node.feed_port}"\n'
         "simulated = true\n\n"
         f'[feeds.label]\npolicy = "{side.party}.example.v1"\nclassification = 0\nreleasable_to = [{others}]\n'

@@ -36,6 +36,10 @@ address = "{address}"  # what the card tells partners; empty: by bundle alone
 
 [users]
 listen = "{users}"
+
+[desk]
+policy = "{party}.example.v1"  # the marking scheme of the bundled example rules: replace it with your own
+classification = 0
 """
 
 
@@ -70,7 +74,7 @@ def init(
         keyfiles.create_keys(
             folder / "keys", node, [host_port(reached)[0]] if reached else [], root, CLOCK.now_ms(), random
         )
-        text = _TEMPLATE.format(node=node, listen=heard, address=reached, users=users)
+        text = _TEMPLATE.format(node=node, party=party, listen=heard, address=reached, users=users)
         write_file(folder / SETTINGS, text.encode())
         settings = settings_of(folder / SETTINGS)
         made = bundled() if instruments else []

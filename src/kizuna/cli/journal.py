@@ -13,8 +13,8 @@ from kizuna.cli.reading import reading
 from kizuna.errors import JournalCorruptError, RecordError, RefusedError
 from kizuna.kernel.journal import Head
 from kizuna.node.domains import DOMAINS
+from kizuna.node.filling import projections
 from kizuna.node.service import DataLock, open_store
-from kizuna.node.tables import projections
 
 app = group("journal", "The append-only log that is the node's only truth.")
 _SHOWN_FINDINGS = 20

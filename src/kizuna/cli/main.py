@@ -13,9 +13,24 @@ from typing import Annotated
 import typer
 
 import kizuna
-from kizuna.cli import channel, demo, doctor, ingest, init, instrument, journal, partner, picture, release, run, token
+from kizuna.cli import (
+    channel,
+    demo,
+    doctor,
+    domains,
+    ingest,
+    init,
+    instrument,
+    journal,
+    partner,
+    picture,
+    release,
+    run,
+    token,
+)
 from kizuna.cli.exits import exit_code
 from kizuna.errors import KizunaError
+from kizuna.node.domains import DOMAINS
 
 _INTERRUPTED = 130
 
@@ -34,6 +49,7 @@ app.command()(picture.picture)
 app.command()(doctor.doctor)
 for part in (partner, instrument, release, channel, journal, token):
     app.add_typer(part.app)
+domains.attach(app, DOMAINS, {"instruments": instrument.app})
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 # the library's signature

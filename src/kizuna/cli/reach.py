@@ -34,6 +34,7 @@ from kizuna.errors import (
 )
 from kizuna.kernel import canonical, keys, sign
 from kizuna.kernel.instrument import Instrument, version_of
+from kizuna.kernel.operation import Asked
 from kizuna.node import agreeing, treaties
 from kizuna.node import effects as fx
 from kizuna.node.service import InUseError, Node, open_node
@@ -44,6 +45,8 @@ Degrees = tuple[float, float, float, float]
 """South, west, north and east."""
 LOCAL = Officer("local", "administrator")
 TOKEN, SECOND_TOKEN = "KIZUNA_TOKEN", "KIZUNA_SECOND_TOKEN"
+SECOND_OFFICER = "kizuna-second-officer"
+"""The header in which the second person's token travels."""
 _WAIT_S = 300.0
 _DEGREE = 600_000
 _WORDS: dict[str, type[KizunaError]] = {
@@ -94,6 +97,10 @@ class Reach(Protocol):
 
     def close_scope(self, held: Instrument, closes: str) -> str:
         """Close a scope that our party opened, before its time; return the record's id."""
+        ...
+
+    def operate(self, domain: str, operation: str, asked: Asked) -> dict[str, Any]:
+        """Do what a domain offers; return what was said, by `said`, and what else is told, by `told`."""
         ...
 
     def halt(self, *, on: bool, reason: str) -> bool:
@@ -218,6 +225,16 @@ class Local:
         """See `Reach`."""
         return self._say(agreeing.scope_closed(held, closes, self.node.identity.party, self._actor))
 
+    def operate(self, domain: str, operation: str, asked: Asked) -> dict[str, Any]:
+        """See `Reach`; the tokens say who acts, and in which role."""
+        officer, second = self._officer(TOKEN), self._officer(SECOND_TOKEN)
+        if officer is None:
+            raise RefusedError(f"`{domain} {operation}` is an officer's act: give the officer's token in `{TOKEN}`")
+        command = fx.Operate(domain, operation, asked, officer.actor, second.actor if second is not None else "")
+        done: fx.Done = self._do(command)
+        said = [{"due": each.due, "record": each.record_id, "withheld": each.held} for each in done.said]
+        return {"said": said, "told": done.told}
+
     def halt(self, *, on: bool, reason: str) -> bool:
         """See `Reach`."""
         return bool(self._do(fx.Halt(on, self._actor, reason)))
@@ -328,6 +345,13 @@ class Remote:
         """See `Reach`."""
         return str(self._ask("POST", f"instruments/{quote(held.id)}/scopes/close", {"closes": closes})["record"])
 
+    def operate(self, domain: str, operation: str, asked: Asked) -> dict[str, Any]:
+        """See `Reach`."""
+        body = msgspec.to_builtins(asked, str_keys=True)
+        second = os.environ.get(SECOND_TOKEN, "")
+        headers = {SECOND_OFFICER: f"Bearer {second}"} if second else {}
+        return self._ask("POST", f"{domain}/{operation}", body, headers)
+
     def halt(self, *, on: bool, reason: str) -> bool:
         """See `Reach`."""
         return bool(self._ask("POST", "release/halt", {"on": on, "reason": reason})["halted"])
@@ -337,7 +361,7 @@ class Remote:
         second = os.environ.get(SECOND_TOKEN, "")
         if queue and not second:
             raise RefusedError(f"a backfill needs two persons: their tokens in `{TOKEN}` and `{SECOND_TOKEN}`")
-        headers = {"kizuna-second-officer": f"Bearer {second}"} if queue else {}
+        headers = {SECOND_OFFICER: f"Bearer {second}"} if queue else {}
         asked = {"from_ms": from_ms, "node": node, "to_ms": to_ms}
         return list(self._ask("POST", "release/backfill", asked, headers)["records"])
 

@@ -14,10 +14,10 @@ from kizuna.kernel.release import GUARD_MS, Index
 from kizuna.node import facts, keyfiles, treaties
 from kizuna.node.domains import DOMAINS
 from kizuna.node.facts import Identity, Partner
+from kizuna.node.filling import projections
 from kizuna.node.releasing import Releaser
 from kizuna.node.service import JOURNAL, open_store
 from kizuna.node.settings import SQLITE, Settings
-from kizuna.node.tables import projections
 
 
 @dataclass(frozen=True)

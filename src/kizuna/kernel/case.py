@@ -105,6 +105,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     `transition` is a row's name, `ENDORSED` or `RESOLVED`. `after` are the steps that its author had folded; `saw` are those that its side had
     receipted when the step was sequenced: having received a withdrawal, nobody accepts as if it had not come. `expires_ms` bounds a proposal.
+    `fault` is what its kind of case holds against its content: such a step has no effect.
     """
 
     id: str
@@ -118,6 +119,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     endorses: str = ""
     resolves: frozenset[str] = frozenset()
     outcome: str = ""
+    fault: str = ""
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -319,6 +321,8 @@ class _Fold:
 
     def _fault(self, step: Step) -> str:
         """Return what is wrong with a step wherever it stands, or nothing."""
+        if step.fault:
+            return step.fault
         target, row = self._signed(step)
         if target is None or row is None:
             return "no such transition, or it endorses no step that it follows"

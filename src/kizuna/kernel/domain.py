@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from kizuna.kernel.casework import CaseKind
 from kizuna.kernel.instrument import Obligations
 from kizuna.kernel.journal import Db
 from kizuna.kernel.label import Label
+from kizuna.kernel.operation import Operation, Query
 from kizuna.kernel.record import Body
 
 B = TypeVar("B", bound=Body)
@@ -56,7 +58,9 @@ class Domain:
 
     `records` maps wire name to class; `schema` holds portable SQL, one statement each; `apply` maps a class to its projection, which never
     refuses and gives the same rows for every order of arrival; `portions` cuts a record whose items are released one by one; `derivations` rewrites
-    one that obligations let go only coarser; `blob_checks` judges the large objects that a received record shows.
+    one that obligations let go only coarser; `blob_checks` judges the large objects that a received record shows. `cases` are the kinds of
+    two-party work whose steps are records of this domain; `operations` are what officers do and `queries` what they are shown: interface, command
+    line and pages offer just these.
     """
 
     name: str
@@ -67,3 +71,6 @@ class Domain:
     portions: Mapping[type[Body], Portion] = field(default_factory=dict)
     derivations: Mapping[type[Body], Derive] = field(default_factory=dict)
     blob_checks: Mapping[type[Body], BlobCheck] = field(default_factory=dict)
+    cases: tuple[CaseKind, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    queries: tuple[Query, ...] = ()

@@ -19,6 +19,7 @@ from kizuna.kernel.instrument import BASES, Instrument, limited_date
 from kizuna.kernel.instrument_check import Fault, Fields, faults
 
 _DEGREE = 600_000
+_PAIR = 2
 _SECTION = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_-]+)([^\]]*)\]\]?\s*(?:#.*)?$").match
 _TOML_LINE = re.compile(r"line (\d+)").search
 _EDGES = ("east", "north", "south", "west")
@@ -89,9 +90,12 @@ def load_partnership(files: Sequence[tuple[str, str]], known: Fields | None = No
                 parts.setdefault(
                     (target, section, str(item.get("id", ""))), (source, nth, str(item.get("from_policy")))
                 )
-    made = [_build(source, values, parts, known) for source, values in found.values()]
-    _acyclic(made, {name: source for name, (source, _) in found.items()})
-    return sorted(made, key=_by_id)
+        for nth, item in enumerate(document.get("exchange", ())):
+            for made in _both_ways(source, item, nth):
+                parts.setdefault((target, "provision", made["id"]), (source, nth, "exchange"))
+    built = [_build(source, values, parts, known) for source, values in found.values()]
+    _acyclic(built, {name: source for name, (source, _) in found.items()})
+    return sorted(built, key=_by_id)
 
 
 def _by_id(instrument: Instrument) -> str:
@@ -148,7 +152,9 @@ def _date(source: _Source, text: Any, section: str, field: str) -> dict[str, str
 
 
 def _merge(source: _Source, document: dict[str, Any], values: dict[str, Any]) -> None:
-    unknown = sorted(set(document) - {"instrument", "rules", "citation", "stated", "provision", "equivalence"})
+    unknown = sorted(
+        set(document) - {"instrument", "rules", "citation", "stated", "provision", "exchange", "equivalence"}
+    )
     if unknown:
         source.fail("is no table of this format: remove it", unknown[0])
     rules = document.get("rules", {})
@@ -163,8 +169,44 @@ def _merge(source: _Source, document: dict[str, Any], values: dict[str, Any]) ->
     basis = rules.get("basis", values["basis"])
     for nth, item in enumerate(document.get("provision", ())):
         values["provisions"].append(_provision(source, item, basis, nth))
+    for nth, item in enumerate(document.get("exchange", ())):
+        values["provisions"] += [_provision(source, each, basis, nth) for each in _both_ways(source, item, nth)]
     for nth, item in enumerate(document.get("equivalence", ())):
         values["tables"] += _tables(source, item, basis, nth)
+
+
+def _both_ways(source: _Source, item: dict[str, Any], nth: int) -> list[dict[str, Any]]:
+    """Return the provisions of an exchange: one for each record type and direction, for work that two parties do together.
+
+    `between` names the two parties, `header` the header facts that all its records show, `discloses` the fields of each record type, and
+    `max_classification` for each recipient its marking policy with the highest grade.
+    """
+    values = {"effect": "permits", **item}
+    between, shown, highest = (values.pop(field, None) for field in ("between", "discloses", "max_classification"))
+    header = values.pop("header", [])
+    if not isinstance(between, list) or len(between) != len(set(map(str, between))) or len(between) != _PAIR:
+        source.fail("name the two parties, each once", "exchange", "between", nth)
+    if not isinstance(shown, dict) or not isinstance(highest, dict) or set(highest) != set(between):
+        source.fail(
+            "give `[exchange.discloses]` by record type and `[exchange.max_classification]` by recipient",
+            "exchange",
+            "id",
+            nth,
+        )
+    name = str(values.pop("id", ""))
+    return [
+        values
+        | {
+            "discloses": [*fields, *header], "from": sender, "id": f"{name}-{_short(wire_name)}-to-{recipient}",
+            "max_classification": highest[recipient], "record_types": [wire_name], "to": recipient,
+        }
+        for sender, recipient in (between, between[::-1])
+        for wire_name, fields in shown.items()
+    ]  # fmt: skip
+
+
+def _short(wire_name: str) -> str:
+    return wire_name.rpartition(".v")[0].replace(".", "-")
 
 
 def _provision(source: _Source, item: dict[str, Any], basis: str, nth: int) -> dict[str, Any]:
@@ -268,6 +310,8 @@ def _point(source: _Source, name: str, parts: _Parts, fault: Fault) -> NoReturn:
     if fault.section == "instrument":
         source.fail(fault.message, "instrument", fault.field)
     held, nth, starts_from = parts.get((name, fault.section, fault.id.partition("@")[0]), (source, 0, ""))
+    if starts_from == "exchange":
+        held.fail(f"{fault.message} (in `{fault.id}`)", "exchange", fault.field, nth)
     back = fault.section == "equivalence" and fault.field == "rows" and not fault.id.endswith(f" {starts_from}")
     held.fail(f"{fault.message} (in `{fault.id}`)", fault.section, "rows_back" if back else fault.field, nth)
 

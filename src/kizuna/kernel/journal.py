@@ -118,13 +118,14 @@ class Projections:
 
     `apply` never refuses: an exception in it is a bug and aborts the commit whole. `schema` may use the type BYTES; `tables` names what
     `schema` creates, each table before those that refer to it. Whatever a body put into a table, the `erased` entry must take out: a replay
-    does not have that body.
+    does not have that body. `settle` is called once at the end of each transaction, for what is made of several entries together.
     """
 
     version: str
     schema: tuple[str, ...]
     tables: tuple[str, ...]
     apply: Callable[[Db, int, Entry], None]
+    settle: Callable[[Db], None] | None = None
 
     def __post_init__(self) -> None:
         for table in self.tables:

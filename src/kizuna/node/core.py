@@ -18,6 +18,7 @@ from kizuna.node.desk import Desk, erase_bodies
 from kizuna.node.effects import Command, Effect, Reply
 from kizuna.node.facts import Identity, Partner
 from kizuna.node.incoming import Arrival
+from kizuna.node.operating import Operating
 from kizuna.node.pulling import Pulling
 from kizuna.node.serving import Serving, fault
 from kizuna.node.world import Limits, Sources, World
@@ -39,6 +40,7 @@ class Core:
         self.desk = Desk(self.world, self._woken)
         self.pulling = Pulling(self.world, self._arrived)
         self.carrying = Carrying(self.world, self.serving, self.pulling, self._arrived)
+        self.operating = Operating(self.world, self.desk)
         self._operations: dict[type, Callable[[Any, int, int], list[Effect]]] = {
             fx.Act: self.desk.act,
             fx.Backfill: self.desk.backfill,
@@ -47,6 +49,7 @@ class Core:
             fx.Halt: self.desk.halt,
             fx.ImportBundle: self.carrying.take_in,
             fx.LoadInstrument: self.desk.load_instrument,
+            fx.Operate: self.operating.operate,
             fx.RemovePartner: self.desk.remove,
             fx.Reopen: self.desk.reopen,
             fx.Say: self.desk.say,
@@ -125,6 +128,8 @@ class Core:
             if not self._examined_ms or any(self._examined_ms < edge <= now_ms for edge in self.world.boundaries):
                 effects += self.desk.redecide(now_ms)
             self._examined_ms = now_ms
+        if not self.world.clock_in_doubt:
+            effects += self.operating.due(now_ms)
         due = self._due_channels(now_ms)
         return effects + self.serving.wake(now_ms, due) + self.pulling.due(now_ms)
 

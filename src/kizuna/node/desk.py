@@ -59,10 +59,22 @@ class Desk:
 
     def say(self, command: fx.Say, reply_to: int, now_ms: int) -> list[Effect]:
         """Sign, decide and journal records; refuses the whole command where one of them cannot be said."""
+        return self.say_then(
+            command.drafts, now_ms, lambda said, _now_ms: [Reply(reply_to, said)], _reply_error(reply_to)
+        )
+
+    def say_then(
+        self,
+        drafts: Sequence[fx.Draft],
+        now_ms: int,
+        done: Callable[[tuple[fx.Said, ...], int], list[Effect]],
+        failed: Failed,
+    ) -> list[Effect]:
+        """Sign, decide and journal records, all or none; `done` follows once they are durable, `failed` where they were not journalled."""
         entries: list[Entry] = []
         said: list[fx.Said] = []
         blobs: list[bytes] = []
-        for draft in command.drafts:
+        for draft in drafts:
             held = self._issue(draft, now_ms)
             offer = self.offer(held, now_ms)
             entries.append(_record_entry(held, offer, now_ms))
@@ -73,15 +85,15 @@ class Desk:
                 blobs += derived.blobs
             due = tuple(str(row[0]) for row in offer.due)
             said.append(fx.Said(held.id, due, tuple((str(row[0]), str(row[1])) for row in offer.held)))
-        treaty = any(draft.type in TREATY_TYPES for draft in command.drafts)
+        treaty = any(draft.type in TREATY_TYPES for draft in drafts)
 
         def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
-            effects: list[Effect] = [Reply(reply_to, tuple(said))]
+            effects = done(tuple(said), later_ms)
             if treaty:
                 effects += self.treaties_changed(later_ms)
             return effects + self._woken([channel for one in said for channel in one.due], later_ms)
 
-        return [self._world.commit(entries, then, _reply_error(reply_to), blobs=tuple(blobs))]
+        return [self._world.commit(entries, then, failed, blobs=tuple(blobs))]
 
     def _issue(self, draft: fx.Draft, now_ms: int) -> record.Record:
         world = self._world

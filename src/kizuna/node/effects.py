@@ -10,6 +10,7 @@ from typing import Any
 
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.label import Label
+from kizuna.kernel.operation import Asked
 from kizuna.kernel.record import Body
 
 # --- commands ---------------------------------------------------------------------------------------------------------------------
@@ -47,6 +48,25 @@ class Said:
     record_id: str
     due: tuple[str, ...]
     held: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operate:
+    """Do what a domain offers; operations are done one after the other, each on what the one before left. The reply is a `Done`."""
+
+    domain: str
+    operation: str
+    asked: Asked
+    actor: str
+    second_actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an operation said, and what else the officer is told."""
+
+    said: tuple[Said, ...]
+    told: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +160,19 @@ class Reopen:
     reason: str
 
 
-Command = Say | Enrol | RemovePartner | LoadInstrument | Halt | Act | Backfill | ExportBundle | ImportBundle | Reopen
+Command = (
+    Say
+    | Operate
+    | Enrol
+    | RemovePartner
+    | LoadInstrument
+    | Halt
+    | Act
+    | Backfill
+    | ExportBundle
+    | ImportBundle
+    | Reopen
+)
 
 # --- effects ----------------------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The node's own tables, as portable SQL; `kizuna.node.tables` fills them from the journal."""
+"""The node's own tables, as portable SQL; `kizuna.node.tables` and `kizuna.node.filling` fill them from the journal."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ from kizuna.node.core import Core
 from kizuna.node.domains import DOMAINS
 from kizuna.node.effects import Mark
 from kizuna.node.facts import Identity
+from kizuna.node.filling import projections
 from kizuna.node.runner import Runner, Shell
 from kizuna.node.settings import SQLITE, Settings
-from kizuna.node.tables import projections
 from kizuna.node.world import Sources
 from kizuna.storage.blobs import Blobs
 from kizuna.storage.highwater import HighWater
@@ -101,7 +101,9 @@ def open_node(
         raise
     try:
         blobs, marks = Blobs(settings.data / "blobs"), open_marks(settings)
-        sources = Sources(store, blobs, random, lambda channel: mark_of(marks, channel))
+        sources = Sources(
+            store, blobs, random, lambda channel: mark_of(marks, channel), settings.desk.grade(settings.party)
+        )
         core = Core(identity, sources, domains, settings.limits.limits())
     except BaseException:
         store.close()

@@ -17,7 +17,7 @@ import msgspec
 
 from kizuna.errors import ConfigError, RecordError
 from kizuna.kernel import label
-from kizuna.kernel.label import Label
+from kizuna.kernel.label import Grade, Label
 from kizuna.node.world import Limits
 
 NODE = re.compile(r"[a-z][a-z0-9-]{1,31}/[a-z][a-z0-9-]{1,63}").fullmatch
@@ -95,6 +95,25 @@ class LabelSettings(_Part, frozen=True, kw_only=True):
         )
 
 
+class DeskSettings(_Part, frozen=True, kw_only=True):
+    """How what officers say is graded where they ask for nothing else; an empty policy takes the party's own, `<party>.desk.v1`."""
+
+    policy: str = ""
+    classification: int = 0
+    caveats: tuple[str, ...] = ()
+
+    def grade(self, party: str) -> Grade:
+        """Return the grade.
+
+        Raises:
+            RecordError: a part is not well-formed.
+        """
+        made = label.label(
+            self.policy or f"{party}.desk.v1", self.classification, originator=party, caveats=self.caveats
+        )
+        return made.grades[0]
+
+
 class Feed(_Part, frozen=True, kw_only=True):
     """Where AIS sentences come from: `address` is `host:port` of a server, a client's or a UDP port of ours, `path` names a file."""
 
@@ -141,6 +160,7 @@ class Settings(_Part, frozen=True, kw_only=True):
     users: UserSettings = UserSettings()
     log: LogSettings = LogSettings()
     limits: LimitSettings = LimitSettings()
+    desk: DeskSettings = DeskSettings()
     feeds: tuple[Feed, ...] = ()
     areas: tuple[Area, ...] = ()
     anchorages: tuple[Anchorage, ...] = ()
@@ -289,11 +309,19 @@ def _check(source: _Source, settings: Settings) -> None:
     for mmsi in settings.own_units:
         if not 0 < mmsi <= _LAST_MMSI:
             source.fail(("own_units",), f"`{mmsi}` is no mmsi: give up to nine digits")
+    _check_desk(source, settings)
     _check_feeds(source, settings)
     _check_anchorages(source, settings)
     for index, area in enumerate(settings.areas):
         if not -90 <= area.south < area.north <= 90 or max(abs(area.west), abs(area.east)) > 180:  # noqa: PLR2004 # degrees
             source.fail(("areas", index, "name"), f"`{area.name}` is no box of the earth: degrees, south below north")
+
+
+def _check_desk(source: _Source, settings: Settings) -> None:
+    try:
+        settings.desk.grade(settings.party)
+    except RecordError as error:
+        source.fail(("desk", "policy"), str(error))
 
 
 def _check_anchorages(source: _Source, settings: Settings) -> None:

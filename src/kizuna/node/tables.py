@@ -1,12 +1,12 @@
 """The node's own projections: records held, outbox, channels and partners, as rows rebuilt from the journal.
 
-Each journal entry kind has one function below. They never refuse and, like every projection, can be thrown away and rebuilt. What a domain
-projects from a record is called from here, once for each holding that discloses more.
+Each journal entry kind has one function below. They never refuse and, like every projection, can be thrown away and rebuilt. What domains
+project is put together with them in `kizuna.node.filling`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -15,14 +15,10 @@ import msgspec
 from kizuna.errors import RecordError
 from kizuna.kernel import record
 from kizuna.kernel.channel.wire import CURABLE, EntryHeader
-from kizuna.kernel.domain import Domain, Fact
-from kizuna.kernel.journal import ERASED, Db, Entry, Projections
+from kizuna.kernel.journal import Db, Entry
 from kizuna.kernel.merkle import leaf_hash
 from kizuna.kernel.record import Record
 from kizuna.node.parsed import parse
-from kizuna.node.schema import SCHEMA, TABLES
-
-VERSION = "2"
 
 _header_decoder = msgspec.json.Decoder(EntryHeader)
 
@@ -31,76 +27,6 @@ _MOST_SHOWINGS = 4
 
 STANDINGS = ("", "superseded", "retract", "recall", "destroy")
 """From the weakest to the strongest: a stronger one holds in every order of arrival."""
-
-
-def fact_of(held: Record, domain_type: type[record.Body], *, own: bool) -> Fact[record.Body]:
-    """Return a record as projections see it.
-
-    Raises:
-        RecordError: its payload does not fit the class.
-    """
-    clear = held.clear
-    return Fact(
-        record_id=held.id,
-        type=clear.type,
-        body=record.body_of(held, domain_type),
-        issuer=clear.issuer,
-        node=held.text("node"),
-        actor=held.text("actor"),
-        subject=held.text("subject"),
-        at_ms=held.at_ms or 0,
-        label=record.label_of(held),
-        exercise=(held.text("exercise") or "?") if clear.exercise else "",
-        own=own,
-    )
-
-
-def projections(domains: Sequence[Domain]) -> Projections:
-    """Return the tables of node and domains and the one function that fills them."""
-    classes = {name: (domain, kind) for domain in domains for name, kind in domain.records.items()}
-    by_record = tuple(
-        statement.split()[2]
-        for domain in domains
-        for statement in domain.schema
-        if statement.startswith("CREATE TABLE") and "record_id" in statement
-    )
-
-    def forget(db: Db, record_id: str) -> None:
-        for table in by_record:
-            db.execute(f"DELETE FROM {table} WHERE record_id = ?", (record_id,))
-
-    def apply(db: Db, seq: int, entry: Entry) -> None:
-        handler = _HANDLERS.get(entry.kind)
-        if handler is not None:
-            handler(db, seq, entry)
-        if entry.kind == "record" and entry.body is not None:
-            _project(db, parse(entry.body), classes, own=True)
-        elif entry.kind == "received":
-            held = _hold_received(db, seq, entry)
-            if held is not None:
-                _project(db, held, classes, own=False)
-        elif entry.kind == ERASED:
-            for record_id in _erased(db, entry.meta["target"]):
-                forget(db, record_id)
-
-    return Projections(
-        version=VERSION,
-        schema=SCHEMA + tuple(statement for domain in domains for statement in domain.schema),
-        tables=TABLES + tuple(table for domain in domains for table in domain.tables),
-        apply=apply,
-    )
-
-
-def _project(db: Db, held: Record, classes: dict[str, tuple[Domain, type[record.Body]]], *, own: bool) -> None:
-    known = classes.get(held.clear.type)
-    apply = known[0].apply.get(known[1]) if known is not None else None
-    if known is None or apply is None:
-        return
-    try:
-        fact = fact_of(held, known[1], own=own)
-    except RecordError:
-        return  # a payload that does not fit its class is kept and never projected
-    apply(db, fact)
 
 
 def whole(db: Db, held: Record) -> Record:
@@ -182,7 +108,7 @@ def clear_meta(held: Record) -> list[str]:
     return [held.clear.type, held.clear.issuer, grade]
 
 
-def _erased(db: Db, target: int) -> list[str]:
+def erased(db: Db, target: int) -> list[str]:
     """Take out what the body of an entry put into the tables; return the records of which nothing is held any more."""
     rows = db.execute("SELECT record_id FROM holding WHERE seq = ?", (target,))
     db.execute("DELETE FROM holding WHERE seq = ?", (target,))
@@ -325,7 +251,7 @@ def _received(db: Db, seq: int, entry: Entry) -> None:
         _stand(db, channel, epoch, index, act, target)
 
 
-def _hold_received(db: Db, seq: int, entry: Entry) -> Record | None:
+def hold_received(db: Db, seq: int, entry: Entry) -> Record | None:
     """Note a received record as held; return it with every disclosure of every holding, or None where nothing is held."""
     meta = entry.meta
     if meta["code"] or meta["stub"] or meta["kind"] not in {"record", "instrument"}:
@@ -476,7 +402,7 @@ def _reopened(db: Db, _seq: int, entry: Entry) -> None:
         db.execute(f"UPDATE {table} SET stopped = '' WHERE channel = ?", (entry.meta["channel"],))
 
 
-_HANDLERS: dict[str, Callable[[Db, int, Entry], None]] = {
+HANDLERS: dict[str, Callable[[Db, int, Entry], None]] = {
     "act-body": _act_body,
     "acted": _acted,
     "alert": _alert,

@@ -13,12 +13,15 @@ from kizuna.errors import KizunaError, RefusedError
 from kizuna.kernel import sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.domain import Domain
+from kizuna.kernel.instrument import Agreement
 from kizuna.kernel.journal import Entry, Store
+from kizuna.kernel.label import Grade
 from kizuna.kernel.ports import Random
 from kizuna.kernel.release import GUARD_MS, Index
 from kizuna.node import facts, incoming, outgoing, treaties
 from kizuna.node.effects import Alert, Commit, Effect, Mark
 from kizuna.node.facts import BlobReader, Identity, Partner
+from kizuna.node.filling import kinds_of
 from kizuna.node.releasing import Releaser
 
 Then = Callable[[Sequence[int], int], list[Effect]]
@@ -52,6 +55,8 @@ class Sources:
     blobs: BlobReader
     random: Random
     high_water: Callable[[str], Mark | None]
+    grade: Grade | None = None
+    """How what officers say at this node is graded where they ask for nothing else; None takes the party's own lowest grade."""
 
 
 class World:
@@ -64,6 +69,8 @@ class World:
         self.random = sources.random
         self.high_water = sources.high_water
         self.domains = tuple(domains)
+        self.kinds = kinds_of(self.domains)
+        self.grade = sources.grade or Grade(f"{identity.party}.desk.v1", 0)
         self.limits = limits
         self.classes = {name: kind for domain in domains for name, kind in domain.records.items()}
         self.partners: dict[str, Partner] = {}
@@ -71,6 +78,7 @@ class World:
         self.ins: dict[str, incoming.InState] = {}
         self.releaser = Releaser(Index.build(identity.party, (), limits.guard_ms), self.domains)
         self.boundaries: tuple[int, ...] = ()
+        self.agreements: tuple[Agreement, ...] = ()
         self.rules_version = 0
         """Grows when partners' keys or agreements change: what stands in quarantine is then worth another look."""
         self.halted = False
@@ -114,6 +122,7 @@ class World:
         roots = {partner.party: partner.root for partner in self.partners.values()}
         roots[self.identity.party] = self.identity.root_public
         agreements = treaties.agreements(self.store, roots)
+        self.agreements = tuple(agreements)
         self.releaser = Releaser(Index.build(self.identity.party, agreements, self.limits.guard_ms), self.domains)
         self.boundaries = treaties.boundaries(agreements, self.limits.guard_ms)
         self.rules_version += 1

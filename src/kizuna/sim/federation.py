@@ -22,11 +22,12 @@ from kizuna.kernel.bundle import sealing_public
 from kizuna.kernel.canonical import b64, encode
 from kizuna.kernel.domain import Domain
 from kizuna.kernel.journal import Entry
+from kizuna.kernel.label import Grade
 from kizuna.node import effects as fx
 from kizuna.node.core import Core
 from kizuna.node.effects import Effect
 from kizuna.node.facts import Identity
-from kizuna.node.tables import projections
+from kizuna.node.filling import projections
 from kizuna.node.world import Limits, Sources
 from kizuna.sim.disk import PowerLossError, SimDisk, SimVfs
 from kizuna.storage.sqlite import SqliteStore, open_sqlite
@@ -73,8 +74,11 @@ class SimBlobs:
 class SimNode:
     """One node of the federation: its disk outlives its process."""
 
-    def __init__(self, federation: Federation, name: str, domains: Sequence[Domain], limits: Limits) -> None:
+    def __init__(
+        self, federation: Federation, name: str, domains: Sequence[Domain], limits: Limits, grade: Grade | None = None
+    ) -> None:
         self.name = name
+        self.grade = grade
         self.federation = federation
         self.rng = Random(f"{federation.seed}/{name}")  # noqa: S311 # a simulation repeats itself
         self.disk = SimDisk(self.rng, lambda: federation.now_ms)
@@ -118,7 +122,7 @@ class SimNode:
 
     def _open(self) -> None:
         self.store: SqliteStore = open_sqlite("journal", projections(self.domains), vfs=self._vfs_name)
-        sources = Sources(self.store, self.blobs, self.rng.randbytes, self.marks.get)
+        sources = Sources(self.store, self.blobs, self.rng.randbytes, self.marks.get, self.grade)
         self.core = Core(self.identity, sources, self.domains, self.limits)
         self.alive = True
 
@@ -146,6 +150,17 @@ class SimNode:
         if isinstance(command, fx.Say):
             self.acknowledged += [said.record_id for said in reply]
         return reply
+
+    def post(self, *commands: fx.Command) -> list[int]:
+        """Hand in commands that arrive together; their replies come under the numbers returned."""
+        numbers = [next(self._numbers) for _ in commands]
+
+        def step() -> list[Effect]:
+            pairs = zip(commands, numbers, strict=True)
+            return [effect for command, number in pairs for effect in self.core.on_local(command, number, self.now_ms)]
+
+        self.run(step)
+        return numbers
 
     def serve(self, sender: str, data: bytes, answer: Callable[[bytes], None]) -> None:
         """Take a partner's request; `answer` is called once, if ever."""
@@ -236,9 +251,11 @@ class Federation:
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
 
-    def add(self, name: str, domains: Sequence[Domain], limits: Limits | None = None) -> SimNode:
-        """Add a node `party/name`."""
-        node = SimNode(self, name, domains, limits or Limits())
+    def add(
+        self, name: str, domains: Sequence[Domain], limits: Limits | None = None, grade: Grade | None = None
+    ) -> SimNode:
+        """Add a node `party/name`; `grade` is what its officers' records bear."""
+        node = SimNode(self, name, domains, limits or Limits(), grade)
         self.nodes[name] = node
         self._tick(node)
         return node

@@ -144,6 +144,8 @@ def refill(db: Db, projections: Projections, blob: str, progress: Progress | Non
             )
         seen = row.seq
         projections.apply(db, row.seq, restore(row).entry)
+    if projections.settle is not None:
+        projections.settle(db)
     set_meta(db, "projection_tables", json.dumps(projections.tables))
     set_meta(db, "projections", projections.fingerprint)
 
@@ -168,3 +170,5 @@ def apply_all(db: Db, projections: Projections, linked: list[Stored]) -> None:
     for stored in linked:
         entry: Entry = stored.entry
         apply(db, stored.seq, entry)
+    if projections.settle is not None:
+        projections.settle(db)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
 from litestar import Request
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody
+from litestar.openapi.spec import OpenAPIMediaType, Operation, Parameter, RequestBody
 
 from kizuna.errors import RecordError
 from kizuna.kernel import canonical
@@ -91,6 +91,29 @@ def described(kind: type[msgspec.Struct]) -> type[Operation]:
     (schema,), parts = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
     whole = parts.get(kind.__name__, schema)
     return _operation("application/json", whole)
+
+
+def described_query(kind: type[msgspec.Struct]) -> type[Operation]:
+    """Return the operation class by which a route that reads a `kind` from its address says so in the OpenAPI document."""
+    (_,), parts = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
+    schema = parts[kind.__name__]
+    found = [
+        Parameter(
+            name=name,
+            param_in="query",
+            description=shape.get("description"),
+            required=name in schema.get("required", ()),
+            schema=cast("Any", {key: value for key, value in shape.items() if key != "description"}),
+        )
+        for name, shape in schema.get("properties", {}).items()
+    ]
+
+    @dataclass
+    class Described(Operation):
+        def __post_init__(self) -> None:
+            self.parameters = list(found)
+
+    return Described
 
 
 def described_bytes() -> type[Operation]:

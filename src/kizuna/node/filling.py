@@ -1,0 +1,132 @@
+"""Filling the tables from journal entries: the node's own rows, what each domain projects from a record, and the cases.
+
+`kizuna.node.tables` has one function for each kind of entry; here they are put together with the domains into what a store keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from kizuna.errors import RecordError
+from kizuna.kernel import casework, record
+from kizuna.kernel.casework import Kinds
+from kizuna.kernel.channel.wire import EntryHeader
+from kizuna.kernel.domain import Domain, Fact
+from kizuna.kernel.journal import ERASED, Db, Entry, Projections
+from kizuna.kernel.record import Record
+from kizuna.node.parsed import parse
+from kizuna.node.schema import SCHEMA, TABLES
+from kizuna.node.tables import HANDLERS, erased, hold_received
+
+VERSION = "3"
+
+_header_decoder = msgspec.json.Decoder(EntryHeader)
+
+
+def fact_of(held: Record, domain_type: type[record.Body], *, own: bool) -> Fact[record.Body]:
+    """Return a record as projections see it.
+
+    Raises:
+        RecordError: its payload does not fit the class.
+    """
+    clear = held.clear
+    return Fact(
+        record_id=held.id,
+        type=clear.type,
+        body=record.body_of(held, domain_type),
+        issuer=clear.issuer,
+        node=held.text("node"),
+        actor=held.text("actor"),
+        subject=held.text("subject"),
+        at_ms=held.at_ms or 0,
+        label=record.label_of(held),
+        exercise=(held.text("exercise") or "?") if clear.exercise else "",
+        own=own,
+    )
+
+
+def projections(domains: Sequence[Domain]) -> Projections:
+    """Return the tables of node and domains and the one function that fills them."""
+    filling = _Filling(domains)
+    return Projections(
+        version=VERSION,
+        schema=SCHEMA + tuple(statement for domain in domains for statement in domain.schema),
+        tables=TABLES + tuple(table for domain in domains for table in domain.tables),
+        apply=filling.apply,
+        settle=filling.settle if filling.kinds.by_name else None,
+    )
+
+
+class _Filling:
+    """How journal entries fill the tables of node and domains."""
+
+    def __init__(self, domains: Sequence[Domain]) -> None:
+        self.kinds = kinds_of(domains)
+        self._classes = {name: (domain, kind) for domain in domains for name, kind in domain.records.items()}
+        self._by_record = tuple(
+            statement.split()[2]
+            for domain in domains
+            for statement in domain.schema
+            if statement.startswith("CREATE TABLE") and "record_id" in statement
+        )
+
+    def apply(self, db: Db, seq: int, entry: Entry) -> None:
+        handler = HANDLERS.get(entry.kind)
+        if handler is not None:
+            handler(db, seq, entry)
+        if entry.kind == "record" and entry.body is not None:
+            self._project(db, parse(entry.body), own=True)
+        elif entry.kind == "received":
+            held = hold_received(db, seq, entry)
+            if held is not None:
+                self._project(db, held, own=False)
+        elif entry.kind == ERASED:
+            for record_id in erased(db, entry.meta["target"]):
+                self._forget(db, record_id)
+        if entry.kind in {"received", "released"} and self.kinds.by_name:
+            _sequenced(db, self.kinds, entry)
+
+    def settle(self, db: Db) -> None:
+        casework.settle(db, self.kinds)
+
+    def _project(self, db: Db, held: Record, *, own: bool) -> None:
+        _project(db, held, self._classes, own=own)
+        if self.kinds.by_name:
+            casework.note(db, self.kinds, held)
+
+    def _forget(self, db: Db, record_id: str) -> None:
+        if self.kinds.by_name:
+            casework.forget(db, record_id)
+        for table in self._by_record:
+            db.execute(f"DELETE FROM {table} WHERE record_id = ?", (record_id,))
+
+
+def kinds_of(domains: Sequence[Domain]) -> Kinds:
+    """Return the kinds of case that domains have."""
+    return Kinds.of((domain.records, domain.cases) for domain in domains)
+
+
+def _sequenced(db: Db, kinds: Kinds, entry: Entry) -> None:
+    """Tell the cases where a step was sequenced, and what its sender had then receipted."""
+    header = _header_decoder.decode(entry.meta["header"])
+    if (
+        entry.meta["item"]
+        and header.kind == "record"
+        and (header.type in kinds.by_type or header.type in casework.SHARED)
+    ):
+        place = (header.channel, header.epoch, header.index)
+        casework.sequenced(db, entry.meta["item"], place, (header.receipted_epoch, header.receipted))
+
+
+def _project(db: Db, held: Record, classes: dict[str, tuple[Domain, type[record.Body]]], *, own: bool) -> None:
+    known = classes.get(held.clear.type)
+    apply = known[0].apply.get(known[1]) if known is not None else None
+    if known is None or apply is None:
+        return
+    try:
+        fact = fact_of(held, known[1], own=own)
+    except RecordError:
+        return  # a payload that does not fit its class is kept and never projected
+    apply(db, fact)
