@@ -23,9 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from kizuna.kernel import canonical, keys, note, sign  # noqa: E402 # after the path is set
-from kizuna.kernel.channel import reader, wire  # noqa: E402 # the same
+from kizuna.kernel.channel import reader, returned, wire  # noqa: E402 # the same
 from kizuna.kernel.release import Index  # noqa: E402 # the same
-from kizuna.node import answers, core, desk, facts, incoming, outgoing, pulling, serving, tables, world  # noqa: E402 # the same
+from kizuna.node import adopting, answers, core, desk, facts, incoming, outgoing, pulling, serving, tables, world  # noqa: E402 # the same
 from kizuna.node.releasing import Releaser, Ruling  # noqa: E402 # the same
 from kizuna.sim import federation  # noqa: E402 # the same
 
@@ -288,7 +288,27 @@ MUTANTS = (
     Mutant(
         "never look whether the log is behind",
         put(serving.Serving, "_last_signed", nothing),
-        "test_recovery:test_a_writer_restored_from_an_old_backup_opens_an_epoch_and_is_not_a_forker",
+        "test_recovery:test_a_writer_restored_from_an_old_backup_takes_its_entries_back_and_is_not_a_forker",
+    ),
+    Mutant(
+        "sign on without taking entries back",
+        put(serving.Serving, "_can_be_had", lambda _self, _state, _pull: False),
+        "test_taking_back:test_nothing_receipted_is_lost_and_the_log_goes_on",
+    ),
+    Mutant(
+        "take back without verifying",
+        put(returned, "_check_leads", nothing),
+        "test_taking_back:test_what_is_not_in_our_signed_log_is_not_taken_back",
+    ),
+    Mutant(
+        "take back what is not ours",
+        put(adopting.record, "verify", nothing),
+        "test_taking_back:test_a_record_that_we_never_signed_is_not_taken_back",
+    ),
+    Mutant(
+        "forget an act that came back",
+        put(adopting.Adopting, "_lost_acts", lambda *_args: []),
+        "test_taking_back:test_a_retraction_that_was_lost_holds_again_and_reaches_the_other_holder",
     ),
     Mutant(
         "forget what a closed log held",

@@ -44,7 +44,11 @@ def split_at_rules(base: ReaderState, accepted: Accepted) -> tuple[Accepted, Acc
             frontier = CompactRange.from_bytes(base.frontier)
             frontier.extend(entry.leaf for entry in accepted.entries[: place + 1])
             first = replace(
-                accepted, entries=accepted.entries[: place + 1], frontier=frontier.to_bytes(), root=frontier.root()
+                accepted,
+                entries=accepted.entries[: place + 1],
+                frontier=frontier.to_bytes(),
+                root=frontier.root(),
+                proof=(),
             )
             return first, replace(accepted, entries=accepted.entries[place + 1 :])
     return accepted, None
@@ -116,6 +120,7 @@ def progress_entry(reader: ReaderState, accepted: Accepted, now_ms: int) -> Entr
         "channel": reader.channel,
         "epoch": reader.epoch,
         "frontier": reader.frontier.hex(),
+        "lead": list(accepted.proof),
         "receipted": reader.receipted,
         "receipted_epoch": reader.receipted_epoch,
         "released_at_ms": reader.released_at_ms,
@@ -167,7 +172,7 @@ def check_carried(
         return accepted
     # The newest checkpoint seen stays until one is shown to extend it: what was once seen is never forgotten.
     seen = accepted.checkpoint._replace(size=reader.seen_size, root=reader.seen_root)
-    return replace(accepted, checkpoint=seen, note=state.note)
+    return replace(accepted, checkpoint=seen, note=state.note, proof=())
 
 
 def _check_seen(reader: ReaderState, leaves: Sequence[bytes], accepted: Accepted) -> bool:

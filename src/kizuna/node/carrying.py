@@ -7,22 +7,26 @@ the partner's. Importing twice, out of order, truncated or altered is safe and s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from kizuna.errors import BundleError, ChannelError, ForkError, KizunaError, RecordError
+import msgspec
+
+from kizuna.errors import BundleError, ChannelError, ForkError, KizunaError, RecordError, SignatureError
 from kizuna.kernel import bundle, canonical, sign
-from kizuna.kernel.bundle import Consignment, Manifest, Member
+from kizuna.kernel.bundle import Consignment, Member
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import Accepted
 from kizuna.kernel.journal import Entry
 from kizuna.node import effects as fx
 from kizuna.node import incoming
+from kizuna.node.adopting import Adopting
 from kizuna.node.answers import check_carried
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.incoming import Arrival
 from kizuna.node.outgoing import OutState
 from kizuna.node.pulling import Pulling
+from kizuna.node.returning import Returning
 from kizuna.node.serving import Asked, Serving
 from kizuna.node.world import World
 
@@ -30,6 +34,7 @@ MAX_EXPORT_ENTRIES = 100_000
 MAX_EXPORT_BYTES = 200 << 20
 
 ANSWER, BLOB, RECEIPT, CHECKPOINT = "answer", "blob", "receipt", "cosigned-checkpoint"
+RETURN, RETURNED = "return", "returned"
 
 
 @dataclass
@@ -41,6 +46,10 @@ class _Import:
     partner: Partner
     answers: list[bytes]
     blobs: dict[str, bytes]
+    returned: list[bytes]
+    asked: bytes
+    receipts: list[bytes]
+    cosigned: bytes
     receipt: bool = False
     new: int = 0
     known: int = 0
@@ -52,11 +61,18 @@ class Carrying:
     """Making and taking in bundles."""
 
     def __init__(
-        self, world: World, serving: Serving, pulling: Pulling, arrived: Callable[[Partner, Arrival, int], list[Effect]]
+        self,
+        world: World,
+        serving: Serving,
+        pulling: Pulling,
+        adopting: Adopting,
+        arrived: Callable[[Partner, Arrival, int], list[Effect]],
     ) -> None:
         self._world = world
         self._serving = serving
         self._pulling = pulling
+        self._adopting = adopting
+        self._returning = Returning(world)
         self._arrived = arrived
 
     # --- out -----------------------------------------------------------------------------------------------------------------------
@@ -71,7 +87,12 @@ class Carrying:
             raise BundleError("a bundle must be good for some time: give a later end")
         if not self._world.releasing:
             raise ChannelError("releases are halted, or the clock is in doubt: no bundle is made")
+        if self._serving.wants_back(state):
+            return [Reply(reply_to, self._asking_back(partner, state, command.not_after_ms, now_ms))]
         entries = self._serving.checked_epoch(state, now_ms)
+        back = self._given_back(partner)
+        if back:
+            entries.append(_return_setting(partner, self._world.identity.node, "", now_ms))
         step = self._world.sequencer(partner).step(now_ms, MAX_EXPORT_ENTRIES, MAX_EXPORT_BYTES, releasing=True)
         entries += step.entries
         meta = {
@@ -88,7 +109,8 @@ class Carrying:
             state.bodies.update(step.bodies)
             state.note = step.note
             try:
-                reply: bytes | KizunaError = self._sealed(partner, state, command.not_after_ms, later_ms)
+                members = [*back, *self._answers(partner, state, later_ms)]
+                reply: bytes | KizunaError = self._sealed(partner, state, members, command.not_after_ms, later_ms)
             except KizunaError as error:
                 reply = error
             state.bodies.clear()
@@ -102,8 +124,33 @@ class Carrying:
         marks = (step.mark,) if step.mark is not None else ()
         return [self._world.commit(entries, then, failed, marks=marks)]
 
-    def _sealed(self, partner: Partner, state: OutState, not_after_ms: int, now_ms: int) -> bytes:
-        members = self._answers(partner, state, now_ms)
+    def _asking_back(self, partner: Partner, state: OutState, not_after_ms: int, now_ms: int) -> bytes:
+        """Return a bundle that hands over no entry, and asks for those that this node has lost."""
+        members = [Member(RETURN, RETURN, self._serving.return_bytes(state, state.epoch))]
+        return self._sealed(partner, replace(state, note=b"", receipted=state.tree.size), members, not_after_ms, now_ms)
+
+    def _given_back(self, partner: Partner) -> list[Member]:
+        """Return what the partner's last bundle asked back, of what this node still holds."""
+        channel = wire.channel_name(partner.node, self._world.identity.node)
+        rows = self._world.store.query("SELECT value FROM setting WHERE name = ?", (f"return {channel}",))
+        if not rows or not rows[0][0]:
+            return []
+        epoch, _, start = str(rows[0][0]).partition(":")
+        budget = wire.MAX_MESSAGE_BYTES // 2
+        asked = wire.Return(
+            channel=channel, epoch=int(epoch), max_bytes=budget, max_entries=wire.MAX_ENTRIES, start=int(start)
+        )
+        members: list[Member] = []
+        while (given := self._returning.returned(partner, asked)) is not None:
+            members.append(Member(f"{RETURNED}-{len(members)}", RETURNED, wire.pack_message(*given)))
+            asked = msgspec.structs.replace(asked, start=given[0].end)
+            if given[0].end >= given[0].held:
+                break
+        return members
+
+    def _sealed(
+        self, partner: Partner, state: OutState, members: list[Member], not_after_ms: int, now_ms: int
+    ) -> bytes:
         reverse = self._world.in_channel(partner.node)
         members += [Member(f"{RECEIPT}-{i}", RECEIPT, data) for i, data in enumerate(reverse.unconfirmed)]
         if reverse.unconfirmed:
@@ -169,11 +216,15 @@ class Carrying:
             partner,
             [member.data for member in members if member.kind == ANSWER],
             {member.name: member.data for member in members if member.kind == BLOB},
+            [member.data for member in members if member.kind == RETURNED],
+            next((member.data for member in members if member.kind == RETURN), b""),
+            [member.data for member in members if member.kind == RECEIPT],
+            next((member.data for member in members if member.kind == CHECKPOINT), b""),
             epoch=manifest.epoch,
         )
         self._pulling.hold(partner.node)
         try:
-            return self._receipt(going, members, manifest, now_ms)
+            return self._returned(going, now_ms)
         except KizunaError:
             self._pulling.let_go(partner.node)
             raise
@@ -188,14 +239,53 @@ class Carrying:
             return None
         return partner.keyset.public(sign.Purpose.BUNDLE)
 
-    def _receipt(self, going: _Import, members: Sequence[Member], _manifest: Manifest, now_ms: int) -> list[Effect]:
-        out = self._world.out_channel(going.partner.node)
-        # A receipt for what a restore has lost is no fork: this log begins a new epoch before it writes again.
-        behind = self._serving.is_behind(out)
-        receipts = [] if behind else [member.data for member in members if member.kind == RECEIPT]
-        cosigned = next((member.data for member in members if member.kind == CHECKPOINT), b"")
+    def _returned(self, going: _Import, now_ms: int) -> list[Effect]:
+        """Take back page after page what this node had lost, then note what the partner asks back, then go on to the receipts."""
+        state = self._world.out_channel(going.partner.node)
+        if going.returned:
+            head, parts = wire.unpack_message(going.returned.pop(0))
+            if isinstance(head, wire.Returned) and (head.epoch, head.start) >= (state.epoch, state.tree.size):
+                return self._adopt(going, state, head, parts, now_ms)
+            return self._returned(going, now_ms)  # a copy of a bundle that was taken in before
+        own = self._world.identity.node
+        asked = wire.unpack_message(going.asked)[0] if going.asked else None
+        entries = []
+        if isinstance(asked, wire.Return) and asked.channel == wire.channel_name(going.partner.node, own):
+            entries.append(_return_setting(going.partner, own, f"{asked.epoch}:{asked.start}", now_ms))
+        mark = self._serving.shown_ahead(state, going.cosigned)
+        return [
+            self._world.commit(
+                entries,
+                lambda _seqs, later_ms: self._receipt(going, later_ms),
+                lambda error: self._failed(going, error),
+                marks=(mark,) if mark is not None else (),
+            )
+        ]
+
+    def _adopt(
+        self, going: _Import, state: OutState, head: wire.Returned, parts: list[bytes], now_ms: int
+    ) -> list[Effect]:
         try:
-            entries = self._serving.receipt_entries(going.partner, receipts, cosigned, now_ms)
+            return self._adopting.adopt(
+                going.partner,
+                head,
+                parts,
+                now_ms,
+                lambda later_ms: self._returned(going, later_ms),
+                lambda error: self._failed(going, error),
+            )
+        except (ForkError, RecordError, SignatureError) as error:
+            self._pulling.let_go(going.partner.node)
+            return [Reply(going.reply_to, error), *self._adopting.refused(state, error, now_ms)]
+
+    def _receipt(self, going: _Import, now_ms: int) -> list[Effect]:
+        if going.partner.node not in self._world.partners:
+            return [Reply(going.reply_to, ChannelError(f"`{going.partner.node}` was removed meanwhile"))]
+        out = self._world.out_channel(going.partner.node)
+        # A receipt for what a restore has lost is no fork: it is taken once this log reaches so far again.
+        receipts = [] if self._serving.behind_mark(out) is not None else going.receipts
+        try:
+            entries = self._serving.receipt_entries(going.partner, receipts, going.cosigned, now_ms)
         except ForkError as error:
             self._pulling.let_go(going.partner.node)
             return [
@@ -280,3 +370,9 @@ class Carrying:
                 entries, then, lambda error: self._failed(going, error), blobs=tuple(arrival.fetched.values())
             )
         ]
+
+
+def _return_setting(partner: Partner, own: str, value: str, now_ms: int) -> Entry:
+    """Return the journal entry that notes from where a partner asks for its entries back; an empty value says that it was given them."""
+    meta = {"name": f"return {wire.channel_name(partner.node, own)}", "value": value}
+    return Entry(kind="setting", at_ms=now_ms, meta=meta)

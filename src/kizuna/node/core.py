@@ -13,6 +13,7 @@ from kizuna.errors import KizunaError, RecordError, RefusedError
 from kizuna.kernel.channel import wire
 from kizuna.kernel.domain import Domain
 from kizuna.node import effects as fx
+from kizuna.node.adopting import Adopting
 from kizuna.node.carrying import Carrying
 from kizuna.node.desk import Desk, erase_bodies
 from kizuna.node.effects import Command, Effect, Reply
@@ -39,7 +40,8 @@ class Core:
         self.serving = Serving(self.world)
         self.desk = Desk(self.world, self._woken)
         self.pulling = Pulling(self.world, self._arrived)
-        self.carrying = Carrying(self.world, self.serving, self.pulling, self._arrived)
+        self.adopting = Adopting(self.world, self.serving, self.desk, self._adopted)
+        self.carrying = Carrying(self.world, self.serving, self.pulling, self.adopting, self._arrived)
         self.operating = Operating(self.world, self.desk)
         self._operations: dict[type, Callable[[Any, int, int], list[Effect]]] = {
             fx.Act: self.desk.act,
@@ -88,11 +90,16 @@ class Core:
             head, parts = wire.unpack_message(data)
         except RecordError as error:
             return [fault(reply_to, "BadRequest", str(error))]
-        if isinstance(head, wire.Pull):
-            return self.serving.on_pull(partner, head, parts, reply_to, now_ms)
-        if isinstance(head, wire.BlobPull):
-            return self.serving.on_blobs(partner, head, reply_to, now_ms)
-        return [fault(reply_to, "ServiceTypeNotSupported", "not a request")]
+        match head:
+            case wire.Pull():
+                effects = self.serving.on_pull(partner, head, parts, reply_to, now_ms)
+            case wire.BlobPull():
+                effects = self.serving.on_blobs(partner, head, reply_to, now_ms)
+            case wire.Returned():
+                effects = self.adopting.on_returned(partner, head, parts, reply_to, now_ms)
+            case _:
+                effects = [fault(reply_to, "ServiceTypeNotSupported", "not a request")]
+        return effects
 
     def on_answer(self, node: str, data: bytes, now_ms: int) -> list[Effect]:
         """Return the effects of a partner's answer to a request of ours."""
@@ -104,13 +111,18 @@ class Core:
             head, parts = wire.unpack_message(data)
         except RecordError:
             return self.pulling.on_unreachable(node, now_ms)
-        if isinstance(head, wire.Answer):
-            return self.pulling.on_answer(partner, head, parts, now_ms)
-        if isinstance(head, wire.BlobAnswer):
-            return self.pulling.on_blobs(partner, head, parts, now_ms)
-        if isinstance(head, wire.Fault):
-            return self.pulling.on_fault(partner, head, now_ms)
-        return self.pulling.on_unreachable(node, now_ms)
+        match head:
+            case wire.Answer():
+                effects = self.pulling.on_answer(partner, head, parts, now_ms)
+            case wire.BlobAnswer():
+                effects = self.pulling.on_blobs(partner, head, parts, now_ms)
+            case wire.Return():
+                effects = self.pulling.on_return(partner, head, now_ms)
+            case wire.Fault():
+                effects = self.pulling.on_fault(partner, head, now_ms)
+            case _:
+                effects = self.pulling.on_unreachable(node, now_ms)
+        return effects
 
     def on_unreachable(self, node: str, now_ms: int) -> list[Effect]:
         """Return the effects of a request that got no answer."""
@@ -178,6 +190,10 @@ class Core:
 
     def _woken(self, channels: Sequence[str], now_ms: int) -> list[Effect]:
         return self.serving.wake(now_ms, channels)
+
+    def _adopted(self, now_ms: int) -> list[Effect]:
+        """Act on what a restored node took back: agreements count at once, and what was destroyed is erased again."""
+        return self.desk.treaties_changed(now_ms) + self._unfinished(now_ms)
 
     def _arrived(self, _partner: Partner, arrival: Arrival, now_ms: int) -> list[Effect]:
         """Act on what a commit brought: new keys and agreements count at once, and destruction reaches the bodies."""

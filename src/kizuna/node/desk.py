@@ -7,7 +7,7 @@ partner; it is decided again when the record is handed over.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -77,11 +77,11 @@ class Desk:
         for draft in drafts:
             held = self._issue(draft, now_ms)
             offer = self.offer(held, now_ms)
-            entries.append(_record_entry(held, offer, now_ms))
+            entries.append(record_entry(held, offer, now_ms))
             blobs += draft.blobs
             for derived in self._derived(draft, held, offer, now_ms):
                 made = self._issue(derived, now_ms)
-                entries.append(_record_entry(made, self.offer(made, now_ms), now_ms))
+                entries.append(record_entry(made, self.offer(made, now_ms), now_ms))
                 blobs += derived.blobs
             due = tuple(str(row[0]) for row in offer.due)
             said.append(fx.Said(held.id, due, tuple((str(row[0]), str(row[1])) for row in offer.held)))
@@ -337,23 +337,8 @@ class Desk:
         ]
 
     def _withdraw(self, command: fx.Act, reply_to: int, now_ms: int, failed: Failed) -> list[Effect]:
-        holders: dict[str, list[tuple[int, int]]] = {}
-        for channel, epoch, index in self._world.store.query(
-            "SELECT channel, epoch, idx FROM leaf_out WHERE record_id = ? AND kind = 'record' ORDER BY channel, epoch, idx",
-            (command.record_id,),
-        ):
-            holders.setdefault(channel, []).append((epoch, index))
-        meta = {"act": command.act, "actor": command.actor, "item": command.record_id, "reason": command.reason}
-        entries = [Entry(kind="acted", at_ms=now_ms, meta=meta)]
-        entries += [
-            Entry(
-                kind="act-body",
-                at_ms=now_ms,
-                meta={"channel": channel, "item": command.record_id},
-                body=outgoing.act_body(command.act, command.record_id, tuple(targets)),
-            )
-            for channel, targets in holders.items()
-        ]
+        holders = outgoing.holders(self._world.store, command.record_id)
+        entries = acted_entries(command, holders, now_ms)
 
         def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
             self._world.withdrawn.discard(command.record_id)
@@ -405,13 +390,29 @@ class Desk:
         return [self._world.commit([entry], then, _reply_error(reply_to))]
 
 
+def acted_entries(command: fx.Act, holders: Mapping[str, Sequence[tuple[int, int]]], now_ms: int) -> list[Entry]:
+    """Return the journal entries of an act: the record's standing here, and what each channel that showed it is to be told."""
+    meta = {"act": command.act, "actor": command.actor, "item": command.record_id, "reason": command.reason}
+    told = [
+        Entry(
+            kind="act-body",
+            at_ms=now_ms,
+            meta={"channel": channel, "item": command.record_id},
+            body=outgoing.act_body(command.act, command.record_id, tuple(targets)),
+        )
+        for channel, targets in holders.items()
+    ]
+    return [Entry(kind="acted", at_ms=now_ms, meta=meta), *told]
+
+
 def _person(actor: str) -> str:
     """Return who an actor is, whatever the role: `officer:<id>:<role>`; empty where it is no person."""
     kind, _, rest = actor.partition(":")
     return rest.partition(":")[0] if kind == "officer" else ""
 
 
-def _record_entry(held: record.Record, offer: Offer, now_ms: int) -> Entry:
+def record_entry(held: record.Record, offer: Offer, now_ms: int) -> Entry:
+    """Return the journal entry of an own record, with where it goes."""
     body = held.bytes()
     remember(body, held)
     meta = {"clear": clear_meta(held), "due": offer.due, "held": offer.held, "item": held.id}

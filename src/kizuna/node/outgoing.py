@@ -341,6 +341,17 @@ def acts_of(body: bytes) -> tuple[tuple[str, str, tuple[tuple[int, int], ...]], 
     return ((said.act, said.record, said.targets),)
 
 
+def holders(store: Store, record_id: str) -> dict[str, list[tuple[int, int]]]:
+    """Return the (epoch, index) places at which each channel has shown a record, by channel."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for channel, epoch, index in store.query(
+        "SELECT channel, epoch, idx FROM leaf_out WHERE record_id = ? AND kind = 'record' ORDER BY channel, epoch, idx",
+        (record_id,),
+    ):
+        found.setdefault(channel, []).append((epoch, index))
+    return found
+
+
 def stands(store: Store, record_id: str) -> bool:
     """Return whether a record may still be handed over: it was neither retracted nor recalled nor destroyed."""
     rows = store.query("SELECT standing FROM record WHERE id = ?", (record_id,))
@@ -364,7 +375,7 @@ def served_body(store: Store, releaser: Releaser, partner: Partner, state: OutSt
         held = facts.load_record(store, item)
         return held.bytes() if held is not None else b""
     if kind != "record":
-        return facts.body_at(store, rows[0][3] if kind == "epoch" else int(item)) or b""
+        return facts.body_at(store, int(item) if item else rows[0][3]) or b""
     held = facts.load_record(store, item) if stands(store, item) else None
     if held is None:
         return b""

@@ -35,6 +35,7 @@ from kizuna.node.answers import (
 from kizuna.node.effects import Effect, Send
 from kizuna.node.facts import Partner
 from kizuna.node.incoming import Arrival, InState
+from kizuna.node.returning import Returning
 from kizuna.node.world import World
 
 BLOBS_AT_ONCE = 64
@@ -50,6 +51,8 @@ class Line:
     asked: wire.Pull | None = None
     ahead: ReaderState | None = None
     """Where the answers that are still being judged will have brought us; None when none are."""
+    returning: bool = False
+    """Whether entries of the partner's own are on their way back to it."""
     blobs: tuple[tuple[int, int], ...] = ()
     waiting: Arrival | None = None
     working: bool = False
@@ -70,6 +73,7 @@ class Pulling:
         self._world = world
         self._arrived = arrived
         self._lines: dict[str, Line] = {}
+        self._returning = Returning(world)
         self.checks: Mapping[str, BlobCheck | None] = {
             name: domain.blob_checks.get(kind) for domain in world.domains for name, kind in domain.records.items()
         }
@@ -86,7 +90,8 @@ class Pulling:
             del self._lines[node]  # removed; whatever it answers is passed over
         for node, partner in self._world.partners.items():
             line = self._line(node)
-            idle = line.asked is None and not line.working and line.waiting is None and not line.blobs
+            under_way = line.working or line.returning
+            idle = line.asked is None and not under_way and line.waiting is None and not line.blobs
             if idle and line.examined != self._world.rules_version:
                 line.examined = self._world.rules_version
                 again = self._reexamine(partner, line, now_ms)
@@ -120,6 +125,7 @@ class Pulling:
         limits = self._world.limits
         line.next_at_ms = now_ms + min(limits.retry_ms * 2 ** min(line.failures, 8), limits.retry_most_ms)
         line.asked = None
+        line.returning = False
         line.blobs = ()
         if line.waiting is not None:
             line.waiting = None  # its answer is asked for again
@@ -163,11 +169,24 @@ class Pulling:
             return []
         return self._take(partner, line, head, parts, now_ms)
 
+    def on_return(self, partner: Partner, head: wire.Return, now_ms: int) -> list[Effect]:
+        """Give a restored writer back what it asks for instead of answering; where that cannot be, ask it again later."""
+        line = self._line(partner.node)
+        if line.asked is None and not line.returning:
+            return []
+        given = self._returning.returned(partner, head)
+        if given is None:
+            return self.on_unreachable(partner.node, now_ms)
+        line.asked = None
+        line.returning = True
+        return [Send(partner.node, wire.pack_message(*given))]
+
     def on_fault(self, partner: Partner, head: wire.Fault, now_ms: int) -> list[Effect]:
         """Wait after a request that was not served; `NetworkError` says that another copy of the pull took its place: ask anew."""
         line = self._line(partner.node)
         if head.code == "NetworkError" and not line.blobs:
             line.asked = None
+            line.returning = False
             line.next_at_ms = now_ms + self._world.limits.retry_ms
             return []
         return self.on_unreachable(partner.node, now_ms)

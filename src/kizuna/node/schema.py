@@ -29,7 +29,7 @@ SCHEMA = (
         channel TEXT PRIMARY KEY, node TEXT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root TEXT NOT NULL, frontier BYTES NOT NULL,
         seen_size BIGINT NOT NULL, seen_root TEXT NOT NULL, note BYTES, receipt BYTES, receipt_sha256 TEXT NOT NULL,
         released_at_ms BIGINT NOT NULL, receipted_epoch BIGINT NOT NULL, receipted BIGINT NOT NULL, quarantined BIGINT NOT NULL,
-        stopped TEXT NOT NULL)""",
+        stopped TEXT NOT NULL, lead TEXT NOT NULL)""",
     """CREATE TABLE partner (
         node TEXT PRIMARY KEY, party TEXT NOT NULL, card BYTES NOT NULL, version BIGINT NOT NULL, enrolled_at_ms BIGINT NOT NULL,
         removed_at_ms BIGINT NOT NULL)""",

@@ -297,7 +297,7 @@ def _progress_in(db: Db, _seq: int, entry: Entry) -> None:
     meta = entry.meta
     db.execute(
         "UPDATE channel_in SET epoch = ?, size = ?, root = ?, frontier = ?, seen_size = ?, seen_root = ?, note = ?, released_at_ms = ?,"
-        " receipted_epoch = ?, receipted = ? WHERE channel = ?",
+        " receipted_epoch = ?, receipted = ?, lead = ? WHERE channel = ?",
         (
             meta["epoch"],
             meta["size"],
@@ -309,6 +309,7 @@ def _progress_in(db: Db, _seq: int, entry: Entry) -> None:
             meta["released_at_ms"],
             meta["receipted_epoch"],
             meta["receipted"],
+            " ".join(meta.get("lead", ())),  # older entries do not say it
             meta["channel"],
         ),
     )
@@ -339,7 +340,8 @@ def _partner(db: Db, _seq: int, entry: Entry) -> None:
     )
     db.execute(
         "INSERT INTO channel_in (channel, node, epoch, size, root, frontier, seen_size, seen_root, note, receipt, receipt_sha256,"
-        " released_at_ms, receipted_epoch, receipted, quarantined, stopped) VALUES (?,?,0,0,?,?,0,?,NULL,NULL,?,0,0,0,0,'')"
+        " released_at_ms, receipted_epoch, receipted, quarantined, stopped, lead)"
+        " VALUES (?,?,0,0,?,?,0,?,NULL,NULL,?,0,0,0,0,'','')"
         " ON CONFLICT (channel) DO NOTHING",
         (
             meta["channel_in"],

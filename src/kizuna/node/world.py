@@ -170,6 +170,14 @@ class World:
         """Return this node's key for a purpose."""
         return self.identity.keys[purpose]
 
+    def own_keys(self, purpose: sign.Purpose) -> tuple[bytes, ...]:
+        """Return every public key that this node has for a purpose, the newest first."""
+        return (self.identity.keys[purpose].public,)
+
+    def own_record_keys(self) -> dict[str, bytes]:
+        """Return this node's public record keys by id."""
+        return {sign.key_id(sign.Purpose.RECORD, public): public for public in self.own_keys(sign.Purpose.RECORD)}
+
     # --- commits under way --------------------------------------------------------------------------------------------------------
 
     def commit(
