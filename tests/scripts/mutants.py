@@ -154,7 +154,7 @@ def _old_keys(plain: Any, self: Any, partner: Any, *rest: Any) -> Any:
 
 def _any_keyset(envelope: sign.Envelope, root: bytes, *, newer_than: int = 0) -> keys.KeySet:
     del newer_than
-    return canonical.decode(sign.unseal("keyset", envelope, root), type=keys.KeySet)
+    return canonical.decode(sign.unseal("keyset", envelope, root), type=keys.KeySetV1)
 
 
 def _trusts(self: Any, now_ms: int) -> None:

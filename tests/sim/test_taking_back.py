@@ -105,6 +105,8 @@ def test_power_losses_in_the_middle_cost_nothing(seed: int) -> None:
     for _ in range(12):
         delhi.disk.fail_at = delhi.disk.steps + federation.rng.randint(1, 12)
         federation.run(federation.rng.randint(1_000, 8_000))
+        with suppress(PowerLossError):
+            say(delhi, "amid")
     delhi.disk.fail_at = None
     federation.weather.loss = federation.weather.twice = 0.0
     with suppress(PowerLossError):

@@ -89,7 +89,7 @@ def test_the_answer_is_accepted_by_the_reader_who_pulled() -> None:
 
 
 def test_keyset_and_card_are_made_again() -> None:
-    keyset = keys.KeySet(
+    keyset = keys.KeySetV1(
         keys={purpose: canonical.b64(signer(purpose).public) for purpose in keys.NODE_PURPOSES},
         made_at_ms=1_790_000_000_000,
         node="ind/fusion-delhi",

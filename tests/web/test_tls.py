@@ -30,7 +30,7 @@ def partner(folder: Path, name: str = "aus/one", address: str = "host:1") -> Par
 def with_certificate(known: Partner, pem: bytes) -> Partner:
     """Return the partner with another certificate, which its root certifies."""
     digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.decode())).hexdigest()
-    keyset = keys.KeySet(
+    keyset = keys.KeySetV1(
         **{f: getattr(known.keyset, f) for f in known.keyset.__struct_fields__} | {"tls_sha256": digest}
     )
     return replace(known, certificate_pem=pem.decode(), keyset=keyset)

@@ -149,9 +149,11 @@ class Adopting:
             return [*entries, outgoing.released_entry(shown.header_bytes, now_ms, held.id, names, [])]
         item = self._own_item(channel, header.kind, body)
         acts = [[act, target] for act, target, _ in outgoing.acts_of(body)] if header.kind == "act" else []
+        said = outgoing.keys_said(body, known=True) if header.kind == "keys" else []
         entries = [] if item else self._lost_acts(channel, acts, now_ms)
         kept = None if item else body
-        return [*entries, outgoing.released_entry(shown.header_bytes, now_ms, item, (), acts, kept)]
+        leaf = outgoing.released_entry(shown.header_bytes, now_ms, item, (), acts, kept, keys_said=said)
+        return [*entries, leaf]
 
     def _record(self, channel: str, held: record.Record, fresh: dict[str, record.Record], now_ms: int) -> list[Entry]:
         """Return the entry of a record that this node lost, or of which it lost a part; none where it is whole, or was erased."""

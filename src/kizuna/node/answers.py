@@ -114,6 +114,14 @@ def keyset_entry(node: str, keyset: tuple[int, bytes] | None, now_ms: int) -> En
     return Entry(kind="keyset", at_ms=now_ms, meta={"node": node, "version": version}, body=envelope)
 
 
+def revoked_entry(node: str, revoked: tuple[int, int, int] | None, now_ms: int) -> Entry:
+    """Return the journal entry of a partner's revocation: version, and from which epoch and index on it does not count."""
+    version, epoch, index = revoked or (0, 0, 0)
+    return Entry(
+        kind="key-revoked", at_ms=now_ms, meta={"epoch": epoch, "index": index, "node": node, "version": version}
+    )
+
+
 def progress_entry(reader: ReaderState, accepted: Accepted, now_ms: int) -> Entry:
     """Return the journal entry that says how far a channel is held, with the checkpoint that proves it."""
     meta = {

@@ -15,12 +15,12 @@ from kizuna.errors import BundleError, ChannelError, ForkError, KizunaError, Rec
 from kizuna.kernel import bundle, canonical, sign
 from kizuna.kernel.bundle import Consignment, Member
 from kizuna.kernel.channel import wire
-from kizuna.kernel.channel.reader import Accepted
+from kizuna.kernel.channel.reader import Accepted, origin
 from kizuna.kernel.journal import Entry
 from kizuna.node import effects as fx
 from kizuna.node import incoming
 from kizuna.node.adopting import Adopting
-from kizuna.node.answers import check_carried
+from kizuna.node.answers import check_carried, split_at_rules
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.incoming import Arrival
@@ -166,7 +166,7 @@ class Carrying:
             sender=self._world.identity.node,
             to_size=state.tree.size,
         )
-        key = self._world.sign_key(sign.Purpose.BUNDLE)
+        key = self._world.sign_key(sign.Purpose.BUNDLE, partner.node)
         seal = canonical.unb64(partner.keyset.seal)
         return bundle.seal(consignment, members, key, seal, self._world.random)
 
@@ -230,14 +230,15 @@ class Carrying:
             raise
 
     def _private_keys(self) -> dict[str, bytes]:
-        private = self._world.identity.seal_private
-        return {bundle.sealing_key_id(bundle.sealing_public(private)): private}
+        every = [each.seal_private for each in self._world.identity.every]
+        return {bundle.sealing_key_id(bundle.sealing_public(private)): private for private in every}
 
     def _bundle_key(self, sender: str, key_id: str) -> bytes | None:
         partner = self._world.partners.get(sender)
-        if partner is None or partner.keyset.key_id(sign.Purpose.BUNDLE) != key_id:
+        if partner is None:
             return None
-        return partner.keyset.public(sign.Purpose.BUNDLE)
+        public = partner.signer(sign.Purpose.BUNDLE, key_id)
+        return public if sign.key_id(sign.Purpose.BUNDLE, public) == key_id else None
 
     def _returned(self, going: _Import, now_ms: int) -> list[Effect]:
         """Take back page after page what this node had lost, then note what the partner asks back, then go on to the receipts."""
@@ -316,8 +317,9 @@ class Carrying:
             return [Reply(going.reply_to, ChannelError(f"`{going.partner.node}` was removed meanwhile"))]
         state = self._world.in_channel(going.partner.node)
         while going.answers:
+            data = going.answers.pop(0)
             try:
-                made = self._checked(going, state, going.answers.pop(0))
+                made = self._checked(going, state, data)
             except ForkError as error:
                 alarm = self._world.alarm("fork", state.reader.channel, str(error), now_ms, stop=True)
                 self._pulling.let_go(going.partner.node)
@@ -326,7 +328,11 @@ class Carrying:
                 self._pulling.let_go(going.partner.node)
                 return [Reply(going.reply_to, error)]
             if made is not None:
-                return self._commit(going, state, made, now_ms)
+                first, rest = split_at_rules(state.reader, made)
+                if rest is not None:  # judged once the keys or agreements before it are in force here
+                    going.answers.insert(0, data)
+                    going.known -= len(first.entries)
+                return self._commit(going, state, first, now_ms)
         self._pulling.let_go(going.partner.node)
         done = fx.Imported(going.partner.node, going.new, going.known, going.refused, going.receipt)
         return [Reply(going.reply_to, done)]
@@ -339,7 +345,11 @@ class Carrying:
             "SELECT leaf FROM leaf_in WHERE channel = ? AND epoch = ? ORDER BY idx",
             (state.reader.channel, state.reader.epoch),
         )
-        public = going.partner.keyset.public(sign.Purpose.CHECKPOINT)
+        partner = self._world.partners.get(
+            going.partner.node, going.partner
+        )  # what came before may have brought new keys
+        name = origin(state.reader.channel, head.epoch)
+        public = partner.noted(sign.Purpose.CHECKPOINT, parts[0] if parts else b"", name)
         if head.epoch == state.reader.epoch:
             self._pulling.note_held_receipt(state, head)
         try:
@@ -350,7 +360,8 @@ class Carrying:
         return accepted
 
     def _commit(self, going: _Import, state: incoming.InState, accepted: Accepted, now_ms: int) -> list[Effect]:
-        judge = self._pulling.judge(going.partner, state, state.reader)
+        partner = self._world.partners.get(going.partner.node, going.partner)
+        judge = self._pulling.judge(partner, state, state.reader)
         arrival = incoming.arrival(judge, accepted, self._world.blobs, now_ms)
         asked = tuple(sorted(arrival.missing))
         parts = [going.blobs.get(arrival.missing[place].sha256, b"") for place in asked]

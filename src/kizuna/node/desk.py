@@ -205,6 +205,7 @@ class Desk:
             "frontier": CompactRange().to_bytes().hex(),
             "no_receipt": NO_RECEIPT,
             "node": keyset.node,
+            "own_version": world.identity.public.version,
             "party": keyset.party,
             "version": keyset.version,
         }
@@ -362,10 +363,7 @@ class Desk:
         ids = tuple(str(row[1]) for row in rows)
         if not command.second_actor:
             return [Reply(reply_to, ids)]
-        if _person(command.second_actor) == _person(command.actor) or "" in map(
-            _person, (command.actor, command.second_actor)
-        ):
-            raise RefusedError("a backfill needs two persons: the second must be another than the first")
+        check_two(command.actor, command.second_actor, "a backfill")
         meta = {"actor": command.actor, "rows": rows, "second_actor": command.second_actor}
         entry = Entry(kind="queued", at_ms=now_ms, meta=meta)
 
@@ -388,6 +386,17 @@ class Desk:
             return [Reply(reply_to, command.channel)]
 
         return [self._world.commit([entry], then, _reply_error(reply_to))]
+
+
+def check_two(actor: str, second_actor: str, what: str) -> None:
+    """Accept two persons who are not the same.
+
+    Raises:
+        RefusedError: one is missing or no person, or both are one.
+    """
+    persons = {_person(actor), _person(second_actor)}
+    if len(persons) == 1 or "" in persons:
+        raise RefusedError(f"{what} needs two persons: the second must be another than the first")
 
 
 def acted_entries(command: fx.Act, holders: Mapping[str, Sequence[tuple[int, int]]], now_ms: int) -> list[Entry]:

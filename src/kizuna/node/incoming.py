@@ -86,6 +86,8 @@ class Verdict:
     item: str = ""
     acts: tuple[tuple[str, str], ...] = ()
     keyset: tuple[int, bytes] | None = None
+    revoked: tuple[int, int, int] | None = None
+    """A version of the partner's keys, and from which epoch and index of its channel on it does not count."""
     blobs: tuple[tuple[str, int], ...] = ()
 
 
@@ -278,10 +280,24 @@ class Judge:
 
     def _keys(self, shown: Shown) -> Verdict:
         envelope = sign.read_envelope(shown.body)
+        if keys.is_revocation(envelope):
+            return self._revocation(shown, envelope)
+        if shown.body == self._partner.envelope:
+            return Verdict(shown)  # it was on the card, or told before its writer was restored
         keyset = keys.read_keyset(envelope, self._partner.root, newer_than=self._partner.keyset.version)
         if keyset.node != self._partner.node:
             raise SignatureError(f"key set of `{keyset.node}` came from `{self._partner.node}`")
         return Verdict(shown, keyset=(keyset.version, shown.body))
+
+    def _revocation(self, shown: Shown, envelope: sign.Envelope) -> Verdict:
+        """Return the verdict on a revocation: it counts for its own channel and for a version that a newer one has replaced."""
+        header, said = shown.header, keys.read_revocation(envelope, self._partner.root)
+        if said.node != self._partner.node or said.channel != header.channel:
+            raise SignatureError(f"revocation for `{said.channel}` came on `{header.channel}`")
+        if said.version >= self._partner.keyset.version:
+            raise RecordError("the newest keys are replaced before they are revoked")
+        place = (said.epoch, said.size) if said.compromised else (header.epoch, header.index)
+        return Verdict(shown, revoked=(said.version, *place))
 
     def _record(self, shown: Shown) -> Verdict:
         header = shown.header
@@ -308,6 +324,8 @@ class Judge:
             return "no-consent"
         except SignatureError:
             return "bad-signature" if held.clear.key in self._partner.record_keys else "unknown-key"
+        if not self._partner.counts(held.clear.key, header.epoch, header.index):
+            return "revoked-key"
         if header.kind == "instrument":
             return "" if held.clear.type in TREATY_TYPES else "no-provision"
         return ""

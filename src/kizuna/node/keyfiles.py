@@ -162,7 +162,7 @@ def create_keys(
     seeds = {purpose: random(sign.KEY_BYTES) for purpose in keys.NODE_PURPOSES}
     seal, tls = random(sign.KEY_BYTES), new_tls_key(random)
     certificate = self_signed(node, hosts, tls, now_ms, random)
-    keyset = keys.KeySet(
+    keyset = keys.KeySetV1(
         keys=keys.public_keys({str(purpose): sign.SigningKey(seed, purpose) for purpose, seed in seeds.items()}),
         made_at_ms=now_ms,
         node=node,

@@ -16,7 +16,7 @@ import msgspec
 from kizuna.errors import ChannelError, ForkError, RecordError, SignatureError
 from kizuna.kernel import note, sign
 from kizuna.kernel.channel import wire
-from kizuna.kernel.channel.reader import Accepted, ReaderState, check_answer
+from kizuna.kernel.channel.reader import Accepted, ReaderState, check_answer, origin
 from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.domain import BlobCheck
 from kizuna.kernel.journal import Entry
@@ -30,6 +30,7 @@ from kizuna.node.answers import (
     keyset_entry,
     next_epoch,
     progress_entry,
+    revoked_entry,
     split_at_rules,
 )
 from kizuna.node.effects import Effect, Send
@@ -198,7 +199,9 @@ class Pulling:
         base = line.ahead or state.reader
         try:
             base = self._same_or_next_epoch(base, head)
-            accepted = check_answer(base, head, parts, partner.keyset.public(sign.Purpose.CHECKPOINT))
+            name = origin(base.channel, head.epoch)
+            public = partner.noted(sign.Purpose.CHECKPOINT, parts[0] if parts else b"", name)
+            accepted = check_answer(base, head, parts, public)
             if head.epoch != state.reader.epoch:
                 check_epoch_entry(accepted, state.reader)
             adopted = self._own_receipt(state, head, parts[1])
@@ -232,7 +235,7 @@ class Pulling:
         """Adopt the newest receipt that this node itself signed: after a restore from a backup it goes on from there."""
         if head.epoch != state.reader.epoch or self.note_held_receipt(state, head) or not data:
             return None
-        receipt = wire.open_receipt(data, self._world.sign_key(sign.Purpose.RECEIPT).public)
+        receipt = self._own(data)
         if (receipt.channel, receipt.epoch) != (state.reader.channel, head.epoch) or receipt.size <= state.reader.size:
             return None
         digest = hashlib.sha256(data).hexdigest()
@@ -331,6 +334,7 @@ class Pulling:
             return [], None
         entries = [incoming.received_entry(verdict, now_ms) for verdict in verdicts]
         entries += [keyset_entry(state.node, verdict.keyset, now_ms) for verdict in verdicts if verdict.keyset]
+        entries += [revoked_entry(state.node, verdict.revoked, now_ms) for verdict in verdicts if verdict.revoked]
         epoch = int(accepted.checkpoint.origin.rpartition("/")[2])
         size = verdicts[-1].shown.header.index + 1 if verdicts else state.reader.size
         reader = ReaderState(
@@ -354,20 +358,26 @@ class Pulling:
         """Return the partner's checkpoint with this node's cosignature, once all that it covers is held (C2SP tlog-cosignature)."""
         if reader.size != accepted.checkpoint.size:
             return accepted.note
-        key = self._world.sign_key(sign.Purpose.RECEIPT)
+        node = accepted.checkpoint.origin.split("/to/")[0].removeprefix("kizuna/")
+        key = self._world.sign_key(sign.Purpose.RECEIPT, node)
         return note.cosign(note.parse_note(accepted.note), self._world.identity.node, key, now_ms // 1000).to_bytes()
 
     def _receipt(self, state: InState, arrival: Arrival, reader: ReaderState, now_ms: int) -> bytes | None:
         if reader.epoch != state.reader.epoch:
             state = replace(state, receipt=b"", receipt_sha256=NO_RECEIPT)
         if state.receipt:
-            last = wire.open_receipt(state.receipt, self._world.sign_key(sign.Purpose.RECEIPT).public)
+            last = self._own(state.receipt)
             if reader.size <= last.size:
                 return None  # receipted already, before this node was restored from a backup
         elif not arrival.verdicts:
             return None
         receipt = incoming.receipt_of(arrival, state, reader.size, arrival.accepted.root, now_ms)
-        return wire.sign_receipt(receipt, self._world.sign_key(sign.Purpose.RECEIPT))
+        return wire.sign_receipt(receipt, self._world.sign_key(sign.Purpose.RECEIPT, state.node))
+
+    def _own(self, data: bytes) -> wire.Receipt:
+        """Return a receipt that this node signed, whichever of its keys it used."""
+        key_id = sign.read_envelope(data).key_id
+        return wire.open_receipt(data, self._world.own_signer(sign.Purpose.RECEIPT, key_id))
 
     def settle(self, state: InState, after: After | None) -> None:
         """Bring memory up to what was just committed."""
@@ -400,7 +410,7 @@ class Pulling:
         empty = Arrival(Accepted((), note.Checkpoint("", 0, root), b"", b"", root), [], judge.floor)
         receipt = incoming.receipt_of(empty, state, state.reader.size, root, now_ms)
         receipt = msgspec.structs.replace(receipt, cured=tuple(v.shown.header.index for v in cured))
-        data = wire.sign_receipt(receipt, self._world.sign_key(sign.Purpose.RECEIPT))
+        data = wire.sign_receipt(receipt, self._world.sign_key(sign.Purpose.RECEIPT, state.node))
         entries = [incoming.received_entry(verdict, now_ms, again=True) for verdict in cured]
         entries.append(incoming.receipt_entry(state, state.reader.epoch, data, now_ms))
         line.working = True

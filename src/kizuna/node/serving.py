@@ -157,10 +157,10 @@ class Serving:
             ForkError: it contradicts this node's log.
         """
         state = self._world.out_channel(partner.node)
-        public = partner.keyset.public(sign.Purpose.RECEIPT)
         entries: list[Entry] = []
         at, newest = state.writer_state(), state.receipt
         for data in receipts:
+            public = partner.signer(sign.Purpose.RECEIPT, sign.read_envelope(data).key_id)
             receipt = check_receipt(at, state.tree, data, public)
             if receipt is None:
                 continue
@@ -174,9 +174,10 @@ class Serving:
     def _cosignature(self, partner: Partner, state: OutState, data: bytes, now_ms: int) -> list[Entry]:
         """Return the entry of the reader's cosignature on our checkpoint, where one came that verifies; the receipt stands without it."""
         try:
-            own = self._world.sign_key(sign.Purpose.CHECKPOINT).public
-            note.open_checkpoint(data, origin(state.channel, state.epoch), own)
-            note.verify_cosignature(note.parse_note(data), partner.node, partner.keyset.public(sign.Purpose.RECEIPT))
+            name = origin(state.channel, state.epoch)
+            note.open_checkpoint(data, name, self._world.own_noted(name, data))
+            public = partner.noted(sign.Purpose.RECEIPT, data, partner.node, note.KEY_COSIGNATURE)
+            note.verify_cosignature(note.parse_note(data), partner.node, public)
         except KizunaError:
             return []
         return [Entry(kind="cosigned", at_ms=now_ms, meta={"channel": state.channel}, body=data)]
@@ -220,7 +221,7 @@ class Serving:
         if ahead:
             name = origin(state.channel, pull.epoch)
             signed = note.parse_note(asked.seen)
-            note.verify_note(signed, name, self._world.sign_key(sign.Purpose.CHECKPOINT).public)
+            note.verify_note(signed, name, self._world.own_noted(name, asked.seen))
             checkpoint = note.decode_checkpoint(signed.text)
             if checkpoint.origin != name or checkpoint.size != pull.seen:
                 raise RecordError("the checkpoint shown is not the one that the pull speaks of")
@@ -253,7 +254,7 @@ class Serving:
             channel, _, epoch = checkpoint.origin.rpartition("/")
             if channel != state.channel or not epoch.isdecimal():
                 return None
-            note.verify_note(signed, checkpoint.origin, self._world.sign_key(sign.Purpose.CHECKPOINT).public)
+            note.verify_note(signed, checkpoint.origin, self._world.own_noted(checkpoint.origin, data))
         except KizunaError:
             return None
         mark = Mark(channel, int(epoch), checkpoint.size, checkpoint.root)

@@ -36,6 +36,7 @@ BODY_REFUSALS = (
     "oversize",
     "unknown-key",
     "bad-signature",
+    "revoked-key",
     "label",
     "replay",
     "time",
