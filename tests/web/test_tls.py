@@ -61,7 +61,8 @@ def test_only_the_certificate_that_the_key_set_certifies_is_trusted(tmp_path: Pa
     known = partner(tmp_path)
     other = make_tls(tmp_path, "other").certificate.read_text()
     (pin,) = tls.pins_of([known])
-    assert pin.sha256.hex() == keyfiles.certificate_sha256(known.certificate_pem.encode()) == known.keyset.tls_sha256
+    (digest,) = pin.digests
+    assert digest.hex() == keyfiles.certificate_sha256(known.certificate_pem.encode()) == known.keyset.tls_sha256
     for pem in (other, known.certificate_pem + other, ""):
         assert not tls.pins_of([replace(known, certificate_pem=pem)])
     assert tls.pins_of([with_certificate(known, other.encode())])

@@ -22,6 +22,7 @@ from kizuna.cli import (
     init,
     instrument,
     journal,
+    keys,
     partner,
     picture,
     release,
@@ -47,7 +48,7 @@ app.command()(run.run)
 app.command()(ingest.ingest)
 app.command()(picture.picture)
 app.command()(doctor.doctor)
-for part in (partner, instrument, release, channel, journal, token):
+for part in (partner, instrument, release, channel, journal, keys, token):
     app.add_typer(part.app)
 domains.attach(app, DOMAINS, {"instruments": instrument.app})
 

@@ -15,6 +15,7 @@ from kizuna.errors import KizunaError, RefusedError, SignatureError
 from kizuna.kernel import canonical, keys, note, record, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.journal import Db, Store
+from kizuna.kernel.keys import KeySet
 from kizuna.kernel.record import Record
 from kizuna.node.parsed import parse
 from kizuna.node.tables import whole
@@ -45,7 +46,7 @@ class Identity:
     """The same node with its earlier keys, the newest first: what they signed still stands, and partners learn of new ones one by one."""
 
     @cached_property
-    def public(self) -> keys.KeySet:
+    def public(self) -> KeySet:
         """The certified key set."""
         return keys.read_keyset(self.keyset, self.root_public)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kizuna.errors import KizunaError, RefusedError
-from kizuna.kernel import note, sign
+from kizuna.kernel import keys, note, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.domain import Domain
 from kizuna.kernel.instrument import Agreement
@@ -194,19 +194,19 @@ class World:
         )
         return max((int(version) for (version,) in rows if version is not None), default=0)
 
-    @property
-    def shown_version(self) -> int:
-        """The version of our keys whose TLS certificate is shown: the one before the newest while a partner may not know the newest."""
-        newest, *former = self.identity.every
-        if not former or not self.partners:
-            return newest.public.version
+    def shown_version(self, now_ms: int) -> int:
+        """Return which version's TLS certificate is shown: the one before the newest while a partner may not know the newest."""
+        newest, *former = (each.public for each in self.identity.every)
+        over = isinstance(newest, keys.KeySetV2) and now_ms >= newest.previous_until_ms
+        if not former or not self.partners or over:
+            return newest.version
         told_off = self.store.query(
             "SELECT 1 FROM told_key t JOIN channel_out c ON c.channel = t.channel WHERE t.revoked = 1 AND t.version >= ?"
             " AND (t.known = 1 OR t.epoch < c.epoch OR t.idx < c.receipted)",
-            (former[0].public.version,),
+            (former[0].version,),
         )
-        known = all(self.version_known(node) >= newest.public.version for node in self.partners)
-        return newest.public.version if known or told_off else former[0].public.version
+        known = all(self.version_known(node) >= newest.version for node in self.partners)
+        return newest.version if known or told_off else former[0].version
 
     def own_signer(self, purpose: sign.Purpose, key_id: str) -> bytes:
         """Return our own public key of an id, or the newest one, under which what bears another id will not verify."""
