@@ -152,6 +152,8 @@ def _context(protocol: int, files: TlsFiles, pins: Sequence[Pin]) -> ssl.SSLCont
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.maximum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False  # the certificate is pinned, see `client_context`
+    # Without it a certificate is looked up by its subject alone, and two of one name stand in each other's way.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.set_alpn_protocols(["http/1.1"])
     try:
         context.load_cert_chain(files.certificate, files.key)
