@@ -1,4 +1,4 @@
-"""A node is backed up while it works, dies, and is put back to the older backup: nothing that was receipted is missing at home, and roots are equal."""
+"""A node is backed up while it works, dies, and is put back to the older backup: nothing receipted is missing at home, and roots are equal."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import ssl
@@ -93,6 +94,23 @@ def test_an_address_that_is_no_host_and_port_is_none(tmp_path: Path, address: st
 @pytest.mark.parametrize("address", ["host:1", "10.0.0.1:8443", "[::1]:8443", "node-1.example:65535"])
 def test_an_address_of_host_and_port_is_kept(tmp_path: Path, address: str) -> None:
     assert [pin.address for pin in tls.pins_of([partner(tmp_path, address=address)])] == [address]
+
+
+def test_two_certificates_of_one_name_do_not_stand_in_each_others_way(tmp_path: Path) -> None:
+    """Neither old and new of one partner, nor those of two partners: a name is a label for people."""
+    server, old, new = (make_tls(tmp_path, each, cn="ind/one") for each in ("server", "old", "new"))
+    ders = [ssl.PEM_cert_to_DER_cert(files.certificate.read_text()) for files in (server, old, new)]
+    for first, second in ((ders[1], ders[2]), (ders[2], ders[1])):
+        for shown in (old, new):
+            accepting = tls.server_context(server, [tls.Pin("ind/one", first, "", (second,))])
+            asking = tls.client_context(shown, tls.Pin("jpn/two", ders[0], ""))
+            there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+            one = asking.wrap_bio(back, there)
+            other = accepting.wrap_bio(there, back, server_side=True)
+            for side in (one, other, one, other):
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    side.do_handshake()
+            assert other.getpeercert(binary_form=True) in {first, second}
 
 
 def test_files_that_cannot_be_loaded_say_where(tmp_path: Path) -> None:

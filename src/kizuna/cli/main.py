@@ -14,6 +14,7 @@ import typer
 
 import kizuna
 from kizuna.cli import (
+    backup,
     channel,
     demo,
     doctor,
@@ -48,6 +49,8 @@ app.command()(run.run)
 app.command()(ingest.ingest)
 app.command()(picture.picture)
 app.command()(doctor.doctor)
+app.command()(backup.backup)
+app.command()(backup.restore)
 for part in (partner, instrument, release, channel, journal, keys, token):
     app.add_typer(part.app)
 domains.attach(app, DOMAINS, {"instruments": instrument.app})
