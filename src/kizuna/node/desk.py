@@ -196,7 +196,7 @@ class Desk:
         pinned = {partner.party: partner.root for partner in world.partners.values()}
         if pinned.get(keyset.party, card.root_bytes) != card.root_bytes:
             raise RefusedError(f"party `{keyset.party}` is pinned under another root: one root for each party")
-        facts.check_unshared(card, keyset, world.identity, world.partners.values())
+        facts.check_unshared(card.root, keyset, world.identity, world.partners.values())
         meta = {
             "actor": command.actor,
             "channel_in": wire.channel_name(keyset.node, world.identity.node),

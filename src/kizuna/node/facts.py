@@ -116,8 +116,10 @@ def without_expired(partner: Partner, now_ms: int) -> Partner:
     return replace(partner, former=())
 
 
-def check_unshared(card: keys.Card, keyset: keys.KeySet, identity: Identity, partners: Iterable[Partner]) -> None:
-    """Accept a card none of whose keys is another node's: what is signed, sealed or shown in a handshake must mean one node.
+def check_unshared(root: str, keyset: keys.KeySet, identity: Identity, partners: Iterable[Partner]) -> None:
+    """Accept a key set none of whose keys is another node's: what is signed, sealed or shown in a handshake must mean one node.
+
+    `root` is the public root key that stands behind it, as it is written.
 
     Raises:
         RefusedError: a key, the certificate, or another party's root stands on it.
@@ -131,10 +133,10 @@ def check_unshared(card: keys.Card, keyset: keys.KeySet, identity: Identity, par
             taken |= dict.fromkeys(keys.marks(partner.keyset) | old, partner.node)
         if partner.party != keyset.party:
             taken[canonical.b64(partner.root)] = partner.node
-    for mark in sorted(keys.marks(keyset) | {card.root}):
+    for mark in sorted(keys.marks(keyset) | {root}):
         if mark in taken:
             raise RefusedError(
-                f"the card of `{keyset.node}` shows a key of `{taken[mark]}`: one of the two is not who it says, ask both"
+                f"the key set of `{keyset.node}` shows a key of `{taken[mark]}`: one of the two is not who it says, ask both"
             )
 
 

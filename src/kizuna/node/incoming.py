@@ -7,7 +7,7 @@ Blobs that entries show are fetched before the commit, so that a receipt never s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -169,7 +169,10 @@ def receipt_entry(state: InState, epoch: int, receipt: bytes, now_ms: int) -> En
 
 
 class Judge:
-    """Judges the entries of one answer from one partner; `written` is epoch and size of the log that this node writes for it."""
+    """Judges the entries of one answer from one partner; `written` is epoch and size of the log that this node writes for it.
+
+    `check_unshared` refuses a key set that shows a key of another node.
+    """
 
     def __init__(
         self,
@@ -179,6 +182,7 @@ class Judge:
         state: InState,
         quota_bytes: int,
         written: tuple[int, int],
+        check_unshared: Callable[[keys.KeySet], None],
     ) -> None:
         self._store = store
         self._releaser = releaser
@@ -187,6 +191,7 @@ class Judge:
         reader = state.reader
         self.floor = Floor(reader.released_at_ms, reader.receipted_epoch, reader.receipted)
         self._written = written
+        self._check_unshared = check_unshared
         self._here: dict[tuple[int, int], str] = {}
         self._quota_left = quota_bytes - state.quarantined
         self._fresh: dict[str, record.Record] = {}
@@ -287,6 +292,7 @@ class Judge:
         keyset = keys.read_keyset(envelope, self._partner.root, newer_than=self._partner.keyset.version)
         if keyset.node != self._partner.node:
             raise SignatureError(f"key set of `{keyset.node}` came from `{self._partner.node}`")
+        self._check_unshared(keyset)
         return Verdict(shown, keyset=(keyset.version, shown.body))
 
     def _revocation(self, shown: Shown, envelope: sign.Envelope) -> Verdict:

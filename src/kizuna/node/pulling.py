@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from kizuna.errors import ChannelError, ForkError, RecordError, SignatureError
-from kizuna.kernel import note, sign
+from kizuna.kernel import canonical, keys, note, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import Accepted, ReaderState, check_answer, origin
 from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.domain import BlobCheck
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import CompactRange
-from kizuna.node import incoming
+from kizuna.node import facts, incoming
 from kizuna.node.answers import (
     After,
     ahead_of,
@@ -284,7 +284,12 @@ class Pulling:
         out = self._world.out_channel(partner.node)
         quota = self._world.limits.quarantine_bytes
         written = (out.epoch, out.tree.size)
-        return incoming.Judge(self._world.store, self._world.releaser, partner, judged, quota, written)
+
+        def check_unshared(keyset: keys.KeySet) -> None:
+            others = self._world.partners.values()
+            facts.check_unshared(canonical.b64(partner.root), keyset, self._world.identity, others)
+
+        return incoming.Judge(self._world.store, self._world.releaser, partner, judged, quota, written, check_unshared)
 
     # --- blobs ---------------------------------------------------------------------------------------------------------------------
 

@@ -26,12 +26,14 @@ class Rotating:
     def __init__(self, world: World, woken: Callable[[Sequence[str], int], list[Effect]]) -> None:
         self._world = world
         self._woken = woken
+        self._telling = 0
+        """The version that is being told: its journal entry may be on its way."""
 
     def begin(self, now_ms: int) -> list[Effect]:
         """Return what a start brings: a key set that was put in place while the node was at rest, or before a crash, is told now."""
         identity = self._world.identity
         rows = self._world.store.query("SELECT MAX(version) FROM own_key")
-        if not identity.former or identity.public.version <= (rows[0][0] or 0):
+        if not identity.former or identity.public.version <= max(self._telling, rows[0][0] or 0):
             return []
         return [self._told((_STARTED, ""), now_ms, lambda _now_ms: [], lambda _error: [])]
 
@@ -63,6 +65,7 @@ class Rotating:
         failed: Callable[[KizunaError], list[Effect]],
     ) -> Effect:
         identity = self._world.identity
+        self._telling = identity.public.version
         channels = [wire.channel_name(identity.node, node) for node in self._world.partners]
         meta = {
             "actor": actors[0],
