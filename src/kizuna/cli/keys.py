@@ -35,7 +35,7 @@ _SIGNED = Annotated[Path, typer.Argument(metavar="FILE", help="What `kizuna keys
 
 @app.command()
 def show(config: Config = CONFIG, *, json: Json = False) -> None:
-    """Show the versions of this node's keys, when their certificates end, and who is known to hold the newest."""
+    """Show the versions of this node's keys, and when their certificates end."""
     settings = settings_of(config)
     identity = keyfiles.load_identity(settings.keys, settings.node)
     versions: list[dict[str, Any]] = [
