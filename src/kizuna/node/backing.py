@@ -19,9 +19,9 @@ from kizuna.kernel import canonical
 from kizuna.kernel.journal import Progress
 from kizuna.node import keyfiles
 from kizuna.node.domains import DOMAINS
+from kizuna.node.filling import projections
 from kizuna.node.service import JOURNAL, DataLock
 from kizuna.node.settings import SQLITE, Settings
-from kizuna.node.tables import projections
 from kizuna.storage import backup
 from kizuna.storage.blobs import sync_directory
 from kizuna.storage.sqlite import open_sqlite
