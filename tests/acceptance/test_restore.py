@@ -51,7 +51,8 @@ def test_what_was_receipted_after_the_backup_comes_home(tmp_path: Path, monkeypa
     one, other = (demo_world.audit(node) for node in nodes)
     assert one.findings == other.findings == ()
     assert (one.out_root, other.out_root) == (other.in_root, one.in_root)
-    assert one.released == one.receipted == other.received > size
+    # what a stopping node says at last may be held and not yet receipted
+    assert one.released == other.received >= one.receipted > size
     assert not one.refused
     assert not other.refused
     assert_same_channel(india, japan)

@@ -111,8 +111,9 @@ def test_keys_are_rotated_and_revoked_while_ships_are_heard(tmp_path: Path, monk
     one, other = (demo_world.audit(node) for node in nodes)
     assert one.findings == other.findings == ()
     assert (one.out_root, other.out_root) == (other.in_root, one.in_root)
-    assert one.released == one.receipted == other.received > 0
-    assert other.released == other.receipted == one.received > 0
+    # what a stopping node says at last may be held and not yet receipted
+    assert one.released == other.received >= one.receipted > 0
+    assert other.released == one.received >= other.receipted > 0
     assert not one.refused
     assert not other.refused
     assert_same_channel(india, japan)

@@ -16,7 +16,6 @@ import msgspec
 
 from kizuna.errors import ConfigError, JournalCorruptError, RecordError, RefusedError
 from kizuna.kernel import canonical
-from kizuna.kernel.journal import Progress
 from kizuna.node import keyfiles
 from kizuna.node.domains import DOMAINS
 from kizuna.node.filling import projections
@@ -162,13 +161,13 @@ def _copy_all(source: Path, target: Path, *, without: tuple[str, ...] = (), priv
                 backup.copy_file(path, target / inside, private=private)
 
 
-def _verified(journal: Path, progress: Progress | None = None) -> tuple[int, str]:
+def _verified(journal: Path) -> tuple[int, str]:
     """Return where a copied journal ends.
 
     Raises:
         JournalCorruptError: it does not verify.
     """
-    with closing(open_sqlite(str(journal), projections(DOMAINS), progress=progress)) as store:
+    with closing(open_sqlite(str(journal), projections(DOMAINS))) as store:
         found = store.verify()
     for suffix in ("-wal", "-shm"):
         journal.with_name(journal.name + suffix).unlink(missing_ok=True)

@@ -6,7 +6,6 @@ The request and its answer hold public keys alone and may travel on any medium. 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -184,8 +183,3 @@ def _check_waiting(waiting: Path, keyset: keys.KeySet) -> None:
         raise ConfigError(
             "the keys that wait are not those that were signed: sign the newest request", where=str(waiting)
         )
-
-
-def give_up(folder: Path) -> None:
-    """Throw away keys that wait and were never signed."""
-    shutil.rmtree(folder / NEXT, ignore_errors=True)

@@ -124,8 +124,7 @@ async def serve(
     loop.set_exception_handler(logs.loop_exception)
 
     def partners() -> Sequence[Partner]:
-        now_ms = clock.now_ms()
-        return tuple(without_expired(partner, now_ms) for partner in load_partners(node.store).values())
+        return tuple(without_expired(partner, clock.now_ms()) for partner in load_partners(node.store).values())
 
     office = make_office(node, clock, serving)
     listener = PartnerListener(
@@ -136,6 +135,7 @@ async def serve(
         stack.push_async_callback(listener.close, _STOP_S)
         await listener.start()
         stack.push_async_callback(client.close)
+        client.show(serving.shown(node, clock.now_ms()))
         await client.start(node.runner, partners)
         api, bound = _api_server(office, serving)
         stack.callback(bound.close)
@@ -173,7 +173,7 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
     Raises:
         ConfigError: the TLS certificate cannot be read.
     """
-    keyfiles.certificate_ends_ms(serving.tls.certificate)
+    keyfiles.certificate_ends_ms(serving.tls.certificate)  # a node whose certificate cannot be read does not start
 
     def health() -> Health:
         free, total = disk_space(serving.data)
