@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
 from kizuna.errors import ChannelError, RecordError
-from kizuna.kernel import canonical, note, sign
+from kizuna.kernel import canonical, keys, note, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import origin
 from kizuna.kernel.channel.writer import NO_RECEIPT, WriterState
@@ -28,6 +29,7 @@ from kizuna.node.facts import Identity, Partner
 from kizuna.node.parsed import parse
 from kizuna.node.releasing import Releaser, Ruling
 
+ASK_AGAIN_MS = 1_000
 PAGE = 512
 """Outbox rows looked at a time."""
 NO_OBLIGATIONS = Obligations()
@@ -128,6 +130,7 @@ class _Made:
     body: bytes
     names: tuple[str, ...]
     acts: list[list[str]]
+    keys: list[list[int]]
 
 
 class Sequencer:
@@ -136,19 +139,19 @@ class Sequencer:
     def __init__(
         self,
         store: Store,
-        identity: Identity,
         releaser: Releaser,
         partner: Partner,
         state: OutState,
         reverse: tuple[int, int],
+        speaking: Identity,
         withdrawn: frozenset[str] = frozenset(),
     ) -> None:
         self._store = store
-        self._identity = identity
         self._releaser = releaser
         self._partner = partner
         self._state = state
         self._reverse = reverse
+        self._speaking = speaking
         self._withdrawn = withdrawn
 
     def step(self, now_ms: int, max_entries: int, max_bytes: int, *, releasing: bool) -> Step:
@@ -173,7 +176,7 @@ class Sequencer:
                 entries.append(self._unsendable(due, str(error), now_ms))
                 continue
             self._state.tree.append(leaf)
-            entries.append(released_entry(data, now_ms, due.item, made.names, made.acts))
+            entries.append(released_entry(data, now_ms, due.item, made.names, made.acts, keys_said=made.keys))
             body = made.body
             bodies[made.header.index] = (data, body)
             size += len(data) + len(body)
@@ -195,7 +198,7 @@ class Sequencer:
     def _signed(self, entries: list[Entry], bodies: dict[int, tuple[bytes, bytes]], now_ms: int) -> Step:
         state = self._state
         root = state.tree.root()
-        signed = checkpoint_note(self._identity, state.channel, state.epoch, state.tree)
+        signed = checkpoint_note(self._speaking, state.channel, state.epoch, state.tree)
         meta = {
             "channel": state.channel,
             "epoch": state.epoch,
@@ -233,7 +236,12 @@ class Sequencer:
         if not body:
             return None
         acts = [[act, target] for act, target, _ in acts_of(body)] if due.kind == "act" else []
-        return _Made(self._header(due.kind, body, now_ms), body, (), acts)
+        said = keys_said(body, known=False) if due.kind == "keys" else []
+        if any(revoked and version >= self._speaking.public.version for version, revoked, _ in said):
+            # Its reader must hold newer keys first: else the very checkpoint over the revocation would not count.
+            self._state.denied[due.item] = now_ms + ASK_AGAIN_MS
+            return None
+        return _Made(self._header(due.kind, body, now_ms), body, (), acts, said)
 
     def _own_body(self, due: _Due) -> bytes:
         """Return the body of an item of the channel's own kinds: the journal entry or the record that it names; empty where it was erased."""
@@ -253,7 +261,7 @@ class Sequencer:
         body = held.bytes(ruling.names)
         blobs = facts.blobs_of(held, ruling.names)
         header = self._header("record", body, now_ms, ruling, blobs, held.clear.type)
-        return _Made(header, body, tuple(sorted(ruling.names)), [])
+        return _Made(header, body, tuple(sorted(ruling.names)), [], [])
 
     def _shown(self, record_id: str) -> tuple[frozenset[str], frozenset[str]]:
         """Return the names of a record that this channel may have shown its reader, and those that the reader surely holds."""
@@ -304,10 +312,19 @@ class Sequencer:
 
 
 def released_entry(
-    header: bytes, now_ms: int, item: str, names: tuple[str, ...], acts: list[list[str]], body: bytes | None = None
+    header: bytes,
+    now_ms: int,
+    item: str,
+    names: tuple[str, ...],
+    acts: list[list[str]],
+    body: bytes | None = None,
+    *,
+    keys_said: list[list[int]] | None = None,
 ) -> Entry:
     """Return the journal entry of one appended leaf; a body is kept where it stands nowhere else."""
-    meta = {"acts": acts, "header": header.decode(), "item": item, "names": list(names)}
+    meta: dict[str, Any] = {"acts": acts, "header": header.decode(), "item": item, "names": list(names)}
+    if keys_said:
+        meta["keys"] = keys_said
     return Entry(kind="released", at_ms=now_ms, meta=meta, body=body)
 
 
@@ -316,6 +333,17 @@ def checkpoint_note(identity: Identity, channel: str, epoch: int, tree: Tree) ->
     name = origin(channel, epoch)
     checkpoint = note.Checkpoint(name, tree.size, tree.root())
     return note.sign_checkpoint(checkpoint, identity.keys[sign.Purpose.CHECKPOINT]).to_bytes()
+
+
+class _Version(msgspec.Struct):
+    version: int
+
+
+def keys_said(body: bytes, *, known: bool) -> list[list[int]]:
+    """Return, of the body of a `keys` entry of our own, `[[version, 1 where it revokes that, 1 where the reader surely holds it]]`."""
+    envelope = sign.read_envelope(body)
+    version = msgspec.json.decode(envelope.payload_bytes(), type=_Version).version
+    return [[version, int(keys.is_revocation(envelope)), int(known)]]
 
 
 class _ActBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -341,6 +369,17 @@ def acts_of(body: bytes) -> tuple[tuple[str, str, tuple[tuple[int, int], ...]], 
     return ((said.act, said.record, said.targets),)
 
 
+def holders(store: Store, record_id: str) -> dict[str, list[tuple[int, int]]]:
+    """Return the (epoch, index) places at which each channel has shown a record, by channel."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for channel, epoch, index in store.query(
+        "SELECT channel, epoch, idx FROM leaf_out WHERE record_id = ? AND kind = 'record' ORDER BY channel, epoch, idx",
+        (record_id,),
+    ):
+        found.setdefault(channel, []).append((epoch, index))
+    return found
+
+
 def stands(store: Store, record_id: str) -> bool:
     """Return whether a record may still be handed over: it was neither retracted nor recalled nor destroyed."""
     rows = store.query("SELECT standing FROM record WHERE id = ?", (record_id,))
@@ -364,7 +403,7 @@ def served_body(store: Store, releaser: Releaser, partner: Partner, state: OutSt
         held = facts.load_record(store, item)
         return held.bytes() if held is not None else b""
     if kind != "record":
-        return facts.body_at(store, rows[0][3] if kind == "epoch" else int(item)) or b""
+        return facts.body_at(store, int(item) if item else rows[0][3]) or b""
     held = facts.load_record(store, item) if stands(store, item) else None
     if held is None:
         return b""
