@@ -42,8 +42,10 @@ def check(value: Any, depth: int = MAX_DEPTH) -> None:
     Raises:
         RecordError: it holds a float, an integer beyond 2^53, text outside NFC, a key that is not ASCII, or nests deeper than `depth`.
     """
+    if _is_plain(value, depth):
+        return
     if isinstance(value, str):
-        if not value.isascii() and not unicodedata.is_normalized("NFC", value):
+        if not unicodedata.is_normalized("NFC", value):
             raise RecordError(f"text `{value[:40]}` is not in unicode normal form NFC: normalise it before signing")
     elif isinstance(value, float):
         raise RecordError(f"`{value}` is a float: use a scaled integer or a decimal string")
