@@ -37,6 +37,7 @@ class Blobs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._side_by_side = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kizuna-blobs")
         with _translated(root):
             (root / "incoming").mkdir(parents=True, exist_ok=True)
 
@@ -56,8 +57,7 @@ class Blobs:
         """
         if len(items) < 2:  # noqa: PLR2004 # nothing to do side by side
             return [self.put(data) for data in items]
-        with ThreadPoolExecutor(min(len(items), _AT_ONCE), thread_name_prefix="kizuna-blobs") as pool:
-            return list(pool.map(self.put, items))
+        return list(self._side_by_side.map(self.put, items))
 
     def put_stream(self, chunks: Iterable[bytes], *, limit: int, expected: str | None = None) -> Blob:
         """Store the joined chunks durably, at most `limit` bytes of them.
