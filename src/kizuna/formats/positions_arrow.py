@@ -136,8 +136,12 @@ def values_of(table: pa.Table, name: str) -> tuple[NDArray[np.int64], NDArray[np
     column = table.column(name).combine_chunks()
     if not column.null_count:
         return column.to_numpy(zero_copy_only=False).astype(np.int64), _full_mask(len(column))
-    valid = np.asarray(column.is_valid())
-    return np.asarray(column.fill_null(0)).astype(np.int64), valid
+    bits, data = column.buffers()
+    start, end = column.offset, column.offset + len(column)
+    valid = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), bitorder="little")[start:end].astype(np.bool_)
+    values = np.frombuffer(data, dtype=column.type.to_pandas_dtype())[start:end].astype(np.int64)
+    values[~valid] = 0
+    return values, valid
 
 
 def _full_mask(count: int) -> NDArray[np.bool_]:
