@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 128
 """Blobs that are made durable together: each has a file open meanwhile."""
+_FLUSHES = 8
+"""Flushes side by side: a disk makes them durable at once, where one after the other each would wait for it."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -36,6 +39,7 @@ class Blobs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._flushing = ThreadPoolExecutor(_FLUSHES, thread_name_prefix="kizuna-blobs")
         with _translated(root):
             (root / "incoming").mkdir(parents=True, exist_ok=True)
 
@@ -50,8 +54,7 @@ class Blobs:
     def put_all(self, items: Sequence[bytes]) -> list[str]:
         """Store several blobs durably; return their digests in order.
 
-        Step by step for all of them: written, flushed, named, the names flushed. What a file system writes for the first flush of a step covers most
-        of the others; blob by blob each would wait for the disk twice.
+        Step by step for all of them: written, flushed side by side, named, the names flushed side by side.
 
         Raises:
             ConfigError: the disk is full, read-only or failing; some may have been kept.
@@ -73,8 +76,7 @@ class Blobs:
                 files.append(stack.enter_context(os.fdopen(descriptor, "wb")))
                 files[-1].write(data)
                 files[-1].flush()
-            for file in files:
-                os.fsync(file.fileno())
+            list(self._flushing.map(os.fsync, files))
             self._settle(targets)
         return digests
 
@@ -108,8 +110,7 @@ class Blobs:
             sync_directory(self.root)
         for name, target in targets.items():
             name.replace(target)
-        for folder in folders:
-            sync_directory(folder)
+        list(self._flushing.map(sync_directory, folders))
 
     def get(self, sha256: str) -> bytes:
         """Return a blob's bytes, checked against its digest.
