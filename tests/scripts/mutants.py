@@ -406,6 +406,11 @@ MUTANTS = (
         "test_withdrawing:test_a_power_loss_between_destruction_and_erasure_leaves_no_body",
     ),
     Mutant(
+        "decide by the old rules after a suspension",
+        put(world.World, "treaties_changed", nothing),
+        "test_agreements_flood:test_a_suspension_binds_the_very_next_decision",
+    ),
+    Mutant(
         "ignore the halt", put(world.World, "releasing", new=True), "test_federation:test_halt_stops_everything_at_once"
     ),
 )

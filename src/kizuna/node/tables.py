@@ -52,20 +52,24 @@ def whole(db: Db, held: Record) -> Record:
 # --- one function a kind of entry -------------------------------------------------------------------------------------------------
 
 
-_KNOWN = (
-    "SELECT (SELECT seq FROM record WHERE id = ?), COALESCE((SELECT act FROM act WHERE record_id = ?"
-    " AND (channel = '' OR channel LIKE 'kizuna/' || ? || '/%') ORDER BY strength DESC LIMIT 1), '')"
+_STANDING = (
+    "COALESCE((SELECT act FROM act WHERE record_id = ? AND (channel = '' OR channel LIKE 'kizuna/' || ? || '/%')"
+    " ORDER BY strength DESC LIMIT 1), '')"
 )
-"""Which entry noted a record, and its standing: the strongest act of its own originator; what others say of it counts for nothing.
+"""A record's standing: the strongest act of its own originator; what others say of it counts for nothing."""
 
-Asked before the insert: inside it the same two questions cost several times as much.
-"""
+
+def _known(db: Db, record_id: str, issuer: str) -> tuple[int | None, str]:
+    """Return which entry noted a record, if one has, and its standing: asked inside the insert, both cost several times as much."""
+    sql = f"SELECT (SELECT seq FROM record WHERE id = ?), {_STANDING}"
+    ((noted, standing),) = db.execute(sql, (record_id, record_id, issuer))
+    return noted, standing
 
 
 def _note_record(db: Db, held: Record, seq: int, *, own: bool) -> bool:
     """Note a record as held and return whether it was not before."""
     clear = held.clear
-    ((noted, standing),) = db.execute(_KNOWN, (held.id, held.id, clear.issuer))
+    noted, standing = _known(db, held.id, clear.issuer)
     db.execute(
         "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing) VALUES (?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (id) DO UPDATE SET at_ms = CASE WHEN record.at_ms = 0 THEN excluded.at_ms ELSE record.at_ms END,"
@@ -87,7 +91,7 @@ def _note_record(db: Db, held: Record, seq: int, *, own: bool) -> bool:
 
 def _note_erased(db: Db, record_id: str, type_: str, issuer: str, seq: int, *, own: bool) -> None:
     """Note a record whose body an erasure has taken since: that it was held stays known, what it said does not."""
-    ((_, standing),) = db.execute(_KNOWN, (record_id, record_id, issuer))
+    _, standing = _known(db, record_id, issuer)
     db.execute(
         "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing)"
         " VALUES (?,?,?,'',0,0,?,?,?) ON CONFLICT (id) DO NOTHING",
