@@ -136,10 +136,10 @@ def values_of(table: pa.Table, name: str) -> tuple[NDArray[np.int64], NDArray[np
     column = table.column(name).combine_chunks()
     if not column.null_count:
         return column.to_numpy(zero_copy_only=False).astype(np.int64), _full_mask(len(column))
-    bits, data = column.buffers()
+    bits, data = (memoryview(buffer or b"") for buffer in column.buffers())
     start, end = column.offset, column.offset + len(column)
-    valid = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), bitorder="little")[start:end].astype(np.bool_)
-    values = np.frombuffer(data, dtype=column.type.to_pandas_dtype())[start:end].astype(np.int64)
+    valid = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")[start:end].astype(np.bool_)
+    values: NDArray[np.int64] = np.frombuffer(data, column.type.to_pandas_dtype())[start:end].astype(np.int64)
     values[~valid] = 0
     return values, valid
 

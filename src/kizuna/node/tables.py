@@ -52,18 +52,19 @@ def whole(db: Db, held: Record) -> Record:
 # --- one function a kind of entry -------------------------------------------------------------------------------------------------
 
 
-_STANDING = (
-    "COALESCE((SELECT act FROM act WHERE record_id = ? AND (channel = '' OR channel LIKE 'kizuna/' || ? || '/%')"
-    " ORDER BY strength DESC LIMIT 1), '')"
-)
-"""A record's standing: the strongest act of its own originator; what others say of it counts for nothing."""
+def _is_originators(channel: str, issuer: str) -> bool:
+    """Return whether an act said on a channel, empty for our own, is the record's originator's: what others say of it counts for nothing."""
+    return not channel or channel.startswith(f"kizuna/{issuer}/")
 
 
-def _known(db: Db, record_id: str, issuer: str) -> tuple[int | None, str]:
-    """Return which entry noted a record, if one has, and its standing: asked inside the insert, both cost several times as much."""
-    sql = f"SELECT (SELECT seq FROM record WHERE id = ?), {_STANDING}"
-    ((noted, standing),) = db.execute(sql, (record_id, record_id, issuer))
-    return noted, standing
+def _known(db: Db, record_id: str, issuer: str) -> tuple[bool, str]:
+    """Return whether a record was noted before, and its standing: asked inside the insert, both cost several times as much."""
+    rows = db.execute(
+        "SELECT '', seq, 0 FROM record WHERE id = ? UNION ALL SELECT channel, 0, strength FROM act WHERE record_id = ?",
+        (record_id, record_id),
+    )
+    strongest = max((strength for channel, _, strength in rows if _is_originators(channel, issuer)), default=0)
+    return any(seq for _, seq, _ in rows), STANDINGS[strongest]
 
 
 def _note_record(db: Db, held: Record, seq: int, *, own: bool) -> bool:
@@ -86,7 +87,7 @@ def _note_record(db: Db, held: Record, seq: int, *, own: bool) -> bool:
             standing,
         ),
     )
-    return noted is None
+    return not noted
 
 
 def _note_erased(db: Db, record_id: str, type_: str, issuer: str, seq: int, *, own: bool) -> None:
