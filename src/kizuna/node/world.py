@@ -6,7 +6,6 @@ being committed, and is read again from the store when a commit fails.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -77,9 +76,8 @@ class World:
         self.partners: dict[str, Partner] = {}
         self.outs: dict[str, outgoing.OutState] = {}
         self.ins: dict[str, incoming.InState] = {}
-        self._releaser = Releaser(Index.build(identity.party, (), limits.guard_ms), self.domains)
-        self._said_of_treaties, self._compiled = 1, 0
-        self._compiling = threading.Lock()
+        self._said_of_treaties = 1
+        self._compiled = 0, Releaser(Index.build(identity.party, (), limits.guard_ms), self.domains)
         self.boundaries: tuple[int, ...] = ()
         """When more may be releasable than before, by the agreements as they were last compiled."""
         self.rules_version = 0
@@ -130,27 +128,25 @@ class World:
     @property
     def releaser(self) -> Releaser:
         """The rules of release under the agreements as the journal has them now, compiled when they are next asked for; from any thread."""
-        if self._compiled != self._said_of_treaties:
-            with self._compiling:
-                self._compile()
-        return self._releaser
+        reached, releaser = self._compiled  # read at once: another thread may be compiling an older word
+        return releaser if reached == self._said_of_treaties else self._compile()
 
     @property
     def agreements(self) -> tuple[Agreement, ...]:
         """The agreements as the journal has them now."""
         return self.releaser.index.agreements
 
-    def _compile(self) -> None:
+    def _compile(self) -> Releaser:
         reached = self._said_of_treaties  # before reading: what is said meanwhile is read again
-        if self._compiled == reached:
-            return
         roots = {partner.party: partner.root for partner in self.partners.values()}
         roots[self.identity.party] = self.identity.root_public
         agreements = treaties.agreements(self.store, roots)
-        if agreements != self._releaser.index.agreements:
-            self._releaser = Releaser(Index.build(self.identity.party, agreements, self.limits.guard_ms), self.domains)
+        releaser = self._compiled[1]
+        if agreements != releaser.index.agreements:
+            releaser = Releaser(Index.build(self.identity.party, agreements, self.limits.guard_ms), self.domains)
             self.boundaries = treaties.boundaries(agreements, self.limits.guard_ms)
-        self._compiled = reached  # after all else: until then whoever asks waits
+        self._compiled = reached, releaser
+        return releaser
 
     def refresh_settings(self) -> None:
         """Read what officers have set again."""
