@@ -19,6 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(
+    0, str(HERE.parent)
+)  # benchmarks name one another as `bench.name`, whatever folder this was started from
 FIELDS = ("name", "value", "unit", "peer", "ratio")
 
 

@@ -264,7 +264,7 @@ MUTANTS = (
     ),
     Mutant(
         "count what others say of a record",
-        put(tables, "_STANDING", "COALESCE((SELECT act FROM act WHERE record_id = ? AND ? <> '' LIMIT 1), '')"),
+        put(tables, "_is_originators", lambda _channel, _issuer: True),
         "test_byzantine_acts:test_an_act_on_what_others_have_not_shown_yet_counts_for_nothing",
     ),
     Mutant(
@@ -404,6 +404,11 @@ MUTANTS = (
         "leave a destruction unfinished",
         put(core.Core, "_unfinished", lambda _self, _now_ms: []),
         "test_withdrawing:test_a_power_loss_between_destruction_and_erasure_leaves_no_body",
+    ),
+    Mutant(
+        "decide by the old rules after a suspension",
+        put(world.World, "treaties_changed", nothing),
+        "test_agreements_flood:test_a_suspension_binds_the_very_next_decision",
     ),
     Mutant(
         "ignore the halt", put(world.World, "releasing", new=True), "test_federation:test_halt_stops_everything_at_once"

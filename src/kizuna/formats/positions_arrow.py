@@ -22,7 +22,7 @@ import pyarrow as pa
 from kizuna.errors import RecordError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -134,18 +134,116 @@ def _checked(table: pa.Table) -> _Columns:
 def values_of(table: pa.Table, name: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return a column as 64-bit integers, zero in empty cells, and a mask of the cells that are not."""
     column = table.column(name).combine_chunks()
-    valid = np.asarray(column.is_valid())
-    return np.asarray(column.fill_null(0)).astype(np.int64), valid
+    if not column.null_count:
+        return column.to_numpy(zero_copy_only=False).astype(np.int64), _full_mask(len(column))
+    bits, data = (memoryview(buffer or b"") for buffer in column.buffers())
+    start, end = column.offset, column.offset + len(column)
+    valid = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")[start:end].astype(np.bool_)
+    values: NDArray[np.int64] = np.frombuffer(data, column.type.to_pandas_dtype())[start:end].astype(np.int64)
+    values[~valid] = 0
+    return values, valid
+
+
+def _full_mask(count: int) -> NDArray[np.bool_]:
+    return _FULL[:count] if count <= len(_FULL) else np.ones(count, dtype=np.bool_)
+
+
+_FULL = np.ones(1 << 16, dtype=np.bool_)
+_FULL.flags.writeable = False
 
 
 def from_columns(columns: dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]]) -> pa.Table:
     """Return a table built from values and masks alone; what lies under an empty cell is gone."""
+    return pa.Table.from_batches([_batch(_narrow(columns), 0, None)])
+
+
+_Narrow: TypeAlias = "dict[str, tuple[NDArray[np.int64], NDArray[np.bool_] | None]]"
+"""Columns as they are encoded: values of the schema's own width, zero in empty cells, and which cells are empty, None where none is."""
+
+
+def _narrow(columns: _Columns) -> _Narrow:
+    made: _Narrow = {}
+    for name, (values, valid) in columns.items():
+        full = bool(valid.all())
+        narrow = values.astype(_WIDTHS[name])
+        if not full:
+            narrow[~valid] = 0
+        made[name] = narrow, None if full else ~valid
+    return made
+
+
+def _sorted(columns: _Narrow, order: NDArray[np.int64] | None) -> _Narrow:
+    if order is None:
+        return columns
+    return {
+        name: (values[order], None if empty_cells is None else empty_cells[order])
+        for name, (values, empty_cells) in columns.items()
+    }
+
+
+_WIDTHS = {field.name: field.type.to_pandas_dtype() for field in SCHEMA}
+
+
+def _batch(columns: _Narrow, start: int, end: int | None) -> pa.RecordBatch:
+    """Return rows `start` to `end` as a batch whose buffers hold these values and nothing else."""
     arrays = []
     for field in SCHEMA:
-        values, valid = columns[field.name]
-        clean = np.where(valid, values, 0).astype(field.type.to_pandas_dtype())
-        arrays.append(pa.array(clean, type=field.type, mask=None if valid.all() else ~valid))
-    return pa.table(arrays, schema=SCHEMA)
+        values, empty_cells = columns[field.name]
+        mask = None if empty_cells is None else empty_cells[start:end]
+        arrays.append(
+            pa.array(values[start:end], type=field.type, mask=None if mask is None or not mask.any() else mask)
+        )
+    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+
+
+def _encoded(columns: _Narrow, start: int, end: int | None) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, SCHEMA, options=_OPTIONS) as writer:
+        writer.write_batch(_batch(columns, start, end))
+    return sink.getvalue().to_pybytes()
+
+
+def canonical_parts(table: pa.Table, groups: Sequence[NDArray[np.int64]]) -> list[Part]:
+    """Return the rows of `table` cut by what `groups` say of each row, each part's canonical encoding with its key, in the order of the keys.
+
+    The same bytes as `canonical_ipc` of each part by itself; values are judged, sorted and narrowed once for all.
+
+    Raises:
+        RecordError: another schema, an empty cell where none may be, or a value out of range.
+    """
+    _check_schema(table)
+    columns = _checked(table)
+    if not table.num_rows:
+        return []
+    order = _order(columns, groups)
+    keys = [group if order is None else group[order] for group in groups]
+    narrow = _sorted(_narrow(columns), order)
+    times = narrow["time_ms"][0]
+    changes = np.zeros(len(times), dtype=np.bool_)
+    changes[0] = True
+    for key in keys:
+        changes[1:] |= key[1:] != key[:-1]
+    starts = np.flatnonzero(changes).tolist()
+    return [
+        Part(
+            key=tuple(int(key[start]) for key in keys),
+            rows=end - start,
+            first_ms=int(times[start]),
+            last_ms=int(times[end - 1]),
+            blob=_encoded(narrow, start, end),
+        )
+        for start, end in zip(starts, [*starts[1:], len(times)], strict=True)
+    ]
+
+
+class Part(NamedTuple):
+    """Rows that belong together: their key, how many, their first and last time, and their canonical encoding."""
+
+    key: tuple[int, ...]
+    rows: int
+    first_ms: int
+    last_ms: int
+    blob: bytes
 
 
 def canonical_ipc(table: pa.Table) -> bytes:
@@ -162,33 +260,47 @@ def canonical_ipc(table: pa.Table) -> bytes:
     _check_schema(table)
     columns = _checked(table)
     order = _order(columns)
-    if order is not None:
-        columns = {name: (values[order], valid[order]) for name, (values, valid) in columns.items()}
-    batch = from_columns(columns).combine_chunks().to_batches()
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, SCHEMA, options=_OPTIONS) as writer:
-        writer.write_batch(batch[0] if batch else pa.RecordBatch.from_pylist([], schema=SCHEMA))
-    return sink.getvalue().to_pybytes()
+    return _encoded(_sorted(_narrow(columns), order), 0, None)
 
 
-def _order(columns: _Columns) -> NDArray[np.int64] | None:
-    """Return the order of the rows in canonical form, None where they stand in it.
+def _order(columns: _Columns, groups: Sequence[NDArray[np.int64]] = ()) -> NDArray[np.int64] | None:
+    """Return the order of the rows in canonical form, `groups` before all; None where they stand in it.
 
     Time and vessel nearly always settle it; only where they do not are the other columns asked.
     """
-    time_ms, mmsi = columns["time_ms"][0], columns["mmsi"][0]
-    if _ascends(time_ms, mmsi):
+    first = [*groups, columns["time_ms"][0], columns["mmsi"][0]]
+    if _ascends(first):
         return None
-    order = np.lexsort((mmsi, time_ms))
-    if _ascends(time_ms[order], mmsi[order]):
+    order = np.lexsort(_packed(first)[::-1])
+    if _ascends([key[order] for key in first]):
         return order
     # an empty cell is zero in `values`, so the mask settles the order between it and a true zero
-    return np.lexsort([key for name in reversed(SCHEMA.names) for key in columns[name]])
+    every = [*groups, *(key for name in SCHEMA.names for key in columns[name][::-1])]
+    return np.lexsort(every[::-1])
 
 
-def _ascends(time_ms: NDArray[np.int64], mmsi: NDArray[np.int64]) -> bool:
-    later, same = time_ms[1:] > time_ms[:-1], time_ms[1:] == time_ms[:-1]
-    return bool((later | (same & (mmsi[1:] > mmsi[:-1]))).all())
+def _packed(keys: list[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+    """Return fewer keys of the same order: neighbours that fit into 63 bits together become one, for each costs a sort."""
+    packed: list[NDArray[np.int64]] = []
+    room = 0
+    for key in keys:
+        least = int(key.min())
+        bits = (int(key.max()) - least).bit_length()
+        if packed and bits <= room:
+            packed[-1] = (packed[-1] << bits) | (key - least)
+            room -= bits
+        else:
+            packed.append(key - least)
+            room = 63 - bits
+    return packed
+
+
+def _ascends(keys: list[NDArray[np.int64]]) -> bool:
+    """Return whether rows stand in the strict order of these keys, the first key first."""
+    later = np.zeros(max(len(keys[0]) - 1, 0), dtype=np.bool_)
+    for key in reversed(keys):
+        later = (key[1:] > key[:-1]) | ((key[1:] == key[:-1]) & later)
+    return bool(later.all())
 
 
 def parse_ipc(data: bytes) -> pa.Table:

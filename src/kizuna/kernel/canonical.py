@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, TypeVar, overload
 
 import msgspec
+import msgspec.inspect
 
 from kizuna.errors import RecordError
 
@@ -30,6 +32,8 @@ _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 # A float or an integer of sixteen digits, where a number can stand inside a list or mapping: after a colon, a comma or a bracket. Text
 # may match too: the match only sends the value to the slow, exact walk.
 _suspicious = re.compile(rb"[:,\[]-?(?:[0-9]{16}|[0-9]+[.eE])").search
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
+_SIXTEEN_DIGITS = b"0" * 16
 
 
 def check(value: Any, depth: int = MAX_DEPTH) -> None:
@@ -38,6 +42,8 @@ def check(value: Any, depth: int = MAX_DEPTH) -> None:
     Raises:
         RecordError: it holds a float, an integer beyond 2^53, text outside NFC, a key that is not ASCII, or nests deeper than `depth`.
     """
+    if _is_plain(value, depth):
+        return
     if isinstance(value, str):
         if not unicodedata.is_normalized("NFC", value):
             raise RecordError(f"text `{value[:40]}` is not in unicode normal form NFC: normalise it before signing")
@@ -62,6 +68,33 @@ def _check_items(value: Any, depth: int) -> None:
         check(item, depth - 1)
 
 
+def _is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
+    """Return whether a value is of the profile at a glance: nothing but ASCII text, integers in range, and lists and mappings of such."""
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is int:
+        return bool(-MAX_INTEGER <= value <= MAX_INTEGER)
+    if kind is bool or value is None:
+        return True
+    if depth == 0:
+        return False
+    if kind is dict:
+        return all(type(key) is str and key.isascii() for key in value) and _are_plain(value.values(), depth)
+    return (kind is list or kind is tuple) and _are_plain(value, depth)
+
+
+def _are_plain(values: Iterable[Any], depth: int) -> bool:
+    # A loop of its own, though `all` says it shorter: most values are text, and a call for each would be most of the time.
+    for value in values:
+        if type(value) is str:
+            if not value.isascii():
+                return False
+        elif not _is_plain(value, depth - 1):
+            return False
+    return True
+
+
 def _needs_walk(data: bytes) -> bool:
     return (
         data[:1] not in {b"{", b"["}
@@ -69,6 +102,34 @@ def _needs_walk(data: bytes) -> bool:
         or data.count(b"[") + data.count(b"{") > MAX_DEPTH
         or _suspicious(data) is not None
     )
+
+
+def _typed_needs_walk(data: bytes) -> bool:
+    """Tell whether a value read as a type without floats needs the walk: what is left to go wrong are its texts, its integers and its depth."""
+    return (
+        not data.isascii()
+        or data.count(b"[") + data.count(b"{") > MAX_DEPTH
+        or _SIXTEEN_DIGITS in data.translate(_DIGITS_ALIKE)
+    )
+
+
+@cache
+def _may_hold_floats(kind: Any) -> bool:
+    """Return whether a value read as this type can hold a float, or something that its type does not say."""
+    return _holds_floats(msgspec.inspect.type_info(kind))
+
+
+def _holds_floats(info: Any) -> bool:
+    types = msgspec.inspect
+    if isinstance(info, types.StructType):
+        return any(_holds_floats(field.type) for field in info.fields)
+    if isinstance(info, types.UnionType):
+        return any(map(_holds_floats, info.types))
+    if isinstance(info, types.TupleType):
+        return any(map(_holds_floats, info.item_types))
+    if isinstance(info, types.VarTupleType | types.ListType | types.FrozenSetType):
+        return _holds_floats(info.item_type)
+    return not isinstance(info, types.IntType | types.StrType | types.BoolType | types.NoneType | types.LiteralType)
 
 
 def encode(value: Any) -> bytes:
@@ -82,6 +143,8 @@ def encode(value: Any) -> bytes:
         data = _encoder.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise RecordError(f"cannot be written as canonical json: {error}") from error
+    if _is_plain(value):
+        return data
     if b"null" in data:  # what the encoder writes for a float that is no number
         check(msgspec.to_builtins(value, str_keys=True))
     if _needs_walk(data):
@@ -109,7 +172,7 @@ def decode(data: bytes, *, type: Any = Any) -> Any:  # noqa: A002 # the word msg
         raise RecordError(f"not a well-formed `{getattr(type, '__name__', 'value')}`: {error}") from error
     if again != data:
         raise RecordError("not in canonical form: keys sorted and given once, no spaces, one spelling a value")
-    if _needs_walk(data):
+    if _needs_walk(data) if _may_hold_floats(type) else _typed_needs_walk(data):
         check(msgspec.json.decode(data))
     return value
 

@@ -31,6 +31,7 @@ REFUSALS = (*REASONS[:8], "over-disclosed")
 """Why a received entry is refused, beside `provision:<id>`: the sender's reasons, and more shown than the provision names."""
 LABEL_NAMES = frozenset({"at", "caveats/*", "originators", "purposes", "review_by"})
 """Facts that always travel with a record: without them its recipient could not protect it."""
+_MOST_GRADED = 1_024
 _DISCLOSABLE = ("payload/", "after/", "actor", "exercise", "node", "subject")
 """How the names begin that a provision or a consent must name."""
 
@@ -162,6 +163,20 @@ class Clause(msgspec.Struct, frozen=True):
     policy: str
     maximum: int
     tables: dict[str, EquivalenceTable]
+    graded: dict[tuple[Grade, ...], Grade | None] = msgspec.field(default_factory=dict)
+    """What `grade` has found: there are few grades, and many labels."""
+    denials: dict[str, ReleaseDecision] = msgspec.field(default_factory=dict)
+    """What `denied` has made, by reason."""
+
+    def grade(self, grades: tuple[Grade, ...]) -> Grade | None:
+        """Return the translation of a label's grades to the agreed policy, or None where one has no row."""
+        try:
+            return self.graded[grades]
+        except KeyError:
+            found = translate(grades, self.policy, self.tables)
+            if len(self.graded) < _MOST_GRADED:
+                self.graded[grades] = found
+            return found
 
     @property
     def held(self) -> str:
@@ -209,7 +224,7 @@ def compile_clause(agreement: Agreement, provision: Provision, guard_ms: int) ->
 
 def heard(clause: Clause, label: Label, claimed: Sequence[Grade]) -> Grade | None:
     """Return the higher of our own and the sender's translation, or None where either is not in the agreed policy."""
-    own = translate(label.grades, clause.policy, clause.tables)
+    own = clause.grade(label.grades)
     if own is None or any(grade.policy != clause.policy for grade in claimed):
         return None
     return translate((own, *claimed), clause.policy, {})
@@ -242,6 +257,11 @@ class Consented(msgspec.Struct, frozen=True):
         return frozenset(name for name in names if name in self.fields or not name.startswith(_DISCLOSABLE))
 
 
+def is_own(header: ReleaseHeader, label: Label, relay: str) -> bool:
+    """Return whether information is all the relaying party's own: it needs no consent."""
+    return header.issuer == relay and len(label.originators) == 1 and relay in label.originators
+
+
 def consent_for(
     header: ReleaseHeader, label: Label, relay: str, recipient: str, purposes: Sequence[str], now_ms: int
 ) -> Iterator[Consented]:
@@ -249,6 +269,10 @@ def consent_for(
 
     Information that is all the relaying party's own needs none, and passes for each purpose.
     """
+    if is_own(header, label, relay):
+        for purpose in purposes:
+            yield Consented(purpose)
+        return
     foreign = sorted({header.issuer, *label.originators} - {relay})
     for purpose in purposes:
         given = [
@@ -256,9 +280,7 @@ def consent_for(
             for party in foreign
         ]
         found = [consent for consent in given if consent is not None]
-        if not foreign:
-            yield Consented(purpose)
-        elif len(found) == len(foreign):
+        if len(found) == len(foreign):
             fields = frozenset.intersection(*(committed_names(consent.fields) for consent in found))
             yield Consented(purpose, tuple(consent.id for consent in found), fields)
 
@@ -287,14 +309,16 @@ def consulted(clause: Clause, why: str) -> Consulted:
 
 def denied(reason: str, clause: Clause, not_before_ms: int = 0) -> ReleaseDecision:
     """Return a denial that names the clause which came nearest."""
-    return ReleaseDecision(
-        permit=False,
-        reason=reason,
-        instrument=clause.agreement.instrument.id,
-        version=clause.agreement.version,
-        provision=clause.provision.id,
-        not_before_ms=not_before_ms,
-    )
+    made = clause.denials.get(reason)
+    if made is None:
+        made = clause.denials[reason] = ReleaseDecision(
+            permit=False,
+            reason=reason,
+            instrument=clause.agreement.instrument.id,
+            version=clause.agreement.version,
+            provision=clause.provision.id,
+        )
+    return made if not not_before_ms else msgspec.structs.replace(made, not_before_ms=not_before_ms)
 
 
 def review_ms(label: Label | None) -> int:

@@ -201,13 +201,13 @@ def header_bytes(entry: Entry) -> bytes:
     """
     body = entry.body
     return canonical.encode(
-        Header(
-            at_ms=entry.at_ms,
-            body_sha256=None if body is None else hashlib.sha256(body).hexdigest(),
-            body_size=0 if body is None else len(body),
-            kind=entry.kind,
-            meta=entry.meta,
-        )
+        {  # the fields of `Header`
+            "at_ms": entry.at_ms,
+            "body_sha256": None if body is None else hashlib.sha256(body).hexdigest(),
+            "body_size": 0 if body is None else len(body),
+            "kind": entry.kind,
+            "meta": entry.meta,
+        }
     )
 
 

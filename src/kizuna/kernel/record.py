@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -89,6 +89,12 @@ class Record(msgspec.Struct, frozen=True, dict=True):
     def label(self) -> Label:
         """The label as far as it was disclosed; see `label_of`."""
         return _label_of(self)
+
+    @cached_property
+    def signed(self) -> tuple[bytes, bytes]:
+        """The bytes that were signed, DSSE's encoding of the statement, and the signature over them."""
+        payload = self.envelope.payload_bytes()
+        return sign.pae(self.envelope.payload_type, payload), self.envelope.signature_bytes()
 
     @property
     def closed(self) -> bool:
@@ -248,12 +254,15 @@ def read(data: bytes) -> Record:
     payload = envelope.payload_bytes()
     clear = statement.read(payload)
     statement.check(clear)
-    envelope.signature_bytes()
+    signed = sign.pae(envelope.payload_type, payload), envelope.signature_bytes()
     if envelope.key_id != clear.key:
         raise RecordError("the envelope names another key than its statement")
     statement.check_opened(clear, shown)
     disclosed = statement.check_facts(clear, wire.disclosures)
-    return Record(_record_id(payload), envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))
+    record_id = hashlib.sha256(signed[0]).hexdigest()
+    made = Record(record_id, envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))
+    made.__dict__["signed"] = signed  # `verify` comes next: it need not decode them again
+    return made
 
 
 def reread(data: bytes) -> Record:
@@ -281,7 +290,10 @@ def verify(record: Record, public_key: bytes) -> None:
     """
     if sign.key_id(sign.Purpose.RECORD, public_key) != record.clear.key:
         raise SignatureError(f"the statement names key `{record.clear.key[:32]}`, not this one")
-    sign.unseal("statement", record.envelope, public_key)
+    if record.envelope.payload_type != sign.PAYLOAD_TYPES["statement"]:
+        raise RecordError(f"expected a statement, got payload type `{record.envelope.payload_type[:80]}`")
+    message, signature = record.signed
+    sign.verify(public_key, message, signature)
 
 
 def merge(one: Record, other: Record) -> Record:
@@ -313,8 +325,23 @@ def label_of(record: Record) -> Label:
 
 
 def _label_of(record: Record) -> Label:
-    shown = record.disclosed
-    policies = [grade.policy for grade in record.clear.label]
+    shown = {
+        name: value
+        for name, value in record.disclosed.items()
+        if name in _LABEL_FACTS or name.startswith(("caveats/", "releasable_to/"))
+    }
+    return _label(encode((record.clear.issuer, record.clear.label, shown)))
+
+
+_LABEL_FACTS = frozenset({"originators", "purposes", "review_by"})
+_label_decoder = msgspec.json.Decoder(tuple[str, tuple[ClearGrade, ...], dict[str, Any]])
+
+
+@lru_cache(maxsize=4096)  # few labels recur in many records, and one object for each makes them quick to compare
+def _label(stated: bytes) -> Label:
+    """Return the label of an issuer, the grades in the clear, and the label's facts as far as they were disclosed."""
+    issuer, clear, shown = _label_decoder.decode(stated)
+    policies = [grade.policy for grade in clear]
     caveats = {name.partition("/")[2] for name in shown if name.startswith("caveats/")}
     if not caveats <= set(policies):
         raise RecordError(f"caveats of policies `{sorted(caveats)}`, of which some have no grade")
@@ -322,9 +349,9 @@ def _label_of(record: Record) -> Label:
     label = Label(
         grades=tuple(
             Grade(grade.policy, grade.classification, frozenset(shown.get(f"caveats/{grade.policy}", ())))
-            for grade in record.clear.label
+            for grade in clear
         ),
-        originators=frozenset(shown.get("originators", ())) or frozenset({record.clear.issuer}),
+        originators=frozenset(shown.get("originators", ())) or frozenset({issuer}),
         purposes=frozenset(shown.get("purposes", ()) if complete else ()),
         releasable_to=frozenset(
             name.partition("/")[2] for name in shown if complete and name.startswith("releasable_to/")

@@ -17,6 +17,7 @@ from kizuna.kernel.clause import (
     REFUSALS,
     Clause,
     Consent,
+    Consented,
     Consulted,
     ReleaseDecision,
     ReleaseHeader,
@@ -31,6 +32,7 @@ from kizuna.kernel.clause import (
     covers,
     denied,
     heard,
+    is_own,
     refused_by_clause,
     refused_by_terms,
     review_ms,
@@ -59,6 +61,7 @@ __all__ = [
 GUARD_MS = 2_000
 """How far from each boundary in time nothing is released, so that clocks that differ a little cannot disagree about it."""
 _MEMO_SIZE = 65_536
+_JUDGED_SIZE = 4_096  # its keys hold what a partner wrote
 
 
 class Bucket(msgspec.Struct, frozen=True):
@@ -85,6 +88,8 @@ def _bucket(clauses: Iterable[Clause]) -> Bucket:
 
 _EMPTY = Bucket()
 _RANK = {"no-provision": 0, "expired": 1, "purpose": 2, "no-equivalence": 3, "level": 4, "no-consent": 5}
+_Said = tuple[str, str, frozenset[str], tuple[Grade, ...]]
+"""What a sender says of an entry: who it is, for which purpose, the names that it shows, its translation of the label."""
 _Key = tuple[str, str, Label | None] | tuple[str, str, Label | None, bool, str, str, str]
 
 
@@ -101,6 +106,7 @@ class Index:
         self._known: set[tuple[str, str, str]] = set()
         self._cited: dict[tuple[str, str, str, str], Clause] = {}
         self._memo: dict[_Key, tuple[int, int, int, int, ReleaseDecision]] = {}
+        self._judged: dict[tuple[object, ...], tuple[int, int, int, int, str | None]] = {}
         sent: dict[tuple[str, str], list[Clause]] = {}
         received: dict[tuple[str, str], list[Clause]] = {}
         for agreement in agreements:
@@ -158,9 +164,10 @@ class Index:
         if plain and not bucket.delayed:
             if len(self._memo) >= _MEMO_SIZE:
                 self._memo.clear()
-            now_edges = tuple(sorted((*bucket.now_edges, review_ms(label))))
-            stretch = (*segment(now_edges, now_ms), *segment(bucket.at_edges, header.at_ms))
-            self._memo[key] = (*stretch, decision)
+            now_edges = bucket.now_edges
+            if label is not None and label.review_by is not None:
+                now_edges = tuple(sorted((*now_edges, review_ms(label))))
+            self._memo[key] = (*segment(now_edges, now_ms), *segment(bucket.at_edges, header.at_ms), decision)
         return decision
 
     def _decide(
@@ -190,14 +197,21 @@ class Index:
     def _under(self, clause: Clause, header: ReleaseHeader, label: Label, now_ms: int, purpose: str) -> ReleaseDecision:
         terms = clause.provision
         shared = label.purposes.intersection(terms.purposes)
-        chosen = sorted(shared) if not purpose else [purpose] if purpose in shared else []
+        if purpose:
+            shared = shared & {purpose}
+        chosen = sorted(shared) if len(shared) > 1 else tuple(shared)
         if not chosen:
             return denied("purpose", clause)
-        grade = translate(label.grades, clause.policy, clause.tables)
+        grade = clause.grade(label.grades)
         over = barred_by_grade(clause, grade)
         if grade is None or over:
             return denied(over, clause)
-        options = tuple(consent_for(header, label, self.own_party, terms.direction.to_party, chosen, now_ms))
+        own = is_own(header, label, self.own_party)
+        options = (
+            (Consented(chosen[0]),)
+            if own
+            else tuple(consent_for(header, label, self.own_party, terms.direction.to_party, chosen, now_ms))
+        )
         if not options:
             return denied("no-consent", clause)
         not_before_ms = header.at_ms + terms.obligations.delay_ms if terms.obligations.delay_ms else 0
@@ -255,6 +269,26 @@ class Index:
         clause = self._cited.get((sender, instrument, version, provision))
         if clause is None:
             return "no-provision" if (sender, instrument, version) in self._known else "no-instrument"
+        said = (sender, purpose, frozenset(names), tuple(label))
+        if header.consents or clause.provision.obligations.delay_ms:
+            return self._judge(clause, header, released_at_ms, said)
+        cited = (instrument, version, provision)
+        key = (*cited, *said, header.type, header.label, header.issuer, header.exercise, header.handling)
+        memo = self._judged.get(key)
+        if memo is not None and memo[0] <= released_at_ms < memo[1] and memo[2] <= header.at_ms < memo[3]:
+            return memo[4]
+        code = self._judge(clause, header, released_at_ms, said)
+        if len(self._judged) >= _JUDGED_SIZE:
+            self._judged.clear()
+        forbids = self._in.get((sender, header.type), _EMPTY).forbids
+        edges = {edge for each in (clause, *forbids) for pair in each.accepts for edge in pair}
+        released = segment(tuple(sorted((*edges, review_ms(header.label)))), released_at_ms)
+        covered = segment(tuple(sorted(edge for pair in clause.covers_at for edge in pair)), header.at_ms)
+        self._judged[key] = (*released, *covered, code)
+        return code
+
+    def _judge(self, clause: Clause, header: ReleaseHeader, released_at_ms: int, said: _Said) -> str | None:
+        sender, purpose, names, label = said
         for forbid in self._in.get((sender, header.type), _EMPTY).forbids:
             if contains(forbid.accepts, released_at_ms):
                 return forbid.held
@@ -277,4 +311,4 @@ class Index:
 
 def _covers_held(names: frozenset[str], header: ReleaseHeader) -> bool:
     """Tell whether the clause covers the union of what it would add and what the recipient already holds."""
-    return all(covers(names, name) for name in header.already_held)
+    return not header.already_held or all(covers(names, name) for name in header.already_held)

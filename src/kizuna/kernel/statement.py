@@ -120,18 +120,23 @@ def check(clear: Clear) -> None:
         raise RecordError(f"digests are not 32 bytes each in base64url, or more than {MAX_DIGESTS}")
     if list(digests) != sorted(set(digests)):
         raise RecordError("digests are not sorted, or one stands twice")
-    if not _is_key_id(clear.key):
-        raise RecordError(f"key `{clear.key[:40]}` is not 32 hex digits")
-    if clear.handling not in HANDLING:
-        raise RecordError(f"handling class `{clear.handling[:40]}` is not one of {list(HANDLING)}")
-    if len(clear.type) > MAX_TYPE_CHARS or not _is_type(clear.type):
-        raise RecordError(
-            f"type `{clear.type[:MAX_TYPE_CHARS]}` is not a wire name such as `supply.order-requested.v1`"
-        )
-    if not labels.PARTY(clear.issuer):
-        raise RecordError(f"issuer `{clear.issuer[:40]}` is not the lower-case name of a party")
-    _epoch_day(clear.issued_on)
-    policies = [grade.policy for grade in clear.label]
+    _check_named(clear.key, clear.handling, clear.type, clear.issuer, clear.issued_on, clear.label)
+
+
+@lru_cache(maxsize=4096)  # one node's records of one type and day differ in their digests alone
+def _check_named(
+    key: str, handling: str, type_: str, issuer: str, issued_on: str, label: tuple[ClearGrade, ...]
+) -> None:
+    if not _is_key_id(key):
+        raise RecordError(f"key `{key[:40]}` is not 32 hex digits")
+    if handling not in HANDLING:
+        raise RecordError(f"handling class `{handling[:40]}` is not one of {list(HANDLING)}")
+    if len(type_) > MAX_TYPE_CHARS or not _is_type(type_):
+        raise RecordError(f"type `{type_[:MAX_TYPE_CHARS]}` is not a wire name such as `supply.order-requested.v1`")
+    if not labels.PARTY(issuer):
+        raise RecordError(f"issuer `{issuer[:40]}` is not the lower-case name of a party")
+    _epoch_day(issued_on)
+    policies = [grade.policy for grade in label]
     if not policies or policies != sorted(set(policies)) or not all(map(labels.WORD, policies)):
         raise RecordError("label grades must stand once for each policy, sorted by policy")
 

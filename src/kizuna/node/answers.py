@@ -34,13 +34,16 @@ class After:
 def split_at_rules(base: ReaderState, accepted: Accepted) -> tuple[Accepted, Accepted | None]:
     """Return what of an answer is judged in one go, and the rest.
 
-    What follows a key set or an agreement is judged under the new rules; what shows more blobs than fit into memory at once waits for its turn.
+    What follows a key set or an agreement is judged under the new rules, but for more about agreements, which no agreement judges; what shows more
+    blobs than fit into memory at once waits for its turn.
     """
     blob_bytes = 0
     for place, shown in enumerate(accepted.entries[:-1]):
         blob_bytes += _blob_bytes(shown)
-        full = blob_bytes + _blob_bytes(accepted.entries[place + 1]) > MOST_BLOB_BYTES
-        if full or shown.header.kind in {"instrument", "keys"}:
+        following = accepted.entries[place + 1]
+        full = blob_bytes + _blob_bytes(following) > MOST_BLOB_BYTES
+        kind = shown.header.kind
+        if full or kind == "keys" or (kind == "instrument" and following.header.kind != "instrument"):
             frontier = CompactRange.from_bytes(base.frontier)
             frontier.extend(entry.leaf for entry in accepted.entries[: place + 1])
             first = replace(

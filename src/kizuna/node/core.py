@@ -144,6 +144,7 @@ class Core:
             if not self._examined_ms or any(self._examined_ms < edge <= now_ms for edge in self.world.boundaries):
                 effects += self.desk.redecide(now_ms)
             self._examined_ms = now_ms
+        effects += self.desk.overdue(now_ms)
         if not self.world.clock_in_doubt:
             effects += self.operating.due(now_ms)
         due = self._due_channels(now_ms)

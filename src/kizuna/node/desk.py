@@ -30,6 +30,8 @@ from kizuna.node.tables import clear_meta
 from kizuna.node.world import Failed, World
 
 _REDECIDE_PAGE = 2000
+_REDECIDE_MS = 500
+"""How soon after one redecision the next may follow, where agreements change quickly."""
 _NEVER_OFFERED = (
     "NOT EXISTS (SELECT 1 FROM outbox o WHERE o.channel = ? AND o.item = r.id)"
     " AND NOT EXISTS (SELECT 1 FROM leaf_out l WHERE l.channel = ? AND l.record_id = r.id)"
@@ -54,6 +56,8 @@ class Desk:
     def __init__(self, world: World, woken: Callable[[Sequence[str], int], list[Effect]]) -> None:
         self._world = world
         self._woken = woken
+        self._redecided_ms = -_REDECIDE_MS
+        self._redecide_waits = False
 
     # --- records -------------------------------------------------------------------------------------------------------------------
 
@@ -254,12 +258,25 @@ class Desk:
         return [self._world.commit([entry], then, _reply_error(reply_to))]
 
     def treaties_changed(self, now_ms: int) -> list[Effect]:
-        """Compile the agreements again and decide anew what was withheld and lies inside a provision that is now open."""
-        self._world.refresh_treaties()
+        """Let the new agreements count at once, and decide anew what was withheld and lies inside a provision that is now open.
+
+        The latter waits a moment where it was just done: a partner that says much about its agreements must not keep the node busy with it.
+        """
+        self._world.treaties_changed()
+        if 0 <= now_ms - self._redecided_ms < _REDECIDE_MS:
+            self._redecide_waits = True
+            return []
         return self.redecide(now_ms)
+
+    def overdue(self, now_ms: int) -> list[Effect]:
+        """Decide anew what changed agreements have left waiting, once its moment is over."""
+        waits = self._redecide_waits and not 0 <= now_ms - self._redecided_ms < _REDECIDE_MS
+        return self.redecide(now_ms) if waits else []
 
     def redecide(self, now_ms: int) -> list[Effect]:
         """Queue own records that no partner has been offered and that a provision now permits."""
+        self._redecided_ms = now_ms
+        self._redecide_waits = False
         rows: list[list[str | int]] = []
         for partner in self._world.partners.values():
             rows += self._untold(partner, now_ms)

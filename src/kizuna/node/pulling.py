@@ -39,7 +39,7 @@ from kizuna.node.incoming import Arrival, InState
 from kizuna.node.returning import Returning
 from kizuna.node.world import World
 
-BLOBS_AT_ONCE = 64
+BLOBS_AT_ONCE = 256
 MAX_RECEIPTS = 256
 
 Arrived = Callable[[Partner, Arrival, int], list[Effect]]

@@ -24,7 +24,7 @@ SCHEMA = (
     """CREATE TABLE leaf_in (
         channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, leaf BYTES NOT NULL, seq BIGINT NOT NULL, kind TEXT NOT NULL,
         record_id TEXT NOT NULL, type TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY (channel, epoch, idx))""",
-    "CREATE INDEX leaf_in_by_record ON leaf_in (record_id)",
+    "CREATE INDEX leaf_in_refused ON leaf_in (record_id) WHERE code <> ''",
     """CREATE TABLE channel_in (
         channel TEXT PRIMARY KEY, node TEXT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root TEXT NOT NULL, frontier BYTES NOT NULL,
         seen_size BIGINT NOT NULL, seen_root TEXT NOT NULL, note BYTES, receipt BYTES, receipt_sha256 TEXT NOT NULL,

@@ -378,37 +378,45 @@ class Serving:
         if asked.channel != state.channel or len(asked.items) > MAX_BLOB_ITEMS:
             return [fault(reply_to, "EndPointNotFound", "no such channel for this node")]
         parts: list[bytes] = []
+        shown: dict[int, tuple[wire.Blob, ...]] = {}
         for index, place in asked.items:
-            data = self._blob(partner, state, asked.epoch, index, place, now_ms)
+            if index not in shown:
+                shown[index] = self._shown_blobs(partner, state, asked.epoch, index, now_ms)
+            data = self._blob(shown[index], place)
             if sum(map(len, parts)) + len(data) > wire.MAX_MESSAGE_BYTES - (1 << 20):
                 break  # the reader asks again for the rest
             parts.append(data)
         head = wire.BlobAnswer(channel=state.channel, count=len(parts))
         return [Reply(reply_to, wire.pack_message(head, parts))]
 
-    def _blob(self, partner: Partner, state: OutState, epoch: int, index: int, place: int, now_ms: int) -> bytes:
+    def _shown_blobs(
+        self, partner: Partner, state: OutState, epoch: int, index: int, now_ms: int
+    ) -> tuple[wire.Blob, ...]:
+        """Return the blobs of an entry in its header's order, after a fresh decision; none where it may not be handed over now."""
         try:
             data, names, item = outgoing.header_at(self._world.store, state.channel, epoch, index)
-            blob = wire.decode_header(data).blobs[place] if place >= 0 else None
-        except (RecordError, IndexError):
-            return b""
+        except RecordError:
+            return ()
         held = facts.load_record(self._world.store, item) if outgoing.stands(self._world.store, item) else None
-        if blob is None or held is None or not self._world.releasing or item in self._world.withdrawn:
-            return b""
+        if held is None or not self._world.releasing or item in self._world.withdrawn:
+            return ()
         ruling = self._world.releaser.rule(held, partner.party, now_ms)
-        if not ruling.permit or not names <= ruling.names or not self._world.blobs.has(blob.sha256):
+        return wire.decode_header(data).blobs if ruling.permit and names <= ruling.names else ()
+
+    def _blob(self, shown: Sequence[wire.Blob], place: int) -> bytes:
+        if not 0 <= place < len(shown) or not self._world.blobs.has(shown[place].sha256):
             return b""
         try:
-            return self._world.blobs.get(blob.sha256)
+            return self._world.blobs.get(shown[place].sha256)
         except KizunaError:  # lost or altered on our disk: to the partner there is none
             return b""
 
     def blobs_at(self, partner: Partner, state: OutState, index: int, now_ms: int) -> list[tuple[str, bytes]]:
         """Return digest and bytes of the blobs that an entry shows and that may be handed over now."""
-        data, _, _ = outgoing.header_at(self._world.store, state.channel, state.epoch, index)
         found = []
-        for place, blob in enumerate(wire.decode_header(data).blobs):
-            content = self._blob(partner, state, state.epoch, index, place, now_ms)
+        shown = self._shown_blobs(partner, state, state.epoch, index, now_ms)
+        for place, blob in enumerate(shown):
+            content = self._blob(shown, place)
             if content or not blob.size:
                 found.append((blob.sha256, content))
         return found

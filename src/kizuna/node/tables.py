@@ -52,42 +52,51 @@ def whole(db: Db, held: Record) -> Record:
 # --- one function a kind of entry -------------------------------------------------------------------------------------------------
 
 
-_STANDING = (
-    "COALESCE((SELECT act FROM act WHERE record_id = ? AND (channel = '' OR channel LIKE 'kizuna/' || ? || '/%')"
-    " ORDER BY strength DESC LIMIT 1), '')"
-)
-"""A record's standing: the strongest act of its own originator; what others say of it counts for nothing."""
+def _is_originators(channel: str, issuer: str) -> bool:
+    """Return whether an act said on a channel, empty for our own, is the record's originator's: what others say of it counts for nothing."""
+    return not channel or channel.startswith(f"kizuna/{issuer}/")
+
+
+def _known(db: Db, record_id: str, issuer: str) -> tuple[bool, str]:
+    """Return whether a record was noted before, and its standing: asked inside the insert, both cost several times as much."""
+    rows = db.execute(
+        "SELECT '', seq, 0 FROM record WHERE id = ? UNION ALL SELECT channel, 0, strength FROM act WHERE record_id = ?",
+        (record_id, record_id),
+    )
+    strongest = max((strength for channel, _, strength in rows if _is_originators(channel, issuer)), default=0)
+    return any(seq for _, seq, _ in rows), STANDINGS[strongest]
 
 
 def _note_record(db: Db, held: Record, seq: int, *, own: bool) -> bool:
     """Note a record as held and return whether it was not before."""
-    rows = db.execute(
-        "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing)"
-        f" VALUES (?,?,?,?,?,?,?,?, {_STANDING})"
+    clear = held.clear
+    noted, standing = _known(db, held.id, clear.issuer)
+    db.execute(
+        "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing) VALUES (?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (id) DO UPDATE SET at_ms = CASE WHEN record.at_ms = 0 THEN excluded.at_ms ELSE record.at_ms END,"
-        " subject = CASE WHEN record.subject = '' THEN excluded.subject ELSE record.subject END RETURNING seq",
+        " subject = CASE WHEN record.subject = '' THEN excluded.subject ELSE record.subject END",
         (
             held.id,
-            held.clear.type,
-            held.clear.issuer,
+            clear.type,
+            clear.issuer,
             held.text("subject"),
             held.at_ms or 0,
-            int(held.clear.exercise),
+            int(clear.exercise),
             int(own),
             seq,
-            held.id,
-            held.clear.issuer,
+            standing,
         ),
     )
-    return bool(rows[0][0] == seq)
+    return not noted
 
 
 def _note_erased(db: Db, record_id: str, type_: str, issuer: str, seq: int, *, own: bool) -> None:
     """Note a record whose body an erasure has taken since: that it was held stays known, what it said does not."""
+    _, standing = _known(db, record_id, issuer)
     db.execute(
         "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing)"
-        f" VALUES (?,?,?,'',0,0,?,?, {_STANDING}) ON CONFLICT (id) DO NOTHING",
-        (record_id, type_, issuer, int(own), seq, record_id, issuer),
+        " VALUES (?,?,?,'',0,0,?,?,?) ON CONFLICT (id) DO NOTHING",
+        (record_id, type_, issuer, int(own), seq, standing),
     )
 
 

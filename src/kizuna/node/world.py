@@ -76,9 +76,10 @@ class World:
         self.partners: dict[str, Partner] = {}
         self.outs: dict[str, outgoing.OutState] = {}
         self.ins: dict[str, incoming.InState] = {}
-        self.releaser = Releaser(Index.build(identity.party, (), limits.guard_ms), self.domains)
+        self._said_of_treaties = 1
+        self._compiled = 0, Releaser(Index.build(identity.party, (), limits.guard_ms), self.domains)
         self.boundaries: tuple[int, ...] = ()
-        self.agreements: tuple[Agreement, ...] = ()
+        """When more may be releasable than before, by the agreements as they were last compiled."""
         self.rules_version = 0
         """Grows when partners' keys or agreements change: what stands in quarantine is then worth another look."""
         self.halted = False
@@ -88,8 +89,8 @@ class World:
         self._token = 0
         self._waiting: dict[int, tuple[Then, Failed]] = {}
         self.refresh_partners()
-        self.refresh_treaties()
         self.refresh_settings()
+        self._compile()
 
     @property
     def releasing(self) -> bool:
@@ -117,17 +118,35 @@ class World:
         """Read the reader's state of one channel again."""
         self.ins[channel] = incoming.load(self.store, channel)
 
-    def refresh_treaties(self) -> None:
-        """Read instruments, signatures, suspensions and scopes again, and compile them."""
-        roots = {partner.party: partner.root for partner in self.partners.values()}
-        roots[self.identity.party] = self.identity.root_public
-        agreements = treaties.agreements(self.store, roots)
-        self.agreements = tuple(agreements)
-        self.releaser = Releaser(Index.build(self.identity.party, agreements, self.limits.guard_ms), self.domains)
-        self.boundaries = treaties.boundaries(agreements, self.limits.guard_ms)
+    def treaties_changed(self) -> None:
+        """Note that the journal says something new of instruments, signatures, suspensions or scopes: no decision is made before it is read."""
+        self._said_of_treaties += 1
         self.rules_version += 1
         for state in self.outs.values():
             state.denied.clear()
+
+    @property
+    def releaser(self) -> Releaser:
+        """The rules of release under the agreements as the journal has them now, compiled when they are next asked for; from any thread."""
+        reached, releaser = self._compiled  # read at once: another thread may be compiling an older word
+        return releaser if reached == self._said_of_treaties else self._compile()
+
+    @property
+    def agreements(self) -> tuple[Agreement, ...]:
+        """The agreements as the journal has them now."""
+        return self.releaser.index.agreements
+
+    def _compile(self) -> Releaser:
+        reached = self._said_of_treaties  # before reading: what is said meanwhile is read again
+        roots = {partner.party: partner.root for partner in self.partners.values()}
+        roots[self.identity.party] = self.identity.root_public
+        agreements = treaties.agreements(self.store, roots)
+        releaser = self._compiled[1]
+        if agreements != releaser.index.agreements:
+            releaser = Releaser(Index.build(self.identity.party, agreements, self.limits.guard_ms), self.domains)
+            self.boundaries = treaties.boundaries(agreements, self.limits.guard_ms)
+        self._compiled = reached, releaser
+        return releaser
 
     def refresh_settings(self) -> None:
         """Read what officers have set again."""

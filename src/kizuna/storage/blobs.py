@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -20,8 +20,10 @@ from kizuna.errors import ConfigError, JournalCorruptError, RecordError, Refused
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_AT_ONCE = 8
-"""Blobs that are made durable side by side."""
+_AT_ONCE = 128
+"""Blobs that are made durable together: each has a file open meanwhile."""
+_FLUSHES = 8
+"""Flushes side by side: a disk makes them durable at once, where one after the other each would wait for it."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -37,6 +39,7 @@ class Blobs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._flushing = ThreadPoolExecutor(_FLUSHES, thread_name_prefix="kizuna-blobs")
         with _translated(root):
             (root / "incoming").mkdir(parents=True, exist_ok=True)
 
@@ -49,15 +52,33 @@ class Blobs:
         return self.put_stream((data,), limit=len(data)).sha256
 
     def put_all(self, items: Sequence[bytes]) -> list[str]:
-        """Store several blobs durably, side by side: a disk makes many flushes durable at once; return their digests in order.
+        """Store several blobs durably; return their digests in order.
+
+        Step by step for all of them: written, flushed side by side, named, the names flushed side by side.
 
         Raises:
             ConfigError: the disk is full, read-only or failing; some may have been kept.
         """
-        if len(items) < 2:  # noqa: PLR2004 # nothing to do side by side
-            return [self.put(data) for data in items]
-        with ThreadPoolExecutor(min(len(items), _AT_ONCE), thread_name_prefix="kizuna-blobs") as pool:
-            return list(pool.map(self.put, items))
+        digests: list[str] = []
+        for first in range(0, len(items), _AT_ONCE):
+            digests += self._put_together(items[first : first + _AT_ONCE])
+        return digests
+
+    def _put_together(self, items: Sequence[bytes]) -> list[str]:
+        digests = [hashlib.sha256(data).hexdigest() for data in items]
+        targets: dict[Path, Path] = {}
+        with _translated(self.root), ExitStack() as stack:
+            files: list[BinaryIO] = []
+            for digest, data in dict(zip(digests, items, strict=True)).items():
+                descriptor, name = tempfile.mkstemp(dir=self.root / "incoming")
+                targets[Path(name)] = self._path(digest)
+                stack.callback(Path(name).unlink, missing_ok=True)  # after a fault; else it has its own name by then
+                files.append(stack.enter_context(os.fdopen(descriptor, "wb")))
+                files[-1].write(data)
+                files[-1].flush()
+            list(self._flushing.map(os.fsync, files))
+            self._settle(targets)
+        return digests
 
     def put_stream(self, chunks: Iterable[bytes], *, limit: int, expected: str | None = None) -> Blob:
         """Store the joined chunks durably, at most `limit` bytes of them.
@@ -73,18 +94,23 @@ class Blobs:
                     blob = _copy(chunks, file, limit, expected)
                     file.flush()
                     os.fsync(file.fileno())
-                self._settle(Path(name), self._path(blob.sha256))
+                self._settle({Path(name): self._path(blob.sha256)})
             except BaseException:
                 Path(name).unlink(missing_ok=True)
                 raise
         return blob
 
-    def _settle(self, name: Path, target: Path) -> None:
-        if not target.parent.exists():
-            target.parent.mkdir(exist_ok=True)
+    def _settle(self, targets: dict[Path, Path]) -> None:
+        """Give files that are durable the names that they are known by, and make the names durable."""
+        folders = dict.fromkeys(target.parent for target in targets.values())
+        missing = [folder for folder in folders if not folder.exists()]
+        for folder in missing:
+            folder.mkdir(exist_ok=True)
+        if missing:
             sync_directory(self.root)
-        name.replace(target)
-        sync_directory(target.parent)
+        for name, target in targets.items():
+            name.replace(target)
+        list(self._flushing.map(sync_directory, folders))
 
     def get(self, sha256: str) -> bytes:
         """Return a blob's bytes, checked against its digest.

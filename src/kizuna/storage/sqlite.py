@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from kizuna.kernel.journal import Db
 
 _MEMORY = ":memory:"
-_CHECKPOINT_PAGES = 1_000
+_CHECKPOINT_PAGES = 4_000
+"""How long the log grows before it is copied into the file, 16 MiB: a page written again meanwhile is then copied once."""
+_CACHE_KIB = 32_768
+"""Pages in memory for each connection: a commit of a thousand entries must not spill into the log before it is done."""
 
 
 @contextmanager
@@ -145,6 +148,7 @@ class SqliteStore:
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "temp_store = MEMORY", "synchronous = FULL"):
                 connection.execute(f"PRAGMA {pragma}")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         except BaseException:
             connection.close(force=True)
             raise

@@ -34,14 +34,13 @@ from kizuna.domains.maritime.records import (
 from kizuna.domains.maritime.release_filter import Area, Transformation, apply_transformation
 from kizuna.domains.maritime.rules import cell_name, cell_numbers
 from kizuna.errors import RecordError
-from kizuna.formats.positions_arrow import canonical_ipc, from_columns, parse_ipc, values_of
+from kizuna.formats.positions_arrow import Part, canonical_parts, parse_ipc, values_of
 from kizuna.kernel.record import WITHHELD, Body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from kizuna.domains.maritime.events.model import Event
     from kizuna.domains.maritime.picture import FeedHealth
@@ -95,35 +94,27 @@ def cut_batches(
         raise RecordError(f"a window of `{window_ms}` ms holds no time: give at least 1")
     if not table.num_rows:
         return []
-    columns = {name: values_of(table, name) for name in table.column_names}
-    times = columns["time_ms"][0]
-    own = np.isin(columns["mmsi"][0], np.fromiter(own_units, dtype=np.int64))
-    cells = cell_numbers(columns["lat_600000"][0], columns["lon_600000"][0])
-    groups = (times // window_ms, own.astype(np.int64), cells)
-    order = np.lexsort(groups[::-1])
-    chunks = list(_slices([group[order] for group in groups], order))
-    out: list[Statement] = []
-    for first, last in _spans(chunks, max_chunks):
-        part = chunks[first:last]
-        kept = times[np.concatenate([rows for _, rows in part])]
-        blobs = tuple(
-            canonical_ipc(
-                from_columns({name: (values[rows], valid[rows]) for name, (values, valid) in columns.items()})
-            )
-            for _, rows in part
-        )
-        ours = bool(part[0][0][1])
-        body = (OwnUnitBatch if ours else PositionBatch)(
-            window_from_ms=int(kept.min()),
-            window_to_ms=int(kept.max()) + 1,
-            source=source,
-            source_kind=source_kind,
-            row_count=len(kept),
-            chunks=tuple(_chunk(key[2], len(rows), blob) for (key, rows), blob in zip(part, blobs, strict=True)),
-        )
-        type_ = OWN_UNIT_BATCH if ours else POSITION_BATCH
-        out.append(Statement(type_, body, blobs, subject=f"feed:{source}", own_units=ours))
-    return out
+    times, mmsi, lat, lon = (values_of(table, name)[0] for name in ("time_ms", "mmsi", "lat_600000", "lon_600000"))
+    own = np.isin(mmsi, np.fromiter(own_units, dtype=np.int64)).astype(np.int64)
+    parts = canonical_parts(table, (times // window_ms, own, cell_numbers(lat, lon)))
+    return [
+        _batch(parts[first:last], source=source, source_kind=source_kind) for first, last in _spans(parts, max_chunks)
+    ]
+
+
+def _batch(parts: list[Part], *, source: str, source_kind: SourceKind) -> Statement:
+    """Return parts of one window as a batch."""
+    ours = bool(parts[0].key[1])
+    body = (OwnUnitBatch if ours else PositionBatch)(
+        window_from_ms=min(part.first_ms for part in parts),
+        window_to_ms=max(part.last_ms for part in parts) + 1,
+        source=source,
+        source_kind=source_kind,
+        row_count=sum(part.rows for part in parts),
+        chunks=tuple(_chunk(part) for part in parts),
+    )
+    blobs = tuple(part.blob for part in parts)
+    return Statement(OWN_UNIT_BATCH if ours else POSITION_BATCH, body, blobs, subject=f"feed:{source}", own_units=ours)
 
 
 def derive_batch(
@@ -164,31 +155,17 @@ def _kind(body: PositionBatch) -> SourceKind:
     return body.source_kind if isinstance(body.source_kind, str) else "recorded"
 
 
-def _chunk(cell: int, rows: int, blob: bytes) -> Chunk:
-    return Chunk(blob=BlobRef(sha256=hashlib.sha256(blob).hexdigest(), size=len(blob)), cell=cell_name(cell), rows=rows)
+def _chunk(part: Part) -> Chunk:
+    blob = BlobRef(sha256=hashlib.sha256(part.blob).hexdigest(), size=len(part.blob))
+    return Chunk(blob=blob, cell=cell_name(part.key[2]), rows=part.rows)
 
 
-_Key = tuple[int, int, int]
-
-
-def _slices(keys: list[NDArray[np.int64]], order: NDArray[np.int64]) -> Iterator[tuple[_Key, NDArray[np.int64]]]:
-    """Yield each group of equal keys with the rows of it."""
-    changes = np.zeros(len(order), dtype=np.bool_)
-    changes[0] = True
-    for key in keys:
-        changes[1:] |= key[1:] != key[:-1]
-    starts = np.flatnonzero(changes).tolist()
-    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-        window, own, cell = (int(key[start]) for key in keys)
-        yield (window, own, cell), order[start:end]
-
-
-def _spans(chunks: list[tuple[_Key, NDArray[np.int64]]], most: int) -> Iterator[tuple[int, int]]:
-    """Yield from where to where in the list of chunks one batch goes."""
+def _spans(parts: list[Part], most: int) -> Iterator[tuple[int, int]]:
+    """Yield from where to where in the list of parts one batch goes."""
     first = 0
-    for at in range(1, len(chunks) + 1):
+    for at in range(1, len(parts) + 1):
         full = at - first == most
-        if at == len(chunks) or full or chunks[at][0][:2] != chunks[first][0][:2]:
+        if at == len(parts) or full or parts[at].key[:2] != parts[first].key[:2]:
             yield first, at
             first = at
 
