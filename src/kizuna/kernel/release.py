@@ -27,10 +27,12 @@ from kizuna.kernel.clause import (
     committed_names,
     compile_clause,
     consent_for,
+    consent_reaches,
     consulted,
     covers,
     denied,
     heard,
+    opened,
     refused_by_clause,
     refused_by_terms,
     review_ms,
@@ -52,7 +54,9 @@ __all__ = [
     "ReleaseDecision",
     "ReleaseHeader",
     "committed_names",
+    "consent_reaches",
     "covers",
+    "opened",
     "translate",
 ]
 
@@ -148,7 +152,7 @@ class Index:
         key: _Key = (recipient, header.type, label)
         if purpose or provision or header.exercise or header.handling != "standard":
             key = (recipient, header.type, label, header.exercise, header.handling, purpose, provision)
-        plain = header.issuer == self.own_party and not header.already_held and not header.consents
+        plain = header.issuer == self.own_party and not (header.already_held or header.consents or header.backfill)
         if plain:
             memo = self._memo.get(key)
             if memo is not None and memo[0] <= now_ms < memo[1] and memo[2] <= header.at_ms < memo[3]:

@@ -40,7 +40,7 @@ def split_at_rules(base: ReaderState, accepted: Accepted) -> tuple[Accepted, Acc
     for place, shown in enumerate(accepted.entries[:-1]):
         blob_bytes += _blob_bytes(shown)
         full = blob_bytes + _blob_bytes(accepted.entries[place + 1]) > MOST_BLOB_BYTES
-        if full or shown.header.kind in {"instrument", "keys"}:
+        if full or shown.header.kind in {"instrument", "keys", "notice"}:
             frontier = CompactRange.from_bytes(base.frontier)
             frontier.extend(entry.leaf for entry in accepted.entries[: place + 1])
             first = replace(

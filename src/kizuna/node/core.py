@@ -14,6 +14,7 @@ from kizuna.kernel.channel import wire
 from kizuna.kernel.domain import Domain
 from kizuna.node import effects as fx
 from kizuna.node.carrying import Carrying
+from kizuna.node.consenting import Consenting
 from kizuna.node.desk import Desk, erase_bodies
 from kizuna.node.effects import Command, Effect, Reply
 from kizuna.node.facts import Identity, Partner
@@ -37,7 +38,8 @@ class Core:
     ) -> None:
         self.world = World(identity, sources, domains, limits or Limits())
         self.serving = Serving(self.world)
-        self.desk = Desk(self.world, self._woken)
+        self.consenting = Consenting(self.world, self._woken)
+        self.desk = Desk(self.world, self._woken, self.consenting)
         self.pulling = Pulling(self.world, self._arrived)
         self.carrying = Carrying(self.world, self.serving, self.pulling, self._arrived)
         self.operating = Operating(self.world, self.desk)
@@ -46,13 +48,18 @@ class Core:
             fx.Backfill: self.desk.backfill,
             fx.Enrol: self.desk.enrol,
             fx.ExportBundle: self.carrying.export,
+            fx.GrantConsent: self.consenting.consent,
             fx.Halt: self.desk.halt,
             fx.ImportBundle: self.carrying.take_in,
+            fx.Introduce: self.consenting.introduce,
             fx.LoadInstrument: self.desk.load_instrument,
             fx.Operate: self.operating.operate,
             fx.RemovePartner: self.desk.remove,
+            fx.Relabel: self.consenting.relabel,
             fx.Reopen: self.desk.reopen,
+            fx.RevokeConsent: self.consenting.revoke,
             fx.Say: self.desk.say,
+            fx.Supersede: self.consenting.supersede,
         }
         self.clock_suspect = False
         """Whether the shell's clock doubts itself; the core's own doubt comes on top."""
@@ -187,6 +194,7 @@ class Core:
             self.world.refresh_partners()
         if any(verdict.shown.header.kind == "instrument" for verdict in accepted):
             effects += self.desk.treaties_changed(now_ms)
+        effects += self.consenting.arrived(arrival, now_ms)
         gone = {
             (record_id, verdict.shown.header.channel)
             for verdict in accepted
@@ -195,6 +203,9 @@ class Core:
         }
         for record_id, channel in sorted(gone):
             effects += erase_bodies(self.world, record_id, "destroyed by its originator", now_ms, channel)
+        for verdict in accepted:
+            for act, record_id in verdict.acts:
+                effects += self.desk.withdraw_derived(record_id, act, now_ms)
         if accepted and not gone:  # a record may come after its destruction
             effects += self._unfinished(now_ms)
         if any(verdict.shown.header.kind == "epoch" for verdict in accepted):

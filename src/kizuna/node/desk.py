@@ -22,6 +22,7 @@ from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import EMPTY_ROOT, CompactRange
 from kizuna.node import effects as fx
 from kizuna.node import facts, outgoing
+from kizuna.node.consenting import Consenting, person
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.incoming import TREATY_TYPES
@@ -51,9 +52,12 @@ class Offer:
 class Desk:
     """The local operations of a node. `woken` is called with the channels that have something new to serve."""
 
-    def __init__(self, world: World, woken: Callable[[Sequence[str], int], list[Effect]]) -> None:
+    def __init__(
+        self, world: World, woken: Callable[[Sequence[str], int], list[Effect]], consenting: Consenting
+    ) -> None:
         self._world = world
         self._woken = woken
+        self._consenting = consenting
 
     # --- records -------------------------------------------------------------------------------------------------------------------
 
@@ -75,6 +79,7 @@ class Desk:
         said: list[fx.Said] = []
         blobs: list[bytes] = []
         for draft in drafts:
+            self._consenting.check_sources(draft, now_ms)
             held = self._issue(draft, now_ms)
             offer = self.offer(held, now_ms)
             entries.append(_record_entry(held, offer, now_ms))
@@ -193,7 +198,8 @@ class Desk:
         known = world.partners.get(keyset.node)
         if known is not None and known.root != card.root_bytes:
             raise RefusedError(f"`{keyset.node}` is pinned under another root: remove it first, after asking why")
-        pinned = {partner.party: partner.root for partner in world.partners.values()}
+        pinned = facts.introduced_roots(world.store)
+        pinned |= {partner.party: partner.root for partner in world.partners.values()}
         if pinned.get(keyset.party, card.root_bytes) != card.root_bytes:
             raise RefusedError(f"party `{keyset.party}` is pinned under another root: one root for each party")
         facts.check_unshared(card, keyset, world.identity, world.partners.values())
@@ -259,13 +265,15 @@ class Desk:
 
     def redecide(self, now_ms: int) -> list[Effect]:
         """Queue own records that no partner has been offered and that a provision now permits."""
-        rows: list[list[str | int]] = []
+        rows = self._consenting.due_onward(now_ms)
         for partner in self._world.partners.values():
             rows += self._untold(partner, now_ms)
             rows += self._newly_due(partner, now_ms, 0, now_ms + 1)
         return self._queue(rows, now_ms)
 
-    def _newly_due(self, partner: Partner, now_ms: int, from_ms: int, to_ms: int) -> list[list[str | int]]:
+    def _newly_due(
+        self, partner: Partner, now_ms: int, from_ms: int, to_ms: int, *, backfill: bool = False
+    ) -> list[list[str | int]]:
         channel = wire.channel_name(self._world.identity.node, partner.node)
         types = self._world.releaser.index.types_towards(partner.party)
         found: list[list[str | int]] = []
@@ -281,8 +289,10 @@ class Desk:
             for record_id, seq in page:
                 last = seq
                 held = facts.load_record(self._world.store, record_id)
-                ruling = self._world.releaser.rule(held, partner.party, now_ms) if held is not None else None
-                if ruling is not None and (ruling.permit or ruling.decision.not_before_ms > now_ms):
+                if held is None:
+                    continue
+                ruling = self._world.releaser.rule(held, partner.party, now_ms, backfill=backfill)
+                if ruling.permit or ruling.decision.not_before_ms > now_ms:
                     lane = wire.LANES.index(ruling.decision.lane)
                     found.append([channel, record_id, "record", lane, max(now_ms, ruling.decision.not_before_ms)])
             if len(page) < _REDECIDE_PAGE:
@@ -316,7 +326,7 @@ class Desk:
 
         return [self._world.commit([entry], then, _reply_error(reply_to))]
 
-    def act(self, command: fx.Act, reply_to: int, _now_ms: int) -> list[Effect]:
+    def act(self, command: fx.Act, reply_to: int, now_ms: int) -> list[Effect]:
         """Retract, recall or destroy an own record: a standing here, and an urgent entry to each channel that showed it."""
         if command.act not in wire.ACTS:
             raise RefusedError(f"act `{command.act}` is not one of `{'`, `'.join(wire.ACTS)}`")
@@ -332,8 +342,23 @@ class Desk:
             return [Reply(reply_to, error)]
 
         # From now on it is released no more; what is being released at this moment is durable once this turn comes.
-        return [
+        effects: list[Effect] = [
             self._world.commit((), lambda _seqs, later_ms: self._withdraw(command, reply_to, later_ms, failed), failed)
+        ]
+        return effects + self.withdraw_derived(command.record_id, command.act, now_ms)
+
+    def withdraw_derived(self, source: str, act: str, now_ms: int) -> list[Effect]:
+        """Do to what this node made from a record what was done to the record."""
+        rows = self._world.store.query(
+            "SELECT d.record_id FROM derivation d JOIN record r ON r.id = d.record_id"
+            f" WHERE d.source = ? AND r.own = 1 AND r.standing NOT IN {wire.ACTS} ORDER BY d.record_id",
+            (source,),
+        )
+        fresh = [record_id for (record_id,) in rows if record_id not in self._world.withdrawn]
+        return [
+            effect
+            for record_id in fresh
+            for effect in self.act(fx.Act(record_id, act, f"made from `{source}`", "system:withdrawal"), 0, now_ms)
         ]
 
     def _withdraw(self, command: fx.Act, reply_to: int, now_ms: int, failed: Failed) -> list[Effect]:
@@ -354,6 +379,7 @@ class Desk:
             )
             for channel, targets in holders.items()
         ]
+        entries += self._consenting.withdrawal(command, now_ms)
 
         def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
             self._world.withdrawn.discard(command.record_id)
@@ -373,12 +399,12 @@ class Desk:
         partner = self._world.partner(command.node)
         if command.to_ms <= command.from_ms:
             raise RefusedError("the period ends before it begins")
-        rows = self._newly_due(partner, now_ms, command.from_ms, command.to_ms)
+        rows = self._newly_due(partner, now_ms, command.from_ms, command.to_ms, backfill=True)
         ids = tuple(str(row[1]) for row in rows)
         if not command.second_actor:
             return [Reply(reply_to, ids)]
-        if _person(command.second_actor) == _person(command.actor) or "" in map(
-            _person, (command.actor, command.second_actor)
+        if person(command.second_actor) == person(command.actor) or "" in map(
+            person, (command.actor, command.second_actor)
         ):
             raise RefusedError("a backfill needs two persons: the second must be another than the first")
         meta = {"actor": command.actor, "rows": rows, "second_actor": command.second_actor}
@@ -403,12 +429,6 @@ class Desk:
             return [Reply(reply_to, command.channel)]
 
         return [self._world.commit([entry], then, _reply_error(reply_to))]
-
-
-def _person(actor: str) -> str:
-    """Return who an actor is, whatever the role: `officer:<id>:<role>`; empty where it is no person."""
-    kind, _, rest = actor.partition(":")
-    return rest.partition(":")[0] if kind == "officer" else ""
 
 
 def _record_entry(held: record.Record, offer: Offer, now_ms: int) -> Entry:

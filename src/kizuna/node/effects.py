@@ -10,6 +10,7 @@ from typing import Any
 
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.label import Label
+from kizuna.kernel.lifecycle import ConsentGranted
 from kizuna.kernel.operation import Asked
 from kizuna.kernel.record import Body
 
@@ -124,6 +125,59 @@ class Backfill:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantConsent:
+    """Let one party pass own records on to another, on these terms. The reply is the consent's id."""
+
+    terms: ConsentGranted
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeConsent:
+    """Take a consent back. The reply is the revocation's id."""
+
+    consent: str
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relabel:
+    """Change the label of an own record, by two persons; None leaves a part as it was, an empty `review_by` takes the date away.
+
+    `grades` maps a policy to its new classification, `caveats` to its new caveats. The reply is the relabel's id.
+    """
+
+    record_id: str
+    reason: str
+    actor: str
+    second_actor: str
+    grades: dict[str, int] | None = None
+    releasable_to: tuple[str, ...] | None = None
+    purposes: tuple[str, ...] | None = None
+    caveats: dict[str, tuple[str, ...]] | None = None
+    review_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Supersede:
+    """Say that an own record is corrected by another own one. The reply is the notice's id."""
+
+    record_id: str
+    successor: str
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Introduce:
+    """Pin the card of a party that no channel runs to, so that what it signs counts when a relay brings it. The reply is its node's name."""
+
+    card: bytes
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExportBundle:
     """Release what is due to a partner into a bundle file. The reply is its bytes."""
 
@@ -172,6 +226,11 @@ Command = (
     | ExportBundle
     | ImportBundle
     | Reopen
+    | GrantConsent
+    | RevokeConsent
+    | Relabel
+    | Supersede
+    | Introduce
 )
 
 # --- effects ----------------------------------------------------------------------------------------------------------------------

@@ -262,7 +262,8 @@ class Pulling:
         out = self._world.out_channel(partner.node)
         quota = self._world.limits.quarantine_bytes
         written = (out.epoch, out.tree.size)
-        return incoming.Judge(self._world.store, self._world.releaser, partner, judged, quota, written)
+        issuers = self._world.issuers
+        return incoming.Judge(self._world.store, self._world.releaser, partner, judged, quota, written, issuers)
 
     # --- blobs ---------------------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from kizuna.errors import RecordError
 from kizuna.kernel import record
 from kizuna.kernel.domain import Derive, Domain, Portion
@@ -16,6 +18,7 @@ from kizuna.kernel.instrument import Obligations
 from kizuna.kernel.label import Label
 from kizuna.kernel.record import Body, Record
 from kizuna.kernel.release import Index, ReleaseDecision, ReleaseHeader, covers
+from kizuna.node.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Ruling:
 
 
 def header_of(held: Record, already_held: frozenset[str] = frozenset()) -> ReleaseHeader:
-    """Return what a decision looks at; a label that is malformed or not disclosed counts as missing."""
+    """Return what a decision looks at, before relabels and consents; a label that is malformed or not disclosed counts as missing."""
     label: Label | None
     try:
         label = record.label_of(held)
@@ -60,10 +63,11 @@ def header_of(held: Record, already_held: frozenset[str] = frozenset()) -> Relea
 
 
 class Releaser:
-    """Rules over an index of agreements and the domains' record classes."""
+    """Rules over an index of agreements, what originators have said since, and the domains' record classes."""
 
-    def __init__(self, index: Index, domains: Sequence[Domain]) -> None:
+    def __init__(self, index: Index, domains: Sequence[Domain], ledger: Ledger) -> None:
         self.index = index
+        self.ledger = ledger
         self._classes = {name: kind for domain in domains for name, kind in domain.records.items()}
         self._portions: dict[type[Body], Portion] = {}
         self._derivations: dict[type[Body], Derive] = {}
@@ -71,14 +75,33 @@ class Releaser:
             self._portions.update(domain.portions)
             self._derivations.update(domain.derivations)
 
+    def header(self, held: Record, *, only: frozenset[str] | None = None) -> ReleaseHeader:
+        """Return what a decision looks at: the label as relabels have left it, and the consents that stand, or of them `only` the named."""
+        return self.ledger.fold(header_of(held), self.index.own_party, only=only)
+
     def rule(
-        self, held: Record, party: str, now_ms: int, already_held: frozenset[str] = frozenset(), purpose: str = ""
+        self,
+        held: Record,
+        party: str,
+        now_ms: int,
+        already_held: frozenset[str] = frozenset(),
+        purpose: str = "",
+        *,
+        backfill: bool = False,
+        unspent: frozenset[str] = frozenset(),
     ) -> Ruling:
-        """Return whether and what of a record may go to a party at this instant."""
+        """Return whether and what of a record may go to a party at this instant.
+
+        `backfill` says that two persons asked for it, `unspent` names consents whose single use is this one.
+        """
         kind = self._classes.get(held.clear.type)
         if kind is None:
             return Ruling(ReleaseDecision(permit=False, reason="no-provision"))
-        decision = self.index.decide(header_of(held, already_held), party, now_ms, purpose)
+        told = frozenset(name for name in already_held if not name.startswith("releasable_to/"))
+        header = self.ledger.fold(header_of(held, told), self.index.own_party, unspent=unspent)
+        if backfill:
+            header = msgspec.structs.replace(header, backfill=True)
+        decision = self.index.decide(header, party, now_ms, purpose)
         if not decision.permit:
             return Ruling(decision)
         dropped = {f"payload/{field}" for field in decision.obligations.drop_fields}
@@ -87,6 +110,8 @@ class Releaser:
             for name in held.disclosures
             if (covers(decision.discloses, name) and name not in dropped) or name == f"releasable_to/{party}"
         }
+        if header.issuer == self.index.own_party:
+            names |= self.ledger.opened(header, party, now_ms) & held.disclosures.keys()
         return self._in_portions(held, kind, decision, names)
 
     def _in_portions(self, held: Record, kind: type[Body], decision: ReleaseDecision, names: set[str]) -> Ruling:

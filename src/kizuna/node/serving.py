@@ -18,7 +18,7 @@ from kizuna.kernel.channel.reader import origin
 from kizuna.kernel.channel.writer import NO_RECEIPT, check_receipt
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import Tree
-from kizuna.node import facts, outgoing
+from kizuna.node import facts, noting, outgoing
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.outgoing import OutState, Step
@@ -347,7 +347,7 @@ class Serving:
         held = facts.load_record(self._world.store, item) if outgoing.stands(self._world.store, item) else None
         if blob is None or held is None or not self._world.releasing or item in self._world.withdrawn:
             return b""
-        ruling = self._world.releaser.rule(held, partner.party, now_ms)
+        ruling = self._world.releaser.rule(held, partner.party, now_ms, **noting.as_sequenced(data))
         if not ruling.permit or not names <= ruling.names or not self._world.blobs.has(blob.sha256):
             return b""
         try:

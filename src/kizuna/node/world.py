@@ -22,6 +22,7 @@ from kizuna.node import facts, incoming, outgoing, treaties
 from kizuna.node.effects import Alert, Commit, Effect, Mark
 from kizuna.node.facts import BlobReader, Identity, Partner
 from kizuna.node.filling import kinds_of
+from kizuna.node.ledger import Ledger
 from kizuna.node.releasing import Releaser
 
 Then = Callable[[Sequence[int], int], list[Effect]]
@@ -76,7 +77,10 @@ class World:
         self.partners: dict[str, Partner] = {}
         self.outs: dict[str, outgoing.OutState] = {}
         self.ins: dict[str, incoming.InState] = {}
-        self.releaser = Releaser(Index.build(identity.party, (), limits.guard_ms), self.domains)
+        self.ledger = Ledger()
+        self.releaser = Releaser(Index.build(identity.party, (), limits.guard_ms), self.domains, self.ledger)
+        self.issuers: dict[str, dict[str, bytes]] = {}
+        """Record keys by id of each party whose root is pinned here: partners, and those who were only introduced."""
         self.boundaries: tuple[int, ...] = ()
         self.agreements: tuple[Agreement, ...] = ()
         self.rules_version = 0
@@ -89,6 +93,7 @@ class World:
         self._waiting: dict[int, tuple[Then, Failed]] = {}
         self.refresh_partners()
         self.refresh_treaties()
+        self.refresh_ledger()
         self.refresh_settings()
 
     @property
@@ -101,6 +106,7 @@ class World:
     def refresh_partners(self) -> None:
         """Read partners again, and the channels of new ones."""
         self.partners = facts.load_partners(self.store)
+        self.issuers = facts.load_issuers(self.store, self.partners.values())
         self.rules_version += 1
         for node in self.partners:
             # A channel's state in memory may be ahead by a commit under way: what is loaded already stays.
@@ -110,7 +116,8 @@ class World:
                 self.reload_in(inward)
 
     def reload_out(self, channel: str) -> None:
-        """Read the writer's state of one channel again."""
+        """Read the writer's state of one channel again, and which consents were not spent after all."""
+        self.ledger.refresh(self.store)
         self.outs[channel] = outgoing.load(self.store, channel)
 
     def reload_in(self, channel: str) -> None:
@@ -123,8 +130,18 @@ class World:
         roots[self.identity.party] = self.identity.root_public
         agreements = treaties.agreements(self.store, roots)
         self.agreements = tuple(agreements)
-        self.releaser = Releaser(Index.build(self.identity.party, agreements, self.limits.guard_ms), self.domains)
+        self.releaser = Releaser(
+            Index.build(self.identity.party, agreements, self.limits.guard_ms), self.domains, self.ledger
+        )
         self.boundaries = treaties.boundaries(agreements, self.limits.guard_ms)
+        self._decide_anew()
+
+    def refresh_ledger(self) -> None:
+        """Read again what originators have said about their records: what consents and relabels let go is decided anew."""
+        self.ledger.refresh(self.store)
+        self._decide_anew()
+
+    def _decide_anew(self) -> None:
         self.rules_version += 1
         for state in self.outs.values():
             state.denied.clear()
