@@ -13,9 +13,10 @@ from kizuna.errors import KizunaError, RecordError, RefusedError
 from kizuna.kernel.channel import wire
 from kizuna.kernel.domain import Domain
 from kizuna.node import effects as fx
+from kizuna.node import erasing
 from kizuna.node.carrying import Carrying
 from kizuna.node.consenting import Consenting
-from kizuna.node.desk import Desk, erase_bodies
+from kizuna.node.desk import Desk
 from kizuna.node.effects import Command, Effect, Reply
 from kizuna.node.facts import Identity, Partner
 from kizuna.node.incoming import Arrival
@@ -129,7 +130,7 @@ class Core:
         self._observe(now_ms)
         effects: list[Effect] = []
         if not self._examined_ms:
-            effects += self._unfinished(now_ms)
+            effects += erasing.unfinished(self.world, now_ms)
         if now_ms >= self._trusted_since_ms:
             # Not from the last input on: an input may fall between a boundary and the next tick.
             if not self._examined_ms or any(self._examined_ms < edge <= now_ms for edge in self.world.boundaries):
@@ -175,14 +176,6 @@ class Core:
                 found.append(channel)
         return found
 
-    def _unfinished(self, now_ms: int) -> list[Effect]:
-        """Return the erasures that a destruction calls for and that are not done: the power may have gone in between."""
-        rows = self.world.store.query(
-            "SELECT DISTINCT h.record_id FROM act a JOIN record r ON r.id = a.record_id JOIN holding h ON h.record_id = a.record_id"
-            " WHERE a.act = 'destroy' AND r.standing = 'destroy' ORDER BY h.record_id"
-        )
-        return [effect for (item,) in rows for effect in erase_bodies(self.world, item, "destroyed", now_ms)]
-
     def _woken(self, channels: Sequence[str], now_ms: int) -> list[Effect]:
         return self.serving.wake(now_ms, channels)
 
@@ -202,12 +195,12 @@ class Core:
             if act == "destroy"
         }
         for record_id, channel in sorted(gone):
-            effects += erase_bodies(self.world, record_id, "destroyed by its originator", now_ms, channel)
+            effects += erasing.erase(self.world, record_id, "destroyed by its originator", now_ms, channel)
         for verdict in accepted:
             for act, record_id in verdict.acts:
                 effects += self.desk.withdraw_derived(record_id, act, now_ms)
         if accepted and not gone:  # a record may come after its destruction
-            effects += self._unfinished(now_ms)
+            effects += erasing.unfinished(self.world, now_ms)
         if any(verdict.shown.header.kind == "epoch" for verdict in accepted):
             channel = arrival.verdicts[0].shown.header.channel
             sentence = f"`{channel}` began a new epoch: its writer lost part of its log and declares the rest unknown"

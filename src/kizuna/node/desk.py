@@ -21,12 +21,13 @@ from kizuna.kernel.instrument import Instrument, Obligations
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import EMPTY_ROOT, CompactRange
 from kizuna.node import effects as fx
-from kizuna.node import facts, outgoing
+from kizuna.node import erasing, facts, outgoing
 from kizuna.node.consenting import Consenting, person
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.incoming import TREATY_TYPES
-from kizuna.node.parsed import forget, remember
+from kizuna.node.parsed import remember
+from kizuna.node.releasing import bucket_ms
 from kizuna.node.tables import clear_meta
 from kizuna.node.world import Failed, World
 
@@ -180,11 +181,11 @@ class Desk:
             if found is not None:
                 body, blobs = found
                 label = msgspec.structs.replace(draft.label, releasable_to=frozenset({party}))
-                made.append(
-                    replace(
-                        draft, body=body, label=label, blobs=blobs, derived_from=(held.id,), at_ms=held.at_ms or now_ms
-                    )
-                )
+                at_ms = held.at_ms or now_ms
+                one = replace(draft, body=body, label=label, blobs=blobs, derived_from=(held.id,), at_ms=at_ms)
+                if asks.unlinkable:  # what follows what would link it too
+                    one = replace(one, blobs=(*blobs, *draft.blobs), after=(), at_ms=bucket_ms(at_ms, asks))
+                made.append(one)
         return made
 
     # --- partners and agreements ---------------------------------------------------------------------------------------------------
@@ -392,7 +393,7 @@ class Desk:
         return [self._world.commit(entries, then, failed)]
 
     def _erasures(self, command: fx.Act, now_ms: int) -> list[Effect]:
-        return [] if command.act != "destroy" else erase_bodies(self._world, command.record_id, "destroyed", now_ms)
+        return [] if command.act != "destroy" else erasing.erase(self._world, command.record_id, "destroyed", now_ms)
 
     def backfill(self, command: fx.Backfill, reply_to: int, now_ms: int) -> list[Effect]:
         """Preview, or with a second person queue, what a period's records would release to one partner."""
@@ -436,21 +437,6 @@ def _record_entry(held: record.Record, offer: Offer, now_ms: int) -> Entry:
     remember(body, held)
     meta = {"clear": clear_meta(held), "due": offer.due, "held": offer.held, "item": held.id}
     return Entry(kind="record", at_ms=now_ms, meta=meta, body=body)
-
-
-def erase_bodies(world: World, record_id: str, reason: str, now_ms: int, channel: str = "") -> list[Effect]:
-    """Return the effects that erase every body of a record by journalled acts, those in a channel's quarantine too; headers and chain stay."""
-    rows = world.store.query(
-        "SELECT h.seq FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL"
-        " UNION SELECT l.seq FROM leaf_in l JOIN journal_body b ON b.seq = l.seq"
-        " WHERE l.record_id = ? AND l.channel = ? AND l.code <> '' AND b.body IS NOT NULL ORDER BY 1",
-        (record_id, record_id, channel),
-    )
-    for (seq,) in rows:
-        forget(facts.body_at(world.store, seq) or b"")
-    return [
-        fx.Erase(seq, Entry(kind="erased", at_ms=now_ms, meta={"reason": reason, "target": seq})) for (seq,) in rows
-    ]
 
 
 def _reply_error(reply_to: int) -> Callable[[KizunaError], list[Effect]]:

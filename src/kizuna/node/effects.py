@@ -281,6 +281,13 @@ class Erase:
 
 
 @dataclass(frozen=True, slots=True)
+class EraseBlob:
+    """Delete a large object; that it is erased, and why, is in the journal already."""
+
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """Something that a person must see. `kind` is a fixed word, `sentence` carries no content of any record."""
 
@@ -289,4 +296,4 @@ class Alert:
     sentence: str
 
 
-Effect = Commit | Send | Reply | Erase | Alert
+Effect = Commit | Send | Reply | Erase | EraseBlob | Alert

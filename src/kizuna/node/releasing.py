@@ -6,7 +6,7 @@ whose records are released in portions says which items a provision's obligation
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,6 +19,8 @@ from kizuna.kernel.label import Label
 from kizuna.kernel.record import Body, Record
 from kizuna.kernel.release import Index, ReleaseDecision, ReleaseHeader, covers
 from kizuna.node.ledger import Ledger
+
+HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,9 @@ class Releaser:
     def _in_portions(self, held: Record, kind: type[Body], decision: ReleaseDecision, names: set[str]) -> Ruling:
         portion = self._portions.get(kind)
         duties = decision.obligations
-        if duties.transforms and portion is None:
+        if duties.unlinkable and not self._unlinked(held, decision):
+            return self._held_by(decision)
+        if msgspec.structs.replace(duties, unlinkable=False).transforms and portion is None:
             return self._held_by(decision)  # what cannot be done to a record on its way out keeps it at home
         if portion is None:
             return Ruling(decision, frozenset(names))
@@ -126,6 +130,12 @@ class Releaser:
         if items and not let_through:
             return self._held_by(decision, len(items))
         return Ruling(decision, frozenset(names - items | let_through), kept_back=len(items) - len(let_through))
+
+    def _unlinked(self, held: Record, decision: ReleaseDecision) -> bool:
+        """Return whether a record was made for one party alone: its id, salts and instant then tell nobody which record of another party's it is."""
+        duties = decision.obligations
+        own = held.clear.issuer == self.index.own_party and "derived_from/0" in held.disclosed
+        return own and len(held.label.releasable_to) == 1 and (held.at_ms or 0) == bucket_ms(held.at_ms or 0, duties)
 
     def _held_by(self, decision: ReleaseDecision, count: int = 0) -> Ruling:
         denied = ReleaseDecision(
@@ -138,7 +148,23 @@ class Releaser:
         return Ruling(denied, kept_back=count, asks=decision.obligations)
 
     def derivation(self, held: Record, ruling: Ruling) -> Derive | None:
-        """Return what rewrites a record that a clause keeps at home only as it is, or None where nothing does."""
+        """Return what makes of a record that a clause keeps at home only as it is another that may go, or None where nothing does."""
         kind = self._classes.get(held.clear.type)
-        derive = self._derivations.get(kind) if kind is not None and ruling.asks is not None else None
-        return derive if ruling.asks is not None and ruling.asks.rewrites else None
+        if kind is None or ruling.asks is None:
+            return None
+        if ruling.asks.rewrites:
+            return self._derivations.get(kind)
+        return _said_again if ruling.asks.unlinkable else None
+
+
+def bucket_ms(at_ms: int, duties: Obligations) -> int:
+    """Return the instant that a record shows in place of its own where it must not be linked: the start of its time step, else of its hour."""
+    step_ms = duties.time_step_ms if duties.time_step_ms > 1 else HOUR_MS
+    return at_ms // step_ms * step_ms
+
+
+def _said_again(
+    body: Body, _blob_of: Callable[[str], bytes], _asks: Obligations
+) -> tuple[Body, tuple[bytes, ...]] | None:
+    """Return the same payload, for a record that has its own id and salts."""
+    return body, ()

@@ -6,6 +6,7 @@ being committed, and is read again from the store when a commit fails.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -60,13 +61,33 @@ class Sources:
     """How what officers say at this node is graded where they ask for nothing else; None takes the party's own lowest grade."""
 
 
+class Held:
+    """The large objects of this node; one whose erasure has begun counts as not held until it is made durable anew."""
+
+    def __init__(self, blobs: BlobReader) -> None:
+        self._blobs = blobs
+        self.erasing: set[str] = set()
+
+    def get(self, sha256: str) -> bytes:
+        """Return an object, verified against its digest."""
+        return self._blobs.get(sha256)
+
+    def has(self, sha256: str) -> bool:
+        """Return whether an object is held and will stay."""
+        return sha256 not in self.erasing and self._blobs.has(sha256)
+
+    def present(self, sha256: str) -> bool:
+        """Return whether an object is on the disk."""
+        return self._blobs.has(sha256)
+
+
 class World:
     """The state that serving, pulling and the officers' desk share."""
 
     def __init__(self, identity: Identity, sources: Sources, domains: Sequence[Domain], limits: Limits) -> None:
         self.identity = identity
         self.store = sources.store
-        self.blobs = sources.blobs
+        self.blobs = Held(sources.blobs)
         self.random = sources.random
         self.high_water = sources.high_water
         self.domains = tuple(domains)
@@ -199,6 +220,8 @@ class World:
         marks: tuple[Mark, ...] = (),
     ) -> Commit:
         """Return one atomic unit; `then` runs once it is durable, `failed` where it was not made."""
+        if self.blobs.erasing:
+            self.blobs.erasing.difference_update(hashlib.sha256(blob).hexdigest() for blob in blobs)
         self._token += 1
         self._waiting[self._token] = (then, failed)
         return Commit(self._token, tuple(entries), blobs, marks)
