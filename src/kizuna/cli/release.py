@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from kizuna.cli.base import CONFIG, Config, Json, Reason, emit, group, instant_ms, settings_of, table
+from kizuna.cli.notices import add_to
 from kizuna.cli.reach import SECOND_TOKEN, TOKEN, reach
 from kizuna.cli.reading import Reading, now_ms, reading
 from kizuna.errors import RefusedError
@@ -15,7 +16,8 @@ from kizuna.kernel.explain import LANGUAGES, explain
 from kizuna.kernel.record import Record
 from kizuna.node import facts
 
-app = group("release", "Releases: explained, stopped, taken back.")
+app = group("release", "Releases: explained, stopped, taken back, passed on.")
+add_to(app)
 
 
 @app.command("explain")
