@@ -17,7 +17,7 @@ from kizuna.kernel.channel.reader import Accepted
 from kizuna.kernel.journal import Entry
 from kizuna.node import effects as fx
 from kizuna.node import incoming
-from kizuna.node.answers import check_carried
+from kizuna.node.answers import check_carried, next_epoch, split_at_rules
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.incoming import Arrival
@@ -260,8 +260,14 @@ class Carrying:
         return accepted
 
     def _commit(self, going: _Import, state: incoming.InState, accepted: Accepted, now_ms: int) -> list[Effect]:
-        judge = self._pulling.judge(going.partner, state, state.reader)
-        arrival = incoming.arrival(judge, accepted, self._world.blobs, now_ms)
+        """Take entries in as far as one set of rules judges them; the rest is judged once what changes the rules is in force."""
+        partner = self._world.partners.get(going.partner.node, going.partner)  # new keys may have come in this bundle
+        base, rest = state.reader, None
+        if accepted.entries:
+            epoch = accepted.entries[0].header.epoch
+            whole = base if epoch == base.epoch else next_epoch(base, epoch)
+            accepted, rest = split_at_rules(whole, accepted)
+        arrival = incoming.arrival(self._pulling.judge(partner, state, base), accepted, self._world.blobs, now_ms)
         asked = tuple(sorted(arrival.missing))
         parts = [going.blobs.get(arrival.missing[place].sha256, b"") for place in asked]
         incoming.take_blobs(arrival, asked, parts, self._pulling.checks)
@@ -271,7 +277,10 @@ class Carrying:
             self._pulling.settle(state, after)
             going.new += len(arrival.verdicts)
             going.refused += sum(1 for verdict in arrival.verdicts if verdict.code)
-            return self._arrived(going.partner, arrival, later_ms) + self._entries(going, later_ms)
+            arrived = self._arrived(partner, arrival, later_ms)
+            if rest is not None:
+                return arrived + self._commit(going, state, rest, later_ms)
+            return arrived + self._entries(going, later_ms)
 
         if not entries:
             return self._entries(going, now_ms)
