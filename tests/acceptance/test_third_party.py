@@ -6,25 +6,50 @@ only compared India's card by voice. Everything is typed as an officer types it.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import json
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kizuna.cli.base import CLOCK
+from kizuna.cli.main import main
 from kizuna.domains.maritime.records import StaticReported
 from kizuna.kernel.label import label
 from kizuna.node.effects import Draft, Say
 from kizuna.node.service import open_node
 from kizuna.node.settings import read_settings
-from tests.acceptance.stories import SOURCE, kizuna
 
 NAVY = "ind-jpn-2018-navy-implementing-arrangement"
 PACIFIC = "jpn-aus-example-arrangement"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+Typed = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def typed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Return `kizuna ... --json` as typed at a desk, and what it printed; fails, with what it said, where it does not succeed."""
+
+    def call(*words: object, tokens: tuple[str, str] = ("", "")) -> dict[str, Any]:
+        monkeypatch.setattr(sys, "argv", ["kizuna", *map(str, words), "--json"])
+        for name, token in zip(("KIZUNA_TOKEN", "KIZUNA_SECOND_TOKEN"), tokens, strict=True):
+            monkeypatch.setenv(name, token)
+        capsys.readouterr()
+        with contextlib.suppress(SystemExit):
+            main()
+        shown = capsys.readouterr()
+        assert shown.out, (words, shown.err)
+        found: dict[str, Any] = json.loads(shown.out)
+        return found
+
+    return call
+
 
 PACIFIC_TOML = f"""
 [instrument]
@@ -64,16 +89,16 @@ rows_back = [[0, [0]], [1, [1]]]
 class Post:
     """One party's node and the desk in front of it."""
 
-    def __init__(self, folder: Path, node: str, *, bundled: bool) -> None:
-        self.folder, self.node = folder, node
+    def __init__(self, typed: Typed, folder: Path, node: str, *, bundled: bool) -> None:
+        self.typed, self.folder, self.node = typed, folder, node
         party, _, name = node.partition("/")
         instruments = "--instruments" if bundled else "--no-instruments"
-        self.fingerprint = kizuna("init", folder, "--party", party, "--name", name, instruments)["fingerprint"]
+        self.fingerprint = typed("init", folder, "--party", party, "--name", name, instruments)["fingerprint"]
         self.card = folder / "card"
         self("partner", "invite", "--out", self.card)
 
-    def __call__(self, *words: str | Path, **environment: str) -> dict[str, Any]:
-        return kizuna(*words, "--config", self.folder / "node.toml", **environment)
+    def __call__(self, *words: object, tokens: tuple[str, str] = ("", "")) -> dict[str, Any]:
+        return self.typed(*words, "--config", self.folder / "node.toml", tokens=tokens)
 
     def token(self, officer: str, role: str) -> str:
         return str(self("token", "add", officer, role)["token"])
@@ -108,13 +133,12 @@ def carry(desk: Path, *way: Post) -> dict[str, Any]:
     return said
 
 
-def test_a_ship_is_passed_on_corrected_and_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+def test_a_ship_is_passed_on_corrected_and_taken_back(typed: Typed, tmp_path: Path) -> None:
     desk = tmp_path / "desk"
     desk.mkdir()
-    india = Post(tmp_path / "ind", "ind/delhi", bundled=True)
-    japan = Post(tmp_path / "jpn", "jpn/yokosuka", bundled=True)
-    australia = Post(tmp_path / "aus", "aus/canberra", bundled=False)
+    india = Post(typed, tmp_path / "ind", "ind/delhi", bundled=True)
+    japan = Post(typed, tmp_path / "jpn", "jpn/yokosuka", bundled=True)
+    australia = Post(typed, tmp_path / "aus", "aus/canberra", bundled=False)
     for one, other in ((india, japan), (japan, australia)):
         for host, guest in ((one, other), (other, one)):
             host("partner", "accept", guest.card, "--fingerprint", guest.fingerprint)
@@ -148,7 +172,7 @@ def test_a_ship_is_passed_on_corrected_and_taken_back(tmp_path: Path, monkeypatc
     one, two = india.token("7", "liaison"), india.token("8", "security")
     relabelled = india(
         "release", "relabel", ship, "--grade", "ind.example.v1=1", "--reason", "the owner asked",
-        KIZUNA_TOKEN=one, KIZUNA_SECOND_TOKEN=two,
+        tokens=(one, two),
     )["id"]  # fmt: skip
     # The particulars are corrected; who passes them on needs no new permission for a correction of what it passed.
     right = india.say(StaticReported(mmsi=419000001, name="SAGAR II", callsign="VTAB"), "jpn", "aus")
