@@ -374,7 +374,9 @@ MUTANTS = (
     Mutant("take a revoked consent", around(lifecycle, "consents_of", _never_revoked), RELAY),
     Mutant("take what no originator has signed", put(relayed.Relayed, "_signed", lambda _self, _held: ""), RELAY),
     Mutant(
-        "take a relayed record without consent", put(relayed.Relayed, "_consented", lambda _self, _party: True), RELAY
+        "hear anyone on the records of others",
+        put(relayed.Relayed, "_consented", lambda _self, _party: True),
+        "test_byzantine_relay:test_whom_an_originator_let_pass_on_nothing_says_nothing_of_its_records",
     ),
     Mutant("never count a use", around(Ledger, "fold", _never_spent), "test_consent:test_a_single_use_is_spent_once"),
     Mutant(

@@ -194,3 +194,14 @@ def test_a_relabel_by_one_person_counts_for_nothing_here_either() -> None:
     assert it.evil.codes()[index] == ""  # its originator signed it
     header = it.victim.core.world.releaser.header(held)
     assert header.label == held.label
+
+
+def test_whom_an_originator_let_pass_on_nothing_says_nothing_of_its_records() -> None:
+    it = Relay("no relay")
+    held = it.said("between two")
+    notice = it.honest.do(
+        fx.Relabel(held.id, "reviewed", "officer:1:desk", "officer:2:security", grades={"common.v1": 0})
+    )
+    indexes = it.pass_notice(notice), it.pass_record(held, "ab" * 32)
+    it.federation.run(30_000)
+    assert [it.evil.codes()[index] for index in indexes] == ["no-consent", "no-consent"]

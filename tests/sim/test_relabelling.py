@@ -9,7 +9,7 @@ import pytest
 from kizuna.errors import RecordError, RefusedError
 from kizuna.kernel.record import Record
 from kizuna.node import effects as fx
-from kizuna.node import facts
+from kizuna.node import facts, noting
 from kizuna.sim.federation import SimNode
 from tests.sim.test_consent import codes, grant, say, three
 from tests.sim.test_recovery import projected
@@ -149,6 +149,8 @@ def test_a_holder_that_may_see_the_successor_gets_it() -> None:
     notice = supersede(delhi, wrong, right)
     federation.run(5_000)
     assert standings(yokosuka, wrong) == standings(delhi, wrong) == [("superseded",)]
+    with yokosuka.store.view() as db:
+        assert noting.standings(db, [right, wrong]) == {wrong: "superseded"}
     assert codes(yokosuka, notice) == [""]
     assert yokosuka.store.query("SELECT target FROM notice WHERE record_id = ?", (notice,)) == [(wrong,)]
     for node in (delhi, yokosuka):

@@ -7,7 +7,7 @@ for a release is read from them by `kizuna.node.ledger`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypedDict
 
 import msgspec
@@ -48,6 +48,7 @@ SCHEMA = (
     "CREATE TABLE blob_erased (sha256 TEXT PRIMARY KEY, seq BIGINT NOT NULL)",
 )
 
+_AT_ONCE = 500
 _header_decoder = msgspec.json.Decoder(EntryHeader)
 
 
@@ -79,6 +80,18 @@ def blobs_of(held: Record, names: Iterable[str]) -> set[tuple[str, int]]:
             sha256, size = blob.get("sha256"), blob.get("size")
             if isinstance(sha256, str) and wire.is_digest(sha256) and type(size) is int and size >= 0:
                 found.add((sha256, size))
+    return found
+
+
+def standings(db: Db, record_ids: Sequence[str]) -> dict[str, str]:
+    """Return what has become of those of these records that are asserted no longer: `superseded`, `retract`, `recall` or `destroy`."""
+    found: dict[str, str] = {}
+    for start in range(0, len(record_ids), _AT_ONCE):
+        some = record_ids[start : start + _AT_ONCE]
+        rows = db.execute(
+            f"SELECT id, standing FROM record WHERE standing <> '' AND id IN ({','.join('?' * len(some))})", tuple(some)
+        )
+        found.update((record_id, standing) for record_id, standing in rows)
     return found
 
 
