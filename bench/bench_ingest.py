@@ -33,9 +33,9 @@ from kizuna.node.core import Core
 from kizuna.node.domains import DOMAINS
 from kizuna.node.facts import Identity
 from kizuna.node.feeding import Feeding, drafts, example_label
+from kizuna.node.filling import projections
 from kizuna.node.runner import Runner, Shell
 from kizuna.node.sources import Feed
-from kizuna.node.filling import projections
 from kizuna.node.world import Sources
 from kizuna.storage.blobs import Blobs
 from kizuna.storage.sqlite import SqliteStore, open_sqlite
