@@ -20,7 +20,7 @@ def seed(name: str) -> bytes:
 
 ROOT = sign.SigningKey(seed("root"), sign.Purpose.ROOT)
 HELD = {str(purpose): sign.SigningKey(seed(purpose), purpose) for purpose in keys.NODE_PURPOSES}
-KEYSET = keys.KeySet(
+KEYSET = keys.KeySetV1(
     keys=keys.public_keys(HELD),
     made_at_ms=1_790_000_000_000,
     node="ind/delhi",

@@ -23,9 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from kizuna.kernel import canonical, clause, keys, lifecycle, note, sign  # noqa: E402 # after the path is set
-from kizuna.kernel.channel import reader, wire  # noqa: E402 # the same
+from kizuna.kernel.channel import reader, returned, wire  # noqa: E402 # the same
 from kizuna.kernel.release import Index  # noqa: E402 # the same
 from kizuna.node import (  # noqa: E402 # the same
+    adopting,
     answers,
     carrying,
     consenting,
@@ -38,6 +39,7 @@ from kizuna.node import (  # noqa: E402 # the same
     outgoing,
     pulling,
     relayed,
+    rotating,
     serving,
     tables,
     world,
@@ -171,7 +173,24 @@ def _old_keys(plain: Any, self: Any, partner: Any, *rest: Any) -> Any:
 
 def _any_keyset(envelope: sign.Envelope, root: bytes, *, newer_than: int = 0) -> keys.KeySet:
     del newer_than
-    return canonical.decode(sign.unseal("keyset", envelope, root), type=keys.KeySet)
+    return canonical.decode(sign.unseal("keyset", envelope, root), type=keys.KeySetV1)
+
+
+def _any_new_keyset(envelope: sign.Envelope, root: bytes, *, newer_than: int = 0) -> keys.KeySet:
+    del newer_than
+    if envelope.payload_type == sign.PAYLOAD_TYPES["keyset"]:
+        return _any_keyset(envelope, root)
+    return canonical.decode(sign.unseal("keyset.v2", envelope, root), type=keys.KeySetV2)
+
+
+def _from_its_arrival(plain: Any, judge: Any, shown: Any, envelope: Any) -> Any:
+    verdict = plain(judge, shown, envelope)
+    return replace(verdict, revoked=(verdict.revoked[0], shown.header.epoch, shown.header.index))
+
+
+def _for_any_channel(_plain: Any, judge: Any, shown: Any, envelope: Any) -> Any:
+    said = keys.read_revocation(envelope, judge._partner.root)  # a planted bug reaches in
+    return incoming.Verdict(shown, revoked=(said.version, shown.header.epoch, shown.header.index))
 
 
 def _trusts(self: Any, now_ms: int) -> None:
@@ -333,7 +352,62 @@ MUTANTS = (
     Mutant(
         "never look whether the log is behind",
         put(serving.Serving, "_last_signed", nothing),
-        "test_recovery:test_a_writer_restored_from_an_old_backup_opens_an_epoch_and_is_not_a_forker",
+        "test_recovery:test_a_writer_restored_from_an_old_backup_takes_its_entries_back_and_is_not_a_forker",
+    ),
+    Mutant(
+        "sign on without taking entries back",
+        put(serving.Serving, "_can_be_had", lambda _self, _state, _pull: False),
+        "test_taking_back:test_nothing_receipted_is_lost_and_the_log_goes_on",
+    ),
+    Mutant(
+        "take back without verifying",
+        put(returned, "_check_leads", nothing),
+        "test_taking_back:test_what_is_not_in_our_signed_log_is_not_taken_back",
+    ),
+    Mutant(
+        "take back what is not ours",
+        put(adopting.record, "verify", nothing),
+        "test_taking_back:test_a_record_that_we_never_signed_is_not_taken_back",
+    ),
+    Mutant(
+        "forget an act that came back",
+        put(adopting.Adopting, "_lost_acts", lambda *_args: []),
+        "test_taking_back:test_a_retraction_that_was_lost_holds_again_and_reaches_the_other_holder",
+    ),
+    Mutant(
+        "take a rotated key set without its checks",
+        put(keys, "read_keyset", _any_new_keyset),
+        "test_byzantine_keys:test_a_rotated_key_set_is_checked_like_the_first",
+    ),
+    Mutant(
+        "accept a revoked key by the time of its entry",
+        put(facts.Partner, "counts", lambda _self, _key_id, _epoch, _index: True),
+        "test_rotating:test_old_signatures_survive_and_later_ones_by_a_revoked_key_are_refused",
+    ),
+    Mutant(
+        "accept the old key after the last good size",
+        around(incoming.Judge, "_revocation", _from_its_arrival),
+        "test_rotating:test_a_compromise_names_the_last_good_size_of_each_channel",
+    ),
+    Mutant(
+        "take a revocation for another channel",
+        around(incoming.Judge, "_revocation", _for_any_channel),
+        "test_byzantine_keys:test_a_revocation_counts_for_its_own_channel_and_a_former_version",
+    ),
+    Mutant(
+        "keep checkpoints of a revoked key",
+        put(facts.Partner, "valid", property(lambda partner: (partner.keyset, *partner.former))),
+        "test_rotating:test_a_checkpoint_under_a_revoked_key_stops_the_channel",
+    ),
+    Mutant(
+        "sign with new keys before they are known",
+        put(world.World, "speaking", lambda self, _node: self.identity),
+        "test_rotating:test_traffic_flows_through_a_rotation_on_both_sides",
+    ),
+    Mutant(
+        "rotate by one person",
+        put(rotating, "check_two", nothing),
+        "test_rotating:test_keys_change_by_two_persons",
     ),
     Mutant(
         "forget what a closed log held",

@@ -77,7 +77,7 @@ class Byzantine:
             "tls_sha256": "",
             "version": 1,
         }
-        return keys.certify(keys.KeySet(**(values | changes)), self.root)
+        return keys.certify(keys.KeySetV1(**(values | changes)), self.root)
 
     def card(self, *, reachable: bool = True) -> bytes:
         root = canonical.b64(self.root.public)

@@ -203,9 +203,10 @@ def test_a_bundle_with_receipts_for_what_a_restore_lost_accuses_nobody() -> None
     delhi.do(fx.ImportBundle(home, "officer:3:liaison"))
     assert delhi.alerts == []
     say(delhi, "after the restore")
-    carry(delhi, yokosuka)
-    carry(yokosuka, delhi)
-    assert notes(yokosuka) == {"lost to the writer", "after the restore"}
+    for _ in range(2):  # the first pair asks back and gives back
+        carry(delhi, yokosuka)
+        carry(yokosuka, delhi)
+    assert notes(delhi) == notes(yokosuka) == {"lost to the writer", "after the restore"}
     assert "fork" not in delhi.alerts + yokosuka.alerts
     out, read = sides(delhi, yokosuka)
     assert out == read

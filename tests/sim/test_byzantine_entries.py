@@ -217,7 +217,7 @@ def entry_of_a_keyset_with_a_key_of_small_order(evil: Byzantine) -> tuple[int, s
 
 
 def entry_of_an_old_keyset(evil: Byzantine) -> tuple[int, str]:
-    return evil.add(canonical.encode(evil.keyset(version=1)), kind="keys"), "body-malformed"
+    return evil.add(canonical.encode(evil.keyset(version=1, made_at_ms=1)), kind="keys"), "body-malformed"
 
 
 def entry_of_a_keyset_of_another_node(evil: Byzantine) -> tuple[int, str]:

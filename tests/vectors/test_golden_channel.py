@@ -19,6 +19,7 @@ from kizuna.node import outgoing
 
 ROOT = Path(__file__).parents[2]
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "channel-v1.json").read_text(encoding="utf-8"))
+RENEWAL: dict[str, Any] = json.loads((Path(__file__).parent / "keys-v2.json").read_text(encoding="utf-8"))
 PAGES = ROOT / "docs" / "protocol"
 MESSAGES = {name: bytes.fromhex(text) for name, text in GOLDEN["messages"].items()}
 
@@ -89,7 +90,7 @@ def test_the_answer_is_accepted_by_the_reader_who_pulled() -> None:
 
 
 def test_keyset_and_card_are_made_again() -> None:
-    keyset = keys.KeySet(
+    keyset = keys.KeySetV1(
         keys={purpose: canonical.b64(signer(purpose).public) for purpose in keys.NODE_PURPOSES},
         made_at_ms=1_790_000_000_000,
         node="ind/fusion-delhi",
@@ -124,11 +125,15 @@ def test_the_pages_show_the_golden_bytes() -> None:
         entries[2]["body"],
         entries[0]["body"],
         *(GOLDEN["heads"][name] for name in ("pull", "answer", "blob_pull", "blob_answer", "fault")),
+        RENEWAL["heads"]["return"],
+        RENEWAL["heads"]["returned"],
         GOLDEN["receipt"]["statement"],
     ]
     assert shown_on("keys.md") == [
         GOLDEN["keyset"],
         GOLDEN["key_ids"]["record"],
+        RENEWAL["keyset"],
+        RENEWAL["revocation"],
         GOLDEN["card"],
         GOLDEN["fingerprint"],
     ]

@@ -112,7 +112,7 @@ class Keys:
 
     @property
     def keyset(self) -> sign.Envelope:
-        made = keys.KeySet(
+        made = keys.KeySetV1(
             keys=keys.public_keys(self.held),
             made_at_ms=self.made_at_ms,
             node=self.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import ssl
@@ -30,7 +31,7 @@ def partner(folder: Path, name: str = "aus/one", address: str = "host:1") -> Par
 def with_certificate(known: Partner, pem: bytes) -> Partner:
     """Return the partner with another certificate, which its root certifies."""
     digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.decode())).hexdigest()
-    keyset = keys.KeySet(
+    keyset = keys.KeySetV1(
         **{f: getattr(known.keyset, f) for f in known.keyset.__struct_fields__} | {"tls_sha256": digest}
     )
     return replace(known, certificate_pem=pem.decode(), keyset=keyset)
@@ -61,7 +62,8 @@ def test_only_the_certificate_that_the_key_set_certifies_is_trusted(tmp_path: Pa
     known = partner(tmp_path)
     other = make_tls(tmp_path, "other").certificate.read_text()
     (pin,) = tls.pins_of([known])
-    assert pin.sha256.hex() == keyfiles.certificate_sha256(known.certificate_pem.encode()) == known.keyset.tls_sha256
+    (digest,) = pin.digests
+    assert digest.hex() == keyfiles.certificate_sha256(known.certificate_pem.encode()) == known.keyset.tls_sha256
     for pem in (other, known.certificate_pem + other, ""):
         assert not tls.pins_of([replace(known, certificate_pem=pem)])
     assert tls.pins_of([with_certificate(known, other.encode())])
@@ -92,6 +94,23 @@ def test_an_address_that_is_no_host_and_port_is_none(tmp_path: Path, address: st
 @pytest.mark.parametrize("address", ["host:1", "10.0.0.1:8443", "[::1]:8443", "node-1.example:65535"])
 def test_an_address_of_host_and_port_is_kept(tmp_path: Path, address: str) -> None:
     assert [pin.address for pin in tls.pins_of([partner(tmp_path, address=address)])] == [address]
+
+
+def test_two_certificates_of_one_name_do_not_stand_in_each_others_way(tmp_path: Path) -> None:
+    """Neither old and new of one partner, nor those of two partners: a name is a label for people."""
+    server, old, new = (make_tls(tmp_path, each, cn="ind/one") for each in ("server", "old", "new"))
+    ders = [ssl.PEM_cert_to_DER_cert(files.certificate.read_text()) for files in (server, old, new)]
+    for first, second in ((ders[1], ders[2]), (ders[2], ders[1])):
+        for shown in (old, new):
+            accepting = tls.server_context(server, [tls.Pin("ind/one", first, "", (second,))])
+            asking = tls.client_context(shown, tls.Pin("jpn/two", ders[0], ""))
+            there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+            one = asking.wrap_bio(back, there)
+            other = accepting.wrap_bio(there, back, server_side=True)
+            for side in (one, other, one, other):
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    side.do_handshake()
+            assert other.getpeercert(binary_form=True) in {first, second}
 
 
 def test_files_that_cannot_be_loaded_say_where(tmp_path: Path) -> None:

@@ -75,9 +75,13 @@ def _keys(settings: Settings) -> str:
 
 
 def _certificate(settings: Settings) -> str:
-    days = (keyfiles.certificate_ends_ms(settings.keys / keyfiles.CERTIFICATE) - CLOCK.now_ms()) // _DAY_MS
+    identity = keyfiles.load_identity(settings.keys, settings.node)
+    folder = keyfiles.version_folder(settings.keys, identity.public.version)
+    days = (keyfiles.certificate_ends_ms(folder / keyfiles.CERTIFICATE) - CLOCK.now_ms()) // _DAY_MS
     if days < _SOON_DAYS:
-        raise RefusedError(f"the tls certificate ends in {days} days: make new keys, and send partners the new card")
+        raise RefusedError(
+            f"the tls certificate ends in {days} days: rotate the keys, beginning with `kizuna keys request`"
+        )
     return f"ends in {days} days"
 
 

@@ -14,6 +14,7 @@ import typer
 
 import kizuna
 from kizuna.cli import (
+    backup,
     channel,
     demo,
     doctor,
@@ -22,6 +23,7 @@ from kizuna.cli import (
     init,
     instrument,
     journal,
+    keys,
     partner,
     picture,
     release,
@@ -47,7 +49,9 @@ app.command()(run.run)
 app.command()(ingest.ingest)
 app.command()(picture.picture)
 app.command()(doctor.doctor)
-for part in (partner, instrument, release, channel, journal, token):
+app.command()(backup.backup)
+app.command()(backup.restore)
+for part in (partner, instrument, release, channel, journal, keys, token):
     app.add_typer(part.app)
 domains.attach(app, DOMAINS, {"instruments": instrument.app})
 

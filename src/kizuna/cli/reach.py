@@ -35,7 +35,7 @@ from kizuna.errors import (
 from kizuna.kernel import canonical, keys, sign
 from kizuna.kernel.instrument import Instrument, version_of
 from kizuna.kernel.operation import Asked
-from kizuna.node import agreeing, treaties
+from kizuna.node import agreeing, renewal, treaties
 from kizuna.node import effects as fx
 from kizuna.node.service import InUseError, Node, open_node
 from kizuna.node.settings import Settings, host_port
@@ -146,6 +146,14 @@ class Reach(Protocol):
 
     def reopen(self, channel: str, reason: str) -> None:
         """Let a stopped channel go on."""
+        ...
+
+    def rotate(self, signed: bytes) -> int:
+        """Turn to keys that the root has signed; return their version."""
+        ...
+
+    def revoke(self, signed: bytes) -> int:
+        """Revoke former keys by the root's word; return their version."""
         ...
 
     def picture(self, box: Degrees, limit: int) -> dict[str, Any]:
@@ -274,13 +282,28 @@ class Local:
 
     def backfill(self, node: str, from_ms: int, to_ms: int, *, queue: bool) -> list[str]:
         """See `Reach`; two persons' tokens stand for the two persons."""
-        first, second = (self._officer(TOKEN), self._officer(SECOND_TOKEN)) if queue else (LOCAL, None)
-        if queue and (first is None or second is None):
-            raise RefusedError(f"a backfill needs two persons: their tokens in `{TOKEN}` and `{SECOND_TOKEN}`")
-        if first is not None and second is not None and first.id == second.id:
-            raise RefusedError("a backfill needs two persons: the second token is the first person's too")
-        actors = ((first or LOCAL).actor, second.actor if second is not None else "")
+        actors = self._two("a backfill") if queue else (LOCAL.actor, "")
         return list(self._do(fx.Backfill(node, from_ms, to_ms, *actors)))
+
+    def _two(self, what: str) -> tuple[str, str]:
+        """Return the two persons whose tokens were given."""
+        first, second = self._officer(TOKEN), self._officer(SECOND_TOKEN)
+        if first is None or second is None:
+            raise RefusedError(f"{what} needs two persons: their tokens in `{TOKEN}` and `{SECOND_TOKEN}`")
+        if first.id == second.id:
+            raise RefusedError(f"{what} needs two persons: the second token is the first person's too")
+        return first.actor, second.actor
+
+    def rotate(self, signed: bytes) -> int:
+        """See `Reach`."""
+        actors = self._two("a rotation of keys")
+        identity = renewal.install(self.node.settings.keys, self.node.identity, renewal.read_signed(signed))
+        return int(self._do(fx.Rotate(identity, *actors)))
+
+    def revoke(self, signed: bytes) -> int:
+        """See `Reach`."""
+        envelopes = tuple(canonical.encode(each) for each in renewal.read_signed(signed).revocations)
+        return int(self._do(fx.Revoke(envelopes, *self._two("a revocation of keys"))))
 
     def act(self, record_id: str, act: str, reason: str) -> list[str]:
         """See `Reach`."""
@@ -334,6 +357,14 @@ def compare(card: bytes, fingerprint: str) -> None:
 def plain(fingerprint: str) -> str:
     """Return a fingerprint without the spaces and dashes that people put between its groups."""
     return "".join(fingerprint.lower().replace("-", " ").split())
+
+
+def _second(what: str) -> dict[str, str]:
+    """Return the header that names the second person."""
+    second = os.environ.get(SECOND_TOKEN, "")
+    if not second:
+        raise RefusedError(f"{what} needs two persons: their tokens in `{TOKEN}` and `{SECOND_TOKEN}`")
+    return {SECOND_OFFICER: f"Bearer {second}"}
 
 
 # --- running ----------------------------------------------------------------------------------------------------------------------
@@ -402,10 +433,7 @@ class Remote:
 
     def backfill(self, node: str, from_ms: int, to_ms: int, *, queue: bool) -> list[str]:
         """See `Reach`."""
-        second = os.environ.get(SECOND_TOKEN, "")
-        if queue and not second:
-            raise RefusedError(f"a backfill needs two persons: their tokens in `{TOKEN}` and `{SECOND_TOKEN}`")
-        headers = {SECOND_OFFICER: f"Bearer {second}"} if queue else {}
+        headers = _second("a backfill") if queue else {}
         asked = {"from_ms": from_ms, "node": node, "to_ms": to_ms}
         return list(self._ask("POST", "release/backfill", asked, headers)["records"])
 
@@ -426,6 +454,16 @@ class Remote:
     def reopen(self, channel: str, reason: str) -> None:
         """See `Reach`."""
         self._ask("POST", "channels/reopen", {"channel": channel, "reason": reason})
+
+    def rotate(self, signed: bytes) -> int:
+        """See `Reach`."""
+        headers = _second("a rotation of keys")
+        return int(self._ask("POST", "keys/rotate", {"signed": signed.decode()}, headers)["version"])
+
+    def revoke(self, signed: bytes) -> int:
+        """See `Reach`."""
+        headers = _second("a revocation of keys")
+        return int(self._ask("POST", "keys/revoke", {"signed": signed.decode()}, headers)["version"])
 
     def picture(self, box: Degrees, limit: int) -> dict[str, Any]:
         """See `Reach`."""

@@ -47,6 +47,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
     from kizuna.node.watch import open_watch  # noqa: PLC0415 # Arrow and numpy are loaded by this command alone
     from kizuna.web.api_domains import domain_routes  # noqa: PLC0415 # the servers are loaded by this command alone
     from kizuna.web.api_instruments import INSTRUMENT_ROUTES  # noqa: PLC0415 # the same
+    from kizuna.web.api_keys import key_routes  # noqa: PLC0415 # the same
     from kizuna.web.api_picture import picture_routes  # noqa: PLC0415 # the same
     from kizuna.web.serve import Ports, Serving, serve  # noqa: PLC0415 # the same
 
@@ -60,13 +61,14 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
     api_host, api_port = host_port(settings.users.listen)
     serving = Serving(
         tls=files,
+        keys=settings.keys,
         tokens=settings.tokens,
         data=settings.data,
         partner_host=partner_host,
         partner_port=partner_port,
         api_host=api_host,
         api_port=api_port,
-        routes=(*INSTRUMENT_ROUTES, *domain_routes(node.domains), *picture_routes(watch)),
+        routes=(*INSTRUMENT_ROUTES, *domain_routes(node.domains), *key_routes(settings.keys), *picture_routes(watch)),
     )
 
     def ready(ports: Ports) -> None:

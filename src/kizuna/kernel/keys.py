@@ -19,6 +19,8 @@ from kizuna.kernel.label import PARTY
 _is_node_name = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}").fullmatch
 """What stands after `party/` in a node's name: it is part of channel names, so it holds no space, slash or plus."""
 
+MAX_CERTIFICATE_BYTES = 8192
+
 NODE_PURPOSES = (sign.Purpose.RECORD, sign.Purpose.CHECKPOINT, sign.Purpose.RECEIPT, sign.Purpose.BUNDLE)
 
 
@@ -37,25 +39,15 @@ _SMALL_X25519 = frozenset(
 """The points of order 1, 2, 4 and 8 of curve25519 and its twist, with second spellings (RFC 7748 §6.1)."""
 
 
-class KeySet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A node's public keys at one version, as the party's root signs them.
-
-    `keys` maps a signing purpose to a public key, `seal` is the X25519 key that bundles are sealed to, `tls_sha256` the digest of the node's
-    TLS certificate (DER).
-    """
+class _Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What every format of a key set holds: `keys` maps a signing purpose to a public key, `seal` is the X25519 key that bundles are sealed to."""
 
     keys: dict[str, str]
     made_at_ms: int
     node: str
     party: str
     seal: str
-    tls_sha256: str
     version: int
-
-    @property
-    def marks(self) -> frozenset[str]:
-        """Everything that must be this node's alone: its public keys and, where it has one, its certificate's digest, as they are written."""
-        return frozenset({*self.keys.values(), self.seal, self.tls_sha256}) - {""}
 
     def public(self, purpose: str) -> bytes:
         """Return the 32-byte public key for a purpose.
@@ -71,6 +63,52 @@ class KeySet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def key_id(self, purpose: str) -> str:
         """Return the id of the key for a purpose."""
         return sign.key_id(purpose, self.public(purpose))
+
+
+class KeySetV1(_Keys, frozen=True, forbid_unknown_fields=True):
+    """A node's public keys at one version, as the party's root signs them; `tls_sha256` is the digest of its TLS certificate (DER)."""
+
+    tls_sha256: str
+
+
+class KeySetV2(_Keys, frozen=True, forbid_unknown_fields=True):
+    """A key set that carries the TLS certificate itself (DER, base64url), so that a new one needs no new card.
+
+    Until `previous_until_ms` the certificate of the version before counts beside it.
+    """
+
+    certificate: str
+    previous_until_ms: int
+
+    @property
+    def tls_sha256(self) -> str:
+        """The digest of the certificate, hex; empty where there is none."""
+        return hashlib.sha256(canonical.unb64(self.certificate)).hexdigest() if self.certificate else ""
+
+
+KeySet = KeySetV1 | KeySetV2
+
+
+def marks(keyset: KeySet) -> frozenset[str]:
+    """Return all that must be one node's alone: its public keys and, where it has one, its certificate's digest, as they are written."""
+    return frozenset({*keyset.keys.values(), keyset.seal, keyset.tls_sha256}) - {""}
+
+
+class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A party's word that a version of a node's keys signs no more, for one channel that the node writes.
+
+    Where `compromised`, what stands at `size` of `epoch` or later there does not count, else what stands after this statement; validity goes by
+    position and never by a time that the signer of an entry states.
+    """
+
+    channel: str
+    compromised: bool
+    epoch: int
+    made_at_ms: int
+    node: str
+    party: str
+    size: int
+    version: int
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,7 +127,39 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def certify(keyset: KeySet, root: sign.SigningKey) -> sign.Envelope:
     """Return the key set signed by the party's root."""
-    return sign.seal("keyset", canonical.encode(keyset), root)
+    kind = "keyset" if isinstance(keyset, KeySetV1) else "keyset.v2"
+    return sign.seal(kind, canonical.encode(keyset), root)
+
+
+def revoke(revocation: Revocation, root: sign.SigningKey) -> sign.Envelope:
+    """Return the revocation signed by the party's root."""
+    return sign.seal("key-revocation", canonical.encode(revocation), root)
+
+
+def is_revocation(envelope: sign.Envelope) -> bool:
+    """Return whether a signed statement about keys says that it revokes; nothing in it is verified."""
+    return envelope.payload_type == sign.PAYLOAD_TYPES["key-revocation"]
+
+
+def read_revocation(envelope: sign.Envelope, root_public: bytes) -> Revocation:
+    """Return a revocation that the root signed.
+
+    Raises:
+        RecordError: it is malformed.
+        SignatureError: the root did not sign it.
+    """
+    revocation = canonical.decode(sign.unseal("key-revocation", envelope, root_public), type=Revocation)
+    _check_node(revocation.node, revocation.party)
+    where = (revocation.epoch, revocation.size)
+    if revocation.version < 1 or min(where) < 0 or (not revocation.compromised and where != (0, 0)):
+        raise RecordError("a revocation names a version, and a place in the channel only where the key is compromised")
+    return revocation
+
+
+def _check_node(node: str, party: str) -> None:
+    of, _, name = node.partition("/")
+    if not PARTY(party) or party != of or not _is_node_name(name):
+        raise RecordError(f"node `{node[:80]}` is not a `party/name` of party `{party[:40]}`")
 
 
 def read_keyset(envelope: sign.Envelope, root_public: bytes, *, newer_than: int = 0) -> KeySet:
@@ -100,12 +170,10 @@ def read_keyset(envelope: sign.Envelope, root_public: bytes, *, newer_than: int 
         SignatureError: the root did not sign it, or a key is unacceptable or serves two purposes.
     """
     sign.check_public_key(root_public)
-    keyset = canonical.decode(sign.unseal("keyset", envelope, root_public), type=KeySet)
+    keyset = _decoded(envelope, root_public)
     if keyset.version <= newer_than:
         raise RecordError(f"key set version `{keyset.version}` is not newer than `{newer_than}`")
-    party, _, name = keyset.node.partition("/")
-    if not PARTY(keyset.party) or party != keyset.party or not _is_node_name(name):
-        raise RecordError(f"node `{keyset.node[:80]}` is not a `party/name` of party `{keyset.party[:40]}`")
+    _check_node(keyset.node, keyset.party)
     if set(keyset.keys) != {str(purpose) for purpose in NODE_PURPOSES}:
         raise RecordError(f"a key set has one key for each of `{'`, `'.join(NODE_PURPOSES)}`")
     publics = [keyset.public(purpose) for purpose in NODE_PURPOSES] + [root_public]
@@ -114,6 +182,15 @@ def read_keyset(envelope: sign.Envelope, root_public: bytes, *, newer_than: int 
     for public in publics:
         sign.check_public_key(public)
     _check_sealing_key(keyset)
+    return keyset
+
+
+def _decoded(envelope: sign.Envelope, root_public: bytes) -> KeySet:
+    if envelope.payload_type == sign.PAYLOAD_TYPES["keyset"]:
+        return canonical.decode(sign.unseal("keyset", envelope, root_public), type=KeySetV1)
+    keyset = canonical.decode(sign.unseal("keyset.v2", envelope, root_public), type=KeySetV2)
+    if len(canonical.unb64(keyset.certificate)) > MAX_CERTIFICATE_BYTES or keyset.previous_until_ms < 0:
+        raise RecordError(f"a key set carries a certificate of at most {MAX_CERTIFICATE_BYTES} bytes, and an instant")
     return keyset
 
 

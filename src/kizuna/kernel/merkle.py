@@ -226,6 +226,12 @@ class Tree:
             todo = range(2 * len(above), len(below) - HASH_SIZE, 2 * HASH_SIZE)
             above += b"".join([sha256(b"\1" + below[at : at + 64]).digest() for at in todo])
 
+    def copy(self) -> Tree:
+        """Return a log of its own with the same leaves."""
+        made = Tree()
+        made.size, made._levels = self.size, [bytearray(level) for level in self._levels]
+        return made
+
     def root(self, size: int | None = None) -> bytes:
         """Return the 32-byte root of the first `size` leaves, of all without `size`.
 

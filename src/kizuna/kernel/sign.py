@@ -53,6 +53,8 @@ PAYLOAD_TYPES = {
     "receipt": "application/vnd.kizuna.receipt.v1+json",
     "bundle": "application/vnd.kizuna.bundle-manifest.v1+json",
     "keyset": "application/vnd.kizuna.keyset.v1+json",
+    "keyset.v2": "application/vnd.kizuna.keyset.v2+json",
+    "key-revocation": "application/vnd.kizuna.key-revocation.v1+json",
     "instrument": "application/vnd.kizuna.instrument-signature.v1+json",
 }
 """One DSSE payload type for each purpose, so that bytes signed for one can never be shown as another."""

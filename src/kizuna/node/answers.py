@@ -44,7 +44,11 @@ def split_at_rules(base: ReaderState, accepted: Accepted) -> tuple[Accepted, Acc
             frontier = CompactRange.from_bytes(base.frontier)
             frontier.extend(entry.leaf for entry in accepted.entries[: place + 1])
             first = replace(
-                accepted, entries=accepted.entries[: place + 1], frontier=frontier.to_bytes(), root=frontier.root()
+                accepted,
+                entries=accepted.entries[: place + 1],
+                frontier=frontier.to_bytes(),
+                root=frontier.root(),
+                proof=(),
             )
             return first, replace(accepted, entries=accepted.entries[place + 1 :])
     return accepted, None
@@ -110,12 +114,21 @@ def keyset_entry(node: str, keyset: tuple[int, bytes] | None, now_ms: int) -> En
     return Entry(kind="keyset", at_ms=now_ms, meta={"node": node, "version": version}, body=envelope)
 
 
+def revoked_entry(node: str, revoked: tuple[int, int, int] | None, now_ms: int) -> Entry:
+    """Return the journal entry of a partner's revocation: version, and from which epoch and index on it does not count."""
+    version, epoch, index = revoked or (0, 0, 0)
+    return Entry(
+        kind="key-revoked", at_ms=now_ms, meta={"epoch": epoch, "index": index, "node": node, "version": version}
+    )
+
+
 def progress_entry(reader: ReaderState, accepted: Accepted, now_ms: int) -> Entry:
     """Return the journal entry that says how far a channel is held, with the checkpoint that proves it."""
     meta = {
         "channel": reader.channel,
         "epoch": reader.epoch,
         "frontier": reader.frontier.hex(),
+        "lead": list(accepted.proof),
         "receipted": reader.receipted,
         "receipted_epoch": reader.receipted_epoch,
         "released_at_ms": reader.released_at_ms,
@@ -167,7 +180,7 @@ def check_carried(
         return accepted
     # The newest checkpoint seen stays until one is shown to extend it: what was once seen is never forgotten.
     seen = accepted.checkpoint._replace(size=reader.seen_size, root=reader.seen_root)
-    return replace(accepted, checkpoint=seen, note=state.note)
+    return replace(accepted, checkpoint=seen, note=state.note, proof=())
 
 
 def _check_seen(reader: ReaderState, leaves: Sequence[bytes], accepted: Accepted) -> bool:

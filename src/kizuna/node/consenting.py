@@ -134,7 +134,7 @@ class Consenting:
         roots = facts.introduced_roots(world.store) | roots
         if roots.get(keyset.party, card.root_bytes) != card.root_bytes:
             raise RefusedError(f"party `{keyset.party}` is pinned under another root: one root for each party")
-        facts.check_unshared(card, keyset, world.identity, world.partners.values())
+        facts.check_unshared(card.root, keyset, world.identity, world.partners.values())
         meta = {"actor": command.actor, "node": keyset.node, "party": keyset.party, "version": keyset.version}
         entry = Entry(kind="introduced", at_ms=now_ms, meta=meta, body=command.card)
 

@@ -14,14 +14,16 @@ from kizuna.kernel.channel import wire
 from kizuna.kernel.domain import Domain
 from kizuna.node import effects as fx
 from kizuna.node import erasing
+from kizuna.node.adopting import Adopting
 from kizuna.node.carrying import Carrying
 from kizuna.node.consenting import Consenting
 from kizuna.node.desk import Desk
 from kizuna.node.effects import Command, Effect, Reply
 from kizuna.node.facts import Identity, Partner
-from kizuna.node.incoming import Arrival
+from kizuna.node.incoming import Arrival, Verdict
 from kizuna.node.operating import Operating
 from kizuna.node.pulling import Pulling
+from kizuna.node.rotating import Rotating
 from kizuna.node.serving import Serving, fault
 from kizuna.node.world import Limits, Sources, World
 
@@ -42,8 +44,10 @@ class Core:
         self.consenting = Consenting(self.world, self._woken)
         self.desk = Desk(self.world, self._woken, self.consenting)
         self.pulling = Pulling(self.world, self._arrived)
-        self.carrying = Carrying(self.world, self.serving, self.pulling, self._arrived)
+        self.adopting = Adopting(self.world, self.serving, self.desk, self._adopted)
+        self.carrying = Carrying(self.world, self.serving, self.pulling, self.adopting, self._arrived)
         self.operating = Operating(self.world, self.desk)
+        self.rotating = Rotating(self.world, self._woken)
         self._operations: dict[type, Callable[[Any, int, int], list[Effect]]] = {
             fx.Act: self.desk.act,
             fx.Backfill: self.desk.backfill,
@@ -59,6 +63,8 @@ class Core:
             fx.Relabel: self.consenting.relabel,
             fx.Reopen: self.desk.reopen,
             fx.RevokeConsent: self.consenting.revoke,
+            fx.Revoke: self.rotating.revoke,
+            fx.Rotate: self.rotating.rotate,
             fx.Say: self.desk.say,
             fx.Supersede: self.consenting.supersede,
         }
@@ -96,11 +102,16 @@ class Core:
             head, parts = wire.unpack_message(data)
         except RecordError as error:
             return [fault(reply_to, "BadRequest", str(error))]
-        if isinstance(head, wire.Pull):
-            return self.serving.on_pull(partner, head, parts, reply_to, now_ms)
-        if isinstance(head, wire.BlobPull):
-            return self.serving.on_blobs(partner, head, reply_to, now_ms)
-        return [fault(reply_to, "ServiceTypeNotSupported", "not a request")]
+        match head:
+            case wire.Pull():
+                effects = self.serving.on_pull(partner, head, parts, reply_to, now_ms)
+            case wire.BlobPull():
+                effects = self.serving.on_blobs(partner, head, reply_to, now_ms)
+            case wire.Returned():
+                effects = self.adopting.on_returned(partner, head, parts, reply_to, now_ms)
+            case _:
+                effects = [fault(reply_to, "ServiceTypeNotSupported", "not a request")]
+        return effects
 
     def on_answer(self, node: str, data: bytes, now_ms: int) -> list[Effect]:
         """Return the effects of a partner's answer to a request of ours."""
@@ -112,13 +123,18 @@ class Core:
             head, parts = wire.unpack_message(data)
         except RecordError:
             return self.pulling.on_unreachable(node, now_ms)
-        if isinstance(head, wire.Answer):
-            return self.pulling.on_answer(partner, head, parts, now_ms)
-        if isinstance(head, wire.BlobAnswer):
-            return self.pulling.on_blobs(partner, head, parts, now_ms)
-        if isinstance(head, wire.Fault):
-            return self.pulling.on_fault(partner, head, now_ms)
-        return self.pulling.on_unreachable(node, now_ms)
+        match head:
+            case wire.Answer():
+                effects = self.pulling.on_answer(partner, head, parts, now_ms)
+            case wire.BlobAnswer():
+                effects = self.pulling.on_blobs(partner, head, parts, now_ms)
+            case wire.Return():
+                effects = self.pulling.on_return(partner, head, now_ms)
+            case wire.Fault():
+                effects = self.pulling.on_fault(partner, head, now_ms)
+            case _:
+                effects = self.pulling.on_unreachable(node, now_ms)
+        return effects
 
     def on_unreachable(self, node: str, now_ms: int) -> list[Effect]:
         """Return the effects of a request that got no answer."""
@@ -130,7 +146,7 @@ class Core:
         self._observe(now_ms)
         effects: list[Effect] = []
         if not self._examined_ms:
-            effects += erasing.unfinished(self.world, now_ms)
+            effects += erasing.unfinished(self.world, now_ms) + self.rotating.begin(now_ms)
         if now_ms >= self._trusted_since_ms:
             # Not from the last input on: an input may fall between a boundary and the next tick.
             if not self._examined_ms or any(self._examined_ms < edge <= now_ms for edge in self.world.boundaries):
@@ -179,12 +195,32 @@ class Core:
     def _woken(self, channels: Sequence[str], now_ms: int) -> list[Effect]:
         return self.serving.wake(now_ms, channels)
 
+    def _compromised(self, verdict: Verdict, now_ms: int) -> list[Effect]:
+        """Tell a person of what was taken in under keys of which the partner now says that they were no longer its own."""
+        _, epoch, index = verdict.revoked or (0, 0, 0)
+        header = verdict.shown.header
+        rows = self.world.store.query(
+            "SELECT COUNT(*) FROM leaf_in WHERE channel = ? AND (epoch > ? OR (epoch = ? AND idx >= ?)) AND kind = 'record' AND code = ''",
+            (header.channel, epoch, epoch, index),
+        )
+        if (epoch, index) >= (header.epoch, header.index) or not rows[0][0]:
+            return []
+        sentence = f"`{header.channel}`: keys were compromised from entry `{index}` on; `{rows[0][0]}` records held since need a look"
+        return self.world.alarm("compromised-key", header.channel, sentence, now_ms, stop=False)
+
+    def _adopted(self, now_ms: int) -> list[Effect]:
+        """Act on what a restored node took back: agreements count at once, and what was destroyed is erased again."""
+        self.world.refresh_ledger()
+        return self.desk.treaties_changed(now_ms) + erasing.unfinished(self.world, now_ms)
+
     def _arrived(self, _partner: Partner, arrival: Arrival, now_ms: int) -> list[Effect]:
         """Act on what a commit brought: new keys and agreements count at once, and destruction reaches the bodies."""
         effects: list[Effect] = []
         accepted = [verdict for verdict in arrival.verdicts if not verdict.code and not verdict.stub]
-        if any(verdict.keyset for verdict in accepted):
+        if any(verdict.keyset or verdict.revoked for verdict in accepted):
             self.world.refresh_partners()
+        for verdict in accepted:
+            effects += self._compromised(verdict, now_ms) if verdict.revoked else []
         if any(verdict.shown.header.kind == "instrument" for verdict in accepted):
             effects += self.desk.treaties_changed(now_ms)
         effects += self.consenting.arrived(arrival, now_ms)

@@ -7,7 +7,7 @@ partner; it is decided again when the record is handed over.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -83,11 +83,11 @@ class Desk:
             self._consenting.check_sources(draft, now_ms)
             held = self._issue(draft, now_ms)
             offer = self.offer(held, now_ms)
-            entries.append(_record_entry(held, offer, now_ms))
+            entries.append(record_entry(held, offer, now_ms))
             blobs += draft.blobs
             for derived in self._derived(draft, held, offer, now_ms):
                 made = self._issue(derived, now_ms)
-                entries.append(_record_entry(made, self.offer(made, now_ms), now_ms))
+                entries.append(record_entry(made, self.offer(made, now_ms), now_ms))
                 blobs += derived.blobs
             due = tuple(str(row[0]) for row in offer.due)
             said.append(fx.Said(held.id, due, tuple((str(row[0]), str(row[1])) for row in offer.held)))
@@ -203,7 +203,7 @@ class Desk:
         pinned |= {partner.party: partner.root for partner in world.partners.values()}
         if pinned.get(keyset.party, card.root_bytes) != card.root_bytes:
             raise RefusedError(f"party `{keyset.party}` is pinned under another root: one root for each party")
-        facts.check_unshared(card, keyset, world.identity, world.partners.values())
+        facts.check_unshared(card.root, keyset, world.identity, world.partners.values())
         meta = {
             "actor": command.actor,
             "channel_in": wire.channel_name(keyset.node, world.identity.node),
@@ -212,6 +212,7 @@ class Desk:
             "frontier": CompactRange().to_bytes().hex(),
             "no_receipt": NO_RECEIPT,
             "node": keyset.node,
+            "own_version": world.identity.public.version,
             "party": keyset.party,
             "version": keyset.version,
         }
@@ -363,23 +364,8 @@ class Desk:
         ]
 
     def _withdraw(self, command: fx.Act, reply_to: int, now_ms: int, failed: Failed) -> list[Effect]:
-        holders: dict[str, list[tuple[int, int]]] = {}
-        for channel, epoch, index in self._world.store.query(
-            "SELECT channel, epoch, idx FROM leaf_out WHERE record_id = ? AND kind = 'record' ORDER BY channel, epoch, idx",
-            (command.record_id,),
-        ):
-            holders.setdefault(channel, []).append((epoch, index))
-        meta = {"act": command.act, "actor": command.actor, "item": command.record_id, "reason": command.reason}
-        entries = [Entry(kind="acted", at_ms=now_ms, meta=meta)]
-        entries += [
-            Entry(
-                kind="act-body",
-                at_ms=now_ms,
-                meta={"channel": channel, "item": command.record_id},
-                body=outgoing.act_body(command.act, command.record_id, tuple(targets)),
-            )
-            for channel, targets in holders.items()
-        ]
+        holders = outgoing.holders(self._world.store, command.record_id)
+        entries = acted_entries(command, holders, now_ms)
         entries += self._consenting.withdrawal(command, now_ms)
 
         def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
@@ -404,10 +390,7 @@ class Desk:
         ids = tuple(str(row[1]) for row in rows)
         if not command.second_actor:
             return [Reply(reply_to, ids)]
-        if person(command.second_actor) == person(command.actor) or "" in map(
-            person, (command.actor, command.second_actor)
-        ):
-            raise RefusedError("a backfill needs two persons: the second must be another than the first")
+        check_two(command.actor, command.second_actor, "a backfill")
         meta = {"actor": command.actor, "rows": rows, "second_actor": command.second_actor}
         entry = Entry(kind="queued", at_ms=now_ms, meta=meta)
 
@@ -432,7 +415,34 @@ class Desk:
         return [self._world.commit([entry], then, _reply_error(reply_to))]
 
 
-def _record_entry(held: record.Record, offer: Offer, now_ms: int) -> Entry:
+def check_two(actor: str, second_actor: str, what: str) -> None:
+    """Accept two persons who are not the same.
+
+    Raises:
+        RefusedError: one is missing or no person, or both are one.
+    """
+    persons = {person(actor), person(second_actor)}
+    if len(persons) == 1 or "" in persons:
+        raise RefusedError(f"{what} needs two persons: the second must be another than the first")
+
+
+def acted_entries(command: fx.Act, holders: Mapping[str, Sequence[tuple[int, int]]], now_ms: int) -> list[Entry]:
+    """Return the journal entries of an act: the record's standing here, and what each channel that showed it is to be told."""
+    meta = {"act": command.act, "actor": command.actor, "item": command.record_id, "reason": command.reason}
+    told = [
+        Entry(
+            kind="act-body",
+            at_ms=now_ms,
+            meta={"channel": channel, "item": command.record_id},
+            body=outgoing.act_body(command.act, command.record_id, tuple(targets)),
+        )
+        for channel, targets in holders.items()
+    ]
+    return [Entry(kind="acted", at_ms=now_ms, meta=meta), *told]
+
+
+def record_entry(held: record.Record, offer: Offer, now_ms: int) -> Entry:
+    """Return the journal entry of an own record, with where it goes."""
     body = held.bytes()
     remember(body, held)
     meta = {"clear": clear_meta(held), "due": offer.due, "held": offer.held, "item": held.id}

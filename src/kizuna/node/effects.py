@@ -6,13 +6,16 @@ Commands are what an officer or a job asks of this node; effects are what the co
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.label import Label
 from kizuna.kernel.lifecycle import ConsentGranted
 from kizuna.kernel.operation import Asked
 from kizuna.kernel.record import Body
+
+if TYPE_CHECKING:
+    from kizuna.node.facts import Identity
 
 # --- commands ---------------------------------------------------------------------------------------------------------------------
 
@@ -214,6 +217,24 @@ class Reopen:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rotate:
+    """Turn to new keys, whose set our party's root has signed; two persons. The reply is the set's version."""
+
+    identity: Identity
+    actor: str
+    second_actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """Revoke a former version of our keys: the root's signed word for each channel; two persons. The reply is the version."""
+
+    envelopes: tuple[bytes, ...]
+    actor: str
+    second_actor: str
+
+
 Command = (
     Say
     | Operate
@@ -231,6 +252,8 @@ Command = (
     | Relabel
     | Supersede
     | Introduce
+    | Rotate
+    | Revoke
 )
 
 # --- effects ----------------------------------------------------------------------------------------------------------------------

@@ -5,13 +5,16 @@ Everything here reads a store's snapshot and never writes. What is decoded once 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 from kizuna.errors import KizunaError, RefusedError, SignatureError
-from kizuna.kernel import canonical, keys, record, sign
+from kizuna.kernel import canonical, keys, note, record, sign
 from kizuna.kernel.journal import Db, Store
+from kizuna.kernel.keys import KeySet
 from kizuna.kernel.record import Record
 from kizuna.node import noting
 from kizuna.node.parsed import parse
@@ -39,6 +42,18 @@ class Identity:
     seal_private: bytes
     keyset: sign.Envelope
     root_public: bytes
+    former: tuple[Identity, ...] = ()
+    """The same node with its earlier keys, the newest first: what they signed still stands, and partners learn of new ones one by one."""
+
+    @cached_property
+    def public(self) -> KeySet:
+        """The certified key set."""
+        return keys.read_keyset(self.keyset, self.root_public)
+
+    @property
+    def every(self) -> tuple[Identity, ...]:
+        """This identity and its former ones."""
+        return (self, *self.former)
 
     @property
     def party(self) -> str:
@@ -57,26 +72,71 @@ class Partner:
     record_keys: dict[str, bytes]
     address: str
     certificate_pem: str
+    envelope: bytes = b""
+    """The newest key set as it came."""
+    former: tuple[keys.KeySet, ...] = ()
+    """Earlier key sets, the newest first."""
+    revoked: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """By version, the first place (epoch, index) in the partner's channel at which its keys do not count."""
+
+    @property
+    def valid(self) -> tuple[keys.KeySet, ...]:
+        """The key sets that are not revoked, the newest first."""
+        return tuple(each for each in (self.keyset, *self.former) if each.version not in self.revoked)
+
+    def signer(self, purpose: sign.Purpose, key_id: str) -> bytes:
+        """Return the public key that an envelope names: that of a key set not revoked, else the newest one's, under which it will not verify."""
+        for each in self.valid:
+            if each.key_id(purpose) == key_id:
+                return each.public(purpose)
+        return self.keyset.public(purpose)
+
+    def noted(self, purpose: sign.Purpose, data: bytes, name: str, key_type: int = note.KEY_ED25519) -> bytes:
+        """Return the public key under which a note says to be signed as `name`; see `signer`."""
+        with suppress(KizunaError):
+            hashes = {line.key_hash for line in note.parse_note(data).signatures if line.name == name}
+            for each in self.valid:
+                if note.key_hash(name, each.public(purpose), key_type) in hashes:
+                    return each.public(purpose)
+        return self.keyset.public(purpose)
+
+    def counts(self, key_id: str, epoch: int, index: int) -> bool:
+        """Return whether a record key counts at a place of the partner's channel: it is not revoked there."""
+        for each in (self.keyset, *self.former):
+            if each.key_id(sign.Purpose.RECORD) == key_id:
+                return (epoch, index) < self.revoked.get(each.version, (epoch + 1, 0))
+        return True
 
 
-def check_unshared(card: keys.Card, keyset: keys.KeySet, identity: Identity, partners: Iterable[Partner]) -> None:
-    """Accept a card none of whose keys is another node's: what is signed, sealed or shown in a handshake must mean one node.
+def without_expired(partner: Partner, now_ms: int) -> Partner:
+    """Return a partner without the key sets whose certificates no longer count beside the newest one's."""
+    newest = partner.keyset
+    if isinstance(newest, keys.KeySetV2) and now_ms < newest.previous_until_ms:
+        return replace(partner, former=partner.former[:1])
+    return replace(partner, former=())
+
+
+def check_unshared(root: str, keyset: keys.KeySet, identity: Identity, partners: Iterable[Partner]) -> None:
+    """Accept a key set none of whose keys is another node's: what is signed, sealed or shown in a handshake must mean one node.
+
+    `root` is the public root key that stands behind it, as it is written.
 
     Raises:
         RefusedError: a key, the certificate, or another party's root stands on it.
     """
-    ours = keys.read_keyset(identity.keyset, identity.root_public)
-    taken = dict.fromkeys(ours.marks | {canonical.b64(identity.root_public)}, identity.node)
+    taken = {canonical.b64(identity.root_public): identity.node}
+    for own in identity.every:
+        taken |= dict.fromkeys(keys.marks(own.public), identity.node)
     for partner in partners:
         if partner.node != keyset.node:
             old = {canonical.b64(public) for public in partner.record_keys.values()}
-            taken |= dict.fromkeys(partner.keyset.marks | old, partner.node)
+            taken |= dict.fromkeys(keys.marks(partner.keyset) | old, partner.node)
         if partner.party != keyset.party:
             taken[canonical.b64(partner.root)] = partner.node
-    for mark in sorted(keyset.marks | {card.root}):
+    for mark in sorted(keys.marks(keyset) | {root}):
         if mark in taken:
             raise RefusedError(
-                f"the card of `{keyset.node}` shows a key of `{taken[mark]}`: one of the two is not who it says, ask both"
+                f"the key set of `{keyset.node}` shows a key of `{taken[mark]}`: one of the two is not who it says, ask both"
             )
 
 
@@ -107,23 +167,39 @@ def load_partners(store: Store) -> dict[str, Partner]:
         "SELECT node, party, card FROM partner WHERE removed_at_ms = 0 ORDER BY node"
     ):
         card, keyset = keys.read_card(bytes(card_bytes))
-        record_keys = {keyset.key_id(sign.Purpose.RECORD): keyset.public(sign.Purpose.RECORD)}
+        held = {keyset.version: (keyset, canonical.encode(card.keyset))}
         for (envelope,) in store.query("SELECT envelope FROM keyset WHERE node = ? ORDER BY version", (node,)):
             try:
                 newer = keys.read_keyset(sign.read_envelope(bytes(envelope)), card.root_bytes)
             except KizunaError:
                 continue  # of a root that was pinned before this one
-            record_keys[newer.key_id(sign.Purpose.RECORD)] = newer.public(sign.Purpose.RECORD)
-            keyset = newer if newer.version > keyset.version else keyset
-        found[node] = Partner(node, party, card.root_bytes, keyset, record_keys, card.address, card.certificate_pem)
+            held[newer.version] = (newer, bytes(envelope))
+        every = [held[version] for version in sorted(held, reverse=True)]
+        revoked = store.query("SELECT version, epoch, idx FROM revoked_key WHERE node = ?", (node,))
+        found[node] = Partner(
+            node,
+            party,
+            card.root_bytes,
+            every[0][0],
+            {each.key_id(sign.Purpose.RECORD): each.public(sign.Purpose.RECORD) for each, _ in every},
+            card.address,
+            card.certificate_pem,
+            every[0][1],
+            tuple(each for each, _ in every[1:]),
+            {int(version): (int(epoch), int(index)) for version, epoch, index in revoked},
+        )
     return found
 
 
 def load_issuers(store: Store, partners: Iterable[Partner]) -> dict[str, dict[str, bytes]]:
-    """Return the record keys, by id, of every party whose root is pinned here: of partners, and of those who were only introduced."""
+    """Return the record keys, by id, of every party whose root is pinned here: of partners, and of those who were only introduced.
+
+    Revoked ones are left out: by a relay nothing comes that says where in its issuer's channel it stood.
+    """
     found: dict[str, dict[str, bytes]] = {}
     for partner in partners:
-        found.setdefault(partner.party, {}).update(partner.record_keys)
+        current = {each.key_id(sign.Purpose.RECORD): each.public(sign.Purpose.RECORD) for each in partner.valid}
+        found.setdefault(partner.party, {}).update(current)
     for party, card in store.query("SELECT party, card FROM introduced ORDER BY node, version"):
         _, keyset = keys.read_card(bytes(card))
         found.setdefault(party, {})[keyset.key_id(sign.Purpose.RECORD)] = keyset.public(sign.Purpose.RECORD)

@@ -7,7 +7,7 @@ Blobs that entries show are fetched before the commit, so that a receipt never s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -88,6 +88,8 @@ class Verdict:
     item: str = ""
     acts: tuple[tuple[str, str], ...] = ()
     keyset: tuple[int, bytes] | None = None
+    revoked: tuple[int, int, int] | None = None
+    """A version of the partner's keys, and from which epoch and index of its channel on it does not count."""
     blobs: tuple[tuple[str, int], ...] = ()
     issuer: str = ""
     """Who issued the record that it carries, where that is not its sender."""
@@ -171,7 +173,10 @@ def receipt_entry(state: InState, epoch: int, receipt: bytes, now_ms: int) -> En
 
 
 class Judge:
-    """Judges the entries of one answer from one partner; `written` is epoch and size of the log that this node writes for it."""
+    """Judges the entries of one answer from one partner; `written` is epoch and size of the log that this node writes for it.
+
+    `check_unshared` refuses a key set that shows a key of another node.
+    """
 
     def __init__(
         self,
@@ -182,6 +187,7 @@ class Judge:
         quota_bytes: int,
         written: tuple[int, int],
         issuers: Mapping[str, Mapping[str, bytes]],
+        check_unshared: Callable[[keys.KeySet], None],
     ) -> None:
         self._store = store
         self._releaser = releaser
@@ -191,6 +197,7 @@ class Judge:
         self.floor = Floor(reader.released_at_ms, reader.receipted_epoch, reader.receipted)
         self._written = written
         self._relayed = Relayed(releaser.ledger, issuers, partner, self._own_party)
+        self._check_unshared = check_unshared
         self._here: dict[tuple[int, int], str] = {}
         self._quota_left = quota_bytes - state.quarantined
         self._fresh: dict[str, record.Record] = {}
@@ -284,10 +291,25 @@ class Judge:
 
     def _keys(self, shown: Shown) -> Verdict:
         envelope = sign.read_envelope(shown.body)
+        if keys.is_revocation(envelope):
+            return self._revocation(shown, envelope)
+        if shown.body == self._partner.envelope:
+            return Verdict(shown)  # it was on the card, or told before its writer was restored
         keyset = keys.read_keyset(envelope, self._partner.root, newer_than=self._partner.keyset.version)
         if keyset.node != self._partner.node:
             raise SignatureError(f"key set of `{keyset.node}` came from `{self._partner.node}`")
+        self._check_unshared(keyset)
         return Verdict(shown, keyset=(keyset.version, shown.body))
+
+    def _revocation(self, shown: Shown, envelope: sign.Envelope) -> Verdict:
+        """Return the verdict on a revocation: it counts for its own channel and for a version that a newer one has replaced."""
+        header, said = shown.header, keys.read_revocation(envelope, self._partner.root)
+        if said.node != self._partner.node or said.channel != header.channel:
+            raise SignatureError(f"revocation for `{said.channel}` came on `{header.channel}`")
+        if said.version >= self._partner.keyset.version:
+            raise RecordError("the newest keys are replaced before they are revoked")
+        place = (said.epoch, said.size) if said.compromised else (header.epoch, header.index)
+        return Verdict(shown, revoked=(said.version, *place))
 
     def _record(self, shown: Shown) -> Verdict:
         header = shown.header
@@ -333,6 +355,8 @@ class Judge:
             return "no-consent"
         except SignatureError:
             return "bad-signature" if held.clear.key in self._partner.record_keys else "unknown-key"
+        if not self._partner.counts(held.clear.key, header.epoch, header.index):
+            return "revoked-key"
         if header.kind == "instrument":
             return "" if held.clear.type in TREATY_TYPES else "no-provision"
         return ""

@@ -14,6 +14,7 @@ import re
 import shutil
 import stat
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography import x509
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from kizuna.errors import ConfigError, KizunaError, RefusedError
+from kizuna.errors import ConfigError, KizunaError, RecordError, RefusedError
 from kizuna.kernel import bundle, canonical, keys, sign
 from kizuna.kernel.ports import Random
 from kizuna.node.facts import Identity
@@ -36,6 +37,7 @@ _BACKDATED_MS = 3_600_000
 _MOST_COMMON_NAME = 64
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _KEY_FILE = re.compile(r"kizuna-key-v1 ([a-z]+) ([A-Za-z0-9_-]{43})\n").fullmatch
+_is_version = re.compile(r"v[1-9][0-9]{0,8}").fullmatch
 _PRIVATE, _OTHERS = 0o600, 0o077
 
 
@@ -88,7 +90,12 @@ def check_private(path: Path) -> None:
         )
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:
@@ -101,7 +108,7 @@ def _key_text(purpose: str, seed: bytes) -> bytes:
 
 def _seed(path: Path, purpose: str) -> bytes:
     check_private(path)
-    found = _KEY_FILE(_read(path).decode("ascii", "replace"))
+    found = _KEY_FILE(read_bytes(path).decode("ascii", "replace"))
     if found is None:
         raise ConfigError("is no key file: give the one that `kizuna init` made", where=str(path))
     if found[1] != purpose:
@@ -159,30 +166,54 @@ def create_keys(
     """
     if folder.exists():
         raise RefusedError(f"`{folder}` exists: keys are never overwritten, choose another folder")
-    seeds = {purpose: random(sign.KEY_BYTES) for purpose in keys.NODE_PURPOSES}
-    seal, tls = random(sign.KEY_BYTES), new_tls_key(random)
-    certificate = self_signed(node, hosts, tls, now_ms, random)
-    keyset = keys.KeySet(
-        keys=keys.public_keys({str(purpose): sign.SigningKey(seed, purpose) for purpose, seed in seeds.items()}),
+    made = new_keys(node, hosts, now_ms, random)
+    keyset = keys.KeySetV1(
+        keys=made.publics,
         made_at_ms=now_ms,
         node=node,
         party=node.partition("/")[0],
-        seal=canonical.b64(bundle.sealing_public(seal)),
-        tls_sha256=certificate_sha256(certificate),
+        seal=made.seal,
+        tls_sha256=certificate_sha256(made.certificate),
         version=1,
     )
-    files = {f"{purpose}.key": _key_text(purpose, seed) for purpose, seed in seeds.items()}
-    files |= {
-        "seal.key": _key_text(sign.Purpose.SEAL, seal),
-        TLS_KEY: tls,
-        CERTIFICATE: certificate,
+    certified = {
         KEYSET: canonical.encode(keys.certify(keyset, root)),
         ROOT_PUBLIC: canonical.b64(root.public).encode() + b"\n",
     }
-    _write_folder(folder, files)
+    write_folder(folder, made.files | certified)
 
 
-def _write_folder(folder: Path, files: dict[str, bytes]) -> None:
+@dataclass(frozen=True)
+class NewKeys:
+    """Keys just made: the files that hold them, the public halves by purpose and that of the seal, base64url, and the certificate, PEM."""
+
+    files: dict[str, bytes]
+    publics: dict[str, str]
+    seal: str
+    certificate: bytes
+
+
+def new_keys(node: str, hosts: Sequence[str], now_ms: int, random: Random) -> NewKeys:
+    """Return keys for every purpose of a node, not yet certified; see `create_keys`.
+
+    Raises:
+        ConfigError: a host does not fit into a certificate.
+    """
+    seeds = {purpose: random(sign.KEY_BYTES) for purpose in keys.NODE_PURPOSES}
+    seal, tls = random(sign.KEY_BYTES), new_tls_key(random)
+    certificate = self_signed(node, hosts, tls, now_ms, random)
+    files = {f"{purpose}.key": _key_text(purpose, seed) for purpose, seed in seeds.items()}
+    files |= {"seal.key": _key_text(sign.Purpose.SEAL, seal), TLS_KEY: tls, CERTIFICATE: certificate}
+    publics = keys.public_keys({str(purpose): sign.SigningKey(seed, purpose) for purpose, seed in seeds.items()})
+    return NewKeys(files, publics, canonical.b64(bundle.sealing_public(seal)), certificate)
+
+
+def write_folder(folder: Path, files: dict[str, bytes]) -> None:
+    """Write a folder of files that its owner alone may read, whole or not at all.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
     new = folder.with_name(f"{folder.name}.new")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -199,19 +230,36 @@ def _write_folder(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def load_identity(folder: Path, node: str) -> Identity:
-    """Return a node's identity from its key folder, every key compared with what the party's root certified.
+    """Return a node's identity from its key folder, every key of every version compared with what the party's root certified.
 
     Raises:
         ConfigError: a file is missing, readable by others, damaged, or not the certified one.
     """
+    check_private(folder)
+    try:
+        root_public = canonical.unb64(read_bytes(folder / ROOT_PUBLIC).decode("ascii", "replace").strip())
+    except RecordError as error:
+        raise ConfigError("is no public key: restore the folder whole", where=str(folder / ROOT_PUBLIC)) from error
+    found = [_load_one(folder, node, root_public)]
+    found += [_load_one(each, node, root_public) for each in folder.iterdir() if _is_version(each.name)]
+    newest, *former = sorted(found, key=lambda each: each.public.version, reverse=True)
+    return replace(newest, former=tuple(former))
+
+
+def version_folder(folder: Path, version: int) -> Path:
+    """Return where a version of a node's keys lies: the first in the folder itself, later ones inside it."""
+    later = folder / f"v{version}"
+    return later if later.exists() else folder
+
+
+def _load_one(folder: Path, node: str, root_public: bytes) -> Identity:
     check_private(folder)
     seeds = {str(purpose): _seed(folder / f"{purpose}.key", purpose) for purpose in keys.NODE_PURPOSES}
     seal = _seed(folder / "seal.key", sign.Purpose.SEAL)
     check_private(folder / TLS_KEY)
     held = {purpose: sign.SigningKey(seed, purpose) for purpose, seed in seeds.items()}
     try:
-        root_public = canonical.unb64(_read(folder / ROOT_PUBLIC).decode("ascii", "replace").strip())
-        envelope = sign.read_envelope(_read(folder / KEYSET))
+        envelope = sign.read_envelope(read_bytes(folder / KEYSET))
         keyset = keys.read_keyset(envelope, root_public)
     except ConfigError:
         raise
@@ -223,7 +271,7 @@ def load_identity(folder: Path, node: str) -> Identity:
             where=str(folder),
         )
     same = keyset.keys == keys.public_keys(held) and keyset.seal == canonical.b64(bundle.sealing_public(seal))
-    if not same or keyset.tls_sha256 != certificate_sha256(_read(folder / CERTIFICATE)):
+    if not same or keyset.tls_sha256 != certificate_sha256(read_bytes(folder / CERTIFICATE)):
         raise ConfigError("a key differs from what the root certified: restore the folder whole", where=str(folder))
     return Identity(node, held, seal, envelope, root_public)
 
@@ -234,9 +282,10 @@ def card(identity: Identity, folder: Path, address: str) -> bytes:
     Raises:
         ConfigError: the certificate cannot be read.
     """
+    newest = version_folder(folder, identity.public.version)
     made = keys.Card(
         address=address,
-        certificate_pem=_read(folder / CERTIFICATE).decode("ascii", "replace"),
+        certificate_pem=read_bytes(newest / CERTIFICATE).decode("ascii", "replace"),
         keyset=identity.keyset,
         root=canonical.b64(identity.root_public),
     )
@@ -300,7 +349,16 @@ def certificate_sha256(pem: bytes) -> str:
     Raises:
         ConfigError: it is no certificate.
     """
-    return hashlib.sha256(_certificate(pem).public_bytes(serialization.Encoding.DER)).hexdigest()
+    return hashlib.sha256(der_of(pem)).hexdigest()
+
+
+def der_of(pem: bytes) -> bytes:
+    """Return a PEM certificate's DER bytes.
+
+    Raises:
+        ConfigError: it is no certificate.
+    """
+    return _certificate(pem).public_bytes(serialization.Encoding.DER)
 
 
 def certificate_ends_ms(certificate: Path) -> int:
@@ -309,7 +367,7 @@ def certificate_ends_ms(certificate: Path) -> int:
     Raises:
         ConfigError: there is no certificate, or it is malformed.
     """
-    return int(_certificate(_read(certificate)).not_valid_after_utc.timestamp()) * 1000
+    return int(_certificate(read_bytes(certificate)).not_valid_after_utc.timestamp()) * 1000
 
 
 def _certificate(pem: bytes) -> x509.Certificate:

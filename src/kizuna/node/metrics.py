@@ -26,7 +26,8 @@ LEAST_CERTIFICATE_DAYS = 30
 _DAY_MS = 86_400_000
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _KINDS = frozenset({
-    "acted", "alert", "checkpoint", "erased", "instrument", "keyset", "partner", "partner-removed", "queued",
+    "acted", "alert", "checkpoint", "erased", "instrument", "key-revoked", "keyset", "own-key-revoked", "own-keyset",
+    "partner", "partner-removed", "queued",
     "receipt-in", "receipt-out", "received", "record", "released", "reopened", "setting",
 })  # fmt: skip
 _CODES = frozenset(BODY_REFUSALS) | frozenset(REFUSALS)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
 from kizuna.errors import ChannelError, RecordError
-from kizuna.kernel import canonical, note, sign
+from kizuna.kernel import canonical, keys, note, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import origin
 from kizuna.kernel.channel.writer import NO_RECEIPT, WriterState
@@ -29,6 +30,7 @@ from kizuna.node.facts import Identity, Partner
 from kizuna.node.parsed import parse
 from kizuna.node.releasing import Releaser, Ruling
 
+ASK_AGAIN_MS = 1_000
 PAGE = 512
 """Outbox rows looked at a time."""
 NO_OBLIGATIONS = Obligations()
@@ -129,6 +131,7 @@ class _Made:
     body: bytes
     names: tuple[str, ...]
     acts: list[list[str]]
+    keys: list[list[int]] = field(default_factory=list)
     queued: str = ""
 
 
@@ -138,21 +141,21 @@ class Sequencer:
     def __init__(
         self,
         store: Store,
-        identity: Identity,
         releaser: Releaser,
         partner: Partner,
         state: OutState,
         reverse: tuple[int, int],
+        speaking: Identity,
         withdrawn: frozenset[str] = frozenset(),
     ) -> None:
         self._store = store
-        self._identity = identity
         self._releaser = releaser
         self._partner = partner
         self._state = state
         self._reverse = reverse
+        self._speaking = speaking
         self._withdrawn = withdrawn
-        self._own_party = identity.party
+        self._own_party = speaking.party
         self._told: set[str] = set()
         """Notices sequenced in the step under way."""
 
@@ -176,7 +179,9 @@ class Sequencer:
                     entries.append(self._unsendable(due, str(error), now_ms))
                     break
                 self._state.tree.append(leaf)
-                entries.append(released_entry(data, now_ms, item, made.names, made.acts, queued=made.queued))
+                entries.append(
+                    released_entry(data, now_ms, item, made.names, made.acts, queued=made.queued, keys_said=made.keys)
+                )
                 body = made.body
                 bodies[made.header.index] = (data, body)
                 size += len(data) + len(body)
@@ -198,7 +203,7 @@ class Sequencer:
     def _signed(self, entries: list[Entry], bodies: dict[int, tuple[bytes, bytes]], now_ms: int) -> Step:
         state = self._state
         root = state.tree.root()
-        signed = checkpoint_note(self._identity, state.channel, state.epoch, state.tree)
+        signed = checkpoint_note(self._speaking, state.channel, state.epoch, state.tree)
         meta = {
             "channel": state.channel,
             "epoch": state.epoch,
@@ -241,9 +246,15 @@ class Sequencer:
             yield from self._notice(due.item, now_ms)
             return
         body = self._own_body(due)
-        if body:
-            acts = [[act, target] for act, target, _ in acts_of(body)] if due.kind == "act" else []
-            yield due.item, _Made(self._header(due.kind, body, now_ms), body, (), acts)
+        if not body:
+            return
+        acts = [[act, target] for act, target, _ in acts_of(body)] if due.kind == "act" else []
+        said = keys_said(body, known=False) if due.kind == "keys" else []
+        if any(revoked and version >= self._speaking.public.version for version, revoked, _ in said):
+            # Its reader must hold newer keys first: else the very checkpoint over the revocation would not count.
+            self._state.denied[due.item] = now_ms + ASK_AGAIN_MS
+            return
+        yield due.item, _Made(self._header(due.kind, body, now_ms), body, (), acts, said)
 
     def _notice(self, record_id: str, now_ms: int) -> Iterator[tuple[str, _Made]]:
         """Yield a notice as this partner may see it; one that names a successor that the partner may not have, as a bare retraction."""
@@ -388,14 +399,17 @@ def released_entry(
     body: bytes | None = None,
     *,
     queued: str = "",
+    keys_said: list[list[int]] | None = None,
 ) -> Entry:
     """Return the journal entry of one appended leaf; a body is kept where it stands nowhere else.
 
     `queued` is the kind of the outbox row that it settles, where that is another than the entry's own.
     """
-    meta = {"acts": acts, "header": header.decode(), "item": item, "names": list(names)}
+    meta: dict[str, Any] = {"acts": acts, "header": header.decode(), "item": item, "names": list(names)}
     if queued:
         meta["queued"] = queued
+    if keys_said:
+        meta["keys"] = keys_said
     return Entry(kind="released", at_ms=now_ms, meta=meta, body=body)
 
 
@@ -404,6 +418,17 @@ def checkpoint_note(identity: Identity, channel: str, epoch: int, tree: Tree) ->
     name = origin(channel, epoch)
     checkpoint = note.Checkpoint(name, tree.size, tree.root())
     return note.sign_checkpoint(checkpoint, identity.keys[sign.Purpose.CHECKPOINT]).to_bytes()
+
+
+class _Version(msgspec.Struct):
+    version: int
+
+
+def keys_said(body: bytes, *, known: bool) -> list[list[int]]:
+    """Return, of the body of a `keys` entry of our own, `[[version, 1 where it revokes that, 1 where the reader surely holds it]]`."""
+    envelope = sign.read_envelope(body)
+    version = msgspec.json.decode(envelope.payload_bytes(), type=_Version).version
+    return [[version, int(keys.is_revocation(envelope)), int(known)]]
 
 
 class _ActBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -438,6 +463,17 @@ def retraction(store: Store, channel: str, record_id: str) -> bytes:
     return act_body("retract", record_id, tuple((epoch, index) for epoch, index in places)) if places else b""
 
 
+def holders(store: Store, record_id: str) -> dict[str, list[tuple[int, int]]]:
+    """Return the (epoch, index) places at which each channel has shown a record, by channel."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for channel, epoch, index in store.query(
+        "SELECT channel, epoch, idx FROM leaf_out WHERE record_id = ? AND kind = 'record' ORDER BY channel, epoch, idx",
+        (record_id,),
+    ):
+        found.setdefault(channel, []).append((epoch, index))
+    return found
+
+
 def stands(store: Store, record_id: str) -> bool:
     """Return whether a record may still be handed over: it was neither retracted nor recalled nor destroyed."""
     rows = store.query("SELECT standing FROM record WHERE id = ?", (record_id,))
@@ -464,7 +500,7 @@ def served_body(store: Store, releaser: Releaser, partner: Partner, state: OutSt
     if kind == "act" and meta.get("queued"):  # it stands in place of a notice
         return retraction(store, state.channel, meta["acts"][0][1])
     if kind != "record":
-        return facts.body_at(store, rows[0][3] if kind == "epoch" else int(item)) or b""
+        return facts.body_at(store, int(item) if item else rows[0][3]) or b""
     held = facts.load_record(store, item) if stands(store, item) else None
     if held is None:
         return b""

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from kizuna.errors import ChannelError, ForkError, RecordError, SignatureError
-from kizuna.kernel import note, sign
+from kizuna.kernel import canonical, keys, note, sign
 from kizuna.kernel.channel import wire
-from kizuna.kernel.channel.reader import Accepted, ReaderState, check_answer
+from kizuna.kernel.channel.reader import Accepted, ReaderState, check_answer, origin
 from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.domain import BlobCheck
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import CompactRange
-from kizuna.node import incoming
+from kizuna.node import facts, incoming
 from kizuna.node.answers import (
     After,
     ahead_of,
@@ -30,11 +30,13 @@ from kizuna.node.answers import (
     keyset_entry,
     next_epoch,
     progress_entry,
+    revoked_entry,
     split_at_rules,
 )
 from kizuna.node.effects import Effect, Send
 from kizuna.node.facts import Partner
 from kizuna.node.incoming import Arrival, InState
+from kizuna.node.returning import Returning
 from kizuna.node.world import World
 
 BLOBS_AT_ONCE = 64
@@ -50,6 +52,8 @@ class Line:
     asked: wire.Pull | None = None
     ahead: ReaderState | None = None
     """Where the answers that are still being judged will have brought us; None when none are."""
+    returning: bool = False
+    """Whether entries of the partner's own are on their way back to it."""
     blobs: tuple[tuple[int, int], ...] = ()
     waiting: Arrival | None = None
     working: bool = False
@@ -70,6 +74,7 @@ class Pulling:
         self._world = world
         self._arrived = arrived
         self._lines: dict[str, Line] = {}
+        self._returning = Returning(world)
         self.checks: Mapping[str, BlobCheck | None] = {
             name: domain.blob_checks.get(kind) for domain in world.domains for name, kind in domain.records.items()
         }
@@ -86,7 +91,8 @@ class Pulling:
             del self._lines[node]  # removed; whatever it answers is passed over
         for node, partner in self._world.partners.items():
             line = self._line(node)
-            idle = line.asked is None and not line.working and line.waiting is None and not line.blobs
+            under_way = line.working or line.returning
+            idle = line.asked is None and not under_way and line.waiting is None and not line.blobs
             if idle and line.examined != self._world.rules_version:
                 line.examined = self._world.rules_version
                 again = self._reexamine(partner, line, now_ms)
@@ -120,6 +126,7 @@ class Pulling:
         limits = self._world.limits
         line.next_at_ms = now_ms + min(limits.retry_ms * 2 ** min(line.failures, 8), limits.retry_most_ms)
         line.asked = None
+        line.returning = False
         line.blobs = ()
         if line.waiting is not None:
             line.waiting = None  # its answer is asked for again
@@ -163,11 +170,24 @@ class Pulling:
             return []
         return self._take(partner, line, head, parts, now_ms)
 
+    def on_return(self, partner: Partner, head: wire.Return, now_ms: int) -> list[Effect]:
+        """Give a restored writer back what it asks for instead of answering; where that cannot be, ask it again later."""
+        line = self._line(partner.node)
+        if line.asked is None and not line.returning:
+            return []
+        given = self._returning.returned(partner, head)
+        if given is None:
+            return self.on_unreachable(partner.node, now_ms)
+        line.asked = None
+        line.returning = True
+        return [Send(partner.node, wire.pack_message(*given))]
+
     def on_fault(self, partner: Partner, head: wire.Fault, now_ms: int) -> list[Effect]:
         """Wait after a request that was not served; `NetworkError` says that another copy of the pull took its place: ask anew."""
         line = self._line(partner.node)
         if head.code == "NetworkError" and not line.blobs:
             line.asked = None
+            line.returning = False
             line.next_at_ms = now_ms + self._world.limits.retry_ms
             return []
         return self.on_unreachable(partner.node, now_ms)
@@ -179,7 +199,9 @@ class Pulling:
         base = line.ahead or state.reader
         try:
             base = self._same_or_next_epoch(base, head)
-            accepted = check_answer(base, head, parts, partner.keyset.public(sign.Purpose.CHECKPOINT))
+            name = origin(base.channel, head.epoch)
+            public = partner.noted(sign.Purpose.CHECKPOINT, parts[0] if parts else b"", name)
+            accepted = check_answer(base, head, parts, public)
             if head.epoch != state.reader.epoch:
                 check_epoch_entry(accepted, state.reader)
             adopted = self._own_receipt(state, head, parts[1])
@@ -213,7 +235,7 @@ class Pulling:
         """Adopt the newest receipt that this node itself signed: after a restore from a backup it goes on from there."""
         if head.epoch != state.reader.epoch or self.note_held_receipt(state, head) or not data:
             return None
-        receipt = wire.open_receipt(data, self._world.sign_key(sign.Purpose.RECEIPT).public)
+        receipt = self._own(data)
         if (receipt.channel, receipt.epoch) != (state.reader.channel, head.epoch) or receipt.size <= state.reader.size:
             return None
         digest = hashlib.sha256(data).hexdigest()
@@ -263,7 +285,13 @@ class Pulling:
         quota = self._world.limits.quarantine_bytes
         written = (out.epoch, out.tree.size)
         issuers = self._world.issuers
-        return incoming.Judge(self._world.store, self._world.releaser, partner, judged, quota, written, issuers)
+
+        def check_unshared(keyset: keys.KeySet) -> None:
+            others = self._world.partners.values()
+            facts.check_unshared(canonical.b64(partner.root), keyset, self._world.identity, others)
+
+        world = self._world
+        return incoming.Judge(world.store, world.releaser, partner, judged, quota, written, issuers, check_unshared)
 
     # --- blobs ---------------------------------------------------------------------------------------------------------------------
 
@@ -313,6 +341,7 @@ class Pulling:
             return [], None
         entries = [incoming.received_entry(verdict, now_ms) for verdict in verdicts]
         entries += [keyset_entry(state.node, verdict.keyset, now_ms) for verdict in verdicts if verdict.keyset]
+        entries += [revoked_entry(state.node, verdict.revoked, now_ms) for verdict in verdicts if verdict.revoked]
         epoch = int(accepted.checkpoint.origin.rpartition("/")[2])
         size = verdicts[-1].shown.header.index + 1 if verdicts else state.reader.size
         reader = ReaderState(
@@ -336,20 +365,26 @@ class Pulling:
         """Return the partner's checkpoint with this node's cosignature, once all that it covers is held (C2SP tlog-cosignature)."""
         if reader.size != accepted.checkpoint.size:
             return accepted.note
-        key = self._world.sign_key(sign.Purpose.RECEIPT)
+        node = accepted.checkpoint.origin.split("/to/")[0].removeprefix("kizuna/")
+        key = self._world.sign_key(sign.Purpose.RECEIPT, node)
         return note.cosign(note.parse_note(accepted.note), self._world.identity.node, key, now_ms // 1000).to_bytes()
 
     def _receipt(self, state: InState, arrival: Arrival, reader: ReaderState, now_ms: int) -> bytes | None:
         if reader.epoch != state.reader.epoch:
             state = replace(state, receipt=b"", receipt_sha256=NO_RECEIPT)
         if state.receipt:
-            last = wire.open_receipt(state.receipt, self._world.sign_key(sign.Purpose.RECEIPT).public)
+            last = self._own(state.receipt)
             if reader.size <= last.size:
                 return None  # receipted already, before this node was restored from a backup
         elif not arrival.verdicts:
             return None
         receipt = incoming.receipt_of(arrival, state, reader.size, arrival.accepted.root, now_ms)
-        return wire.sign_receipt(receipt, self._world.sign_key(sign.Purpose.RECEIPT))
+        return wire.sign_receipt(receipt, self._world.sign_key(sign.Purpose.RECEIPT, state.node))
+
+    def _own(self, data: bytes) -> wire.Receipt:
+        """Return a receipt that this node signed, whichever of its keys it used."""
+        key_id = sign.read_envelope(data).key_id
+        return wire.open_receipt(data, self._world.own_signer(sign.Purpose.RECEIPT, key_id))
 
     def settle(self, state: InState, after: After | None) -> None:
         """Bring memory up to what was just committed."""
@@ -382,7 +417,7 @@ class Pulling:
         empty = Arrival(Accepted((), note.Checkpoint("", 0, root), b"", b"", root), [], judge.floor)
         receipt = incoming.receipt_of(empty, state, state.reader.size, root, now_ms)
         receipt = msgspec.structs.replace(receipt, cured=tuple(v.shown.header.index for v in cured))
-        data = wire.sign_receipt(receipt, self._world.sign_key(sign.Purpose.RECEIPT))
+        data = wire.sign_receipt(receipt, self._world.sign_key(sign.Purpose.RECEIPT, state.node))
         entries = [incoming.received_entry(verdict, now_ms, again=True) for verdict in cured]
         entries.append(incoming.receipt_entry(state, state.reader.epoch, data, now_ms))
         line.working = True

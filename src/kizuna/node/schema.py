@@ -32,12 +32,18 @@ SCHEMA = (
         channel TEXT PRIMARY KEY, node TEXT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root TEXT NOT NULL, frontier BYTES NOT NULL,
         seen_size BIGINT NOT NULL, seen_root TEXT NOT NULL, note BYTES, receipt BYTES, receipt_sha256 TEXT NOT NULL,
         released_at_ms BIGINT NOT NULL, receipted_epoch BIGINT NOT NULL, receipted BIGINT NOT NULL, quarantined BIGINT NOT NULL,
-        stopped TEXT NOT NULL)""",
+        stopped TEXT NOT NULL, lead TEXT NOT NULL)""",
     """CREATE TABLE partner (
         node TEXT PRIMARY KEY, party TEXT NOT NULL, card BYTES NOT NULL, version BIGINT NOT NULL, enrolled_at_ms BIGINT NOT NULL,
-        removed_at_ms BIGINT NOT NULL)""",
+        removed_at_ms BIGINT NOT NULL, own_version BIGINT NOT NULL)""",
     """CREATE TABLE receipt_out (
         channel TEXT NOT NULL, epoch BIGINT NOT NULL, sha256 TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (channel, sha256))""",
+    "CREATE TABLE own_key (seq BIGINT PRIMARY KEY, version BIGINT NOT NULL)",
+    """CREATE TABLE told_key (
+        channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, version BIGINT NOT NULL, revoked BIGINT NOT NULL,
+        known BIGINT NOT NULL, PRIMARY KEY (channel, epoch, idx))""",
+    """CREATE TABLE revoked_key (
+        node TEXT NOT NULL, version BIGINT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, PRIMARY KEY (node, version))""",
     "CREATE TABLE keyset (node TEXT NOT NULL, version BIGINT NOT NULL, envelope BYTES NOT NULL, PRIMARY KEY (node, version))",
     """CREATE TABLE bundle_out (
         seq BIGINT PRIMARY KEY, channel TEXT NOT NULL, epoch BIGINT NOT NULL, from_size BIGINT NOT NULL, to_size BIGINT NOT NULL,

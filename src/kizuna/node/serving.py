@@ -1,7 +1,8 @@
 """Answering a partner: pulls and blobs of the channel that this node writes for it.
 
 One pull is one step: accept the receipt that came with it, sequence what is due, commit, answer. A pull that finds nothing waits here until
-something is due or its time is up. A node that finds its own log behind what it once signed opens a new epoch instead of forking.
+something is due or its time is up. A node that finds its own log behind what it once signed asks its reader for its entries back, and opens a new
+epoch for what cannot be had.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from kizuna.kernel.channel.writer import NO_RECEIPT, check_receipt
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import Tree
 from kizuna.node import facts, noting, outgoing
-from kizuna.node.effects import Effect, Reply
+from kizuna.node.effects import Effect, Mark, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.outgoing import OutState, Step
 from kizuna.node.world import World, plain
 
 MAX_BLOB_ITEMS = 256
 MAX_RECEIPTS = 256
+MOST_ASKED_BACK = 8
+"""How often a reader is asked to give entries back before they are given up: it may not know how."""
 MOST_WAITING = 16
 """Pulls of one partner that wait for a commit; it has one on its way, and copies that the network made."""
 
@@ -49,7 +52,7 @@ class Serving:
         self._world = world
         self._busy: dict[str, deque[Asked]] = {}
         self._parked: dict[str, Asked] = {}
-        self._checked: set[str] = set()
+        self._asked_back: dict[str, int] = {}
 
     def on_pull(
         self, partner: Partner, pull: wire.Pull, parts: list[bytes], reply_to: int, now_ms: int
@@ -84,7 +87,11 @@ class Serving:
         entries: list[Entry] = []
         try:
             # Whether this log is behind comes first: a receipt for what a restore has lost is no fork.
-            entries += self._epoch_entries(asked, state, now_ms)
+            last = self._last_signed(asked, state)
+            if last is not None and self._can_be_had(state, asked.pull):
+                return [*effects, Reply(asked.reply_to, self.return_bytes(state, asked.pull.epoch))]
+            if last is not None:
+                entries += self._new_epoch(state, last, asked.pull.epoch, now_ms)
             entries += self.receipt_entries(asked.partner, asked.receipts, asked.seen, now_ms)
         except ForkError as error:
             self.forget(state.channel)
@@ -102,14 +109,14 @@ class Serving:
             releasing=self._world.releasing,
         )
         entries += step.entries
-        if not entries:
-            return effects + self._answer_or_wait(asked, state, step, now_ms)
-        return [*effects, self._commit(asked, state, step, entries)]
+        going = (
+            [self._commit(asked, state, step, entries)] if entries else self._answer_or_wait(asked, state, step, now_ms)
+        )
+        return effects + going
 
     def forget(self, channel: str) -> None:
         """Go back to what the journal says of a channel: what memory held beyond it was not made durable."""
         self._world.reload_out(channel)
-        self._checked.discard(channel)
 
     def _commit(self, asked: Asked, state: OutState, step: Step, entries: list[Entry]) -> Effect:
         self._busy[state.channel] = deque()
@@ -150,10 +157,10 @@ class Serving:
             ForkError: it contradicts this node's log.
         """
         state = self._world.out_channel(partner.node)
-        public = partner.keyset.public(sign.Purpose.RECEIPT)
         entries: list[Entry] = []
         at, newest = state.writer_state(), state.receipt
         for data in receipts:
+            public = partner.signer(sign.Purpose.RECEIPT, sign.read_envelope(data).key_id)
             receipt = check_receipt(at, state.tree, data, public)
             if receipt is None:
                 continue
@@ -167,22 +174,46 @@ class Serving:
     def _cosignature(self, partner: Partner, state: OutState, data: bytes, now_ms: int) -> list[Entry]:
         """Return the entry of the reader's cosignature on our checkpoint, where one came that verifies; the receipt stands without it."""
         try:
-            own = self._world.sign_key(sign.Purpose.CHECKPOINT).public
-            note.open_checkpoint(data, origin(state.channel, state.epoch), own)
-            note.verify_cosignature(note.parse_note(data), partner.node, partner.keyset.public(sign.Purpose.RECEIPT))
+            name = origin(state.channel, state.epoch)
+            note.open_checkpoint(data, name, self._world.own_noted(name, data))
+            public = partner.noted(sign.Purpose.RECEIPT, data, partner.node, note.KEY_COSIGNATURE)
+            note.verify_cosignature(note.parse_note(data), partner.node, public)
         except KizunaError:
             return []
         return [Entry(kind="cosigned", at_ms=now_ms, meta={"channel": state.channel}, body=data)]
 
     # --- a node that finds itself behind ---------------------------------------------------------------------------------------------
 
-    def _epoch_entries(self, asked: Asked, state: OutState, now_ms: int) -> list[Entry]:
-        """Return the entries that open a new epoch where this node's own log is behind what it signed before; usually none."""
-        last = self._last_signed(asked, state)
-        if last is None:
-            self._checked.add(state.channel)
-            return []
-        return self._new_epoch(state, last, asked.pull.epoch, now_ms)
+    def _can_be_had(self, state: OutState, pull: wire.Pull) -> bool:
+        """Return whether the reader says to hold entries that this log has lost, and has not shown that it cannot give them."""
+        size = state.tree.size if pull.epoch == state.epoch else 0
+        return (
+            pull.start > size
+            and not self._given_back(state)
+            and self._asked_back.get(state.channel, 0) < MOST_ASKED_BACK
+        )
+
+    def _given_back(self, state: OutState) -> bool:
+        """Return whether the reader has given back all that it holds beyond this log."""
+        rows = self._world.store.query("SELECT value FROM setting WHERE name = ?", (f"given-back {state.channel}",))
+        return bool(rows) and rows[0][0] == f"{state.epoch}:{state.tree.size}"
+
+    def give_up(self, channel: str) -> None:
+        """Ask for nothing back on this channel any more."""
+        self._asked_back[channel] = MOST_ASKED_BACK
+
+    def return_bytes(self, state: OutState, epoch: int) -> bytes:
+        """Return the request for this channel's own entries beyond those that are left here."""
+        self._asked_back[state.channel] = self._asked_back.get(state.channel, 0) + 1
+        limits = self._world.limits
+        asked = wire.Return(
+            channel=state.channel,
+            epoch=max(epoch, state.epoch),
+            max_bytes=limits.pull_bytes,
+            max_entries=limits.pull_entries,
+            start=state.tree.size if epoch <= state.epoch else 0,
+        )
+        return wire.pack_message(asked, [])
 
     def _last_signed(self, asked: Asked, state: OutState) -> tuple[int, int, bytes] | None:
         pull = asked.pull
@@ -190,7 +221,7 @@ class Serving:
         if ahead:
             name = origin(state.channel, pull.epoch)
             signed = note.parse_note(asked.seen)
-            note.verify_note(signed, name, self._world.sign_key(sign.Purpose.CHECKPOINT).public)
+            note.verify_note(signed, name, self._world.own_noted(name, asked.seen))
             checkpoint = note.decode_checkpoint(signed.text)
             if checkpoint.origin != name or checkpoint.size != pull.seen:
                 raise RecordError("the checkpoint shown is not the one that the pull speaks of")
@@ -198,9 +229,7 @@ class Serving:
         return self.behind_mark(state)
 
     def behind_mark(self, state: OutState) -> tuple[int, int, bytes] | None:
-        """Return the high-water mark where the log is behind it; asked once after each start."""
-        if state.channel in self._checked:
-            return None
+        """Return the high-water mark where the log is behind it: only a restore brings that about."""
         mark = self._world.high_water(state.channel)
         if mark is not None and (mark.epoch, mark.size) > (state.epoch, state.tree.size):
             return mark.epoch, mark.size, mark.root
@@ -208,15 +237,35 @@ class Serving:
 
     def checked_epoch(self, state: OutState, now_ms: int) -> list[Entry]:
         """Return the entries that open a new epoch where the high-water mark says that this log is behind; usually none."""
-        if state.channel in self._busy:
+        if self.is_busy(state.channel):
             raise ChannelError(f"channel `{state.channel}` is being served: try again")
         mark = self.behind_mark(state)
-        self._checked.add(state.channel)
         return [] if mark is None else self._new_epoch(state, mark, 0, now_ms)
 
-    def is_behind(self, state: OutState) -> bool:
-        """Return whether the high-water mark says that this log is behind what this node once signed."""
-        return self.behind_mark(state) is not None
+    def wants_back(self, state: OutState) -> bool:
+        """Return whether a bundle must ask for entries back before another may carry any."""
+        return self.behind_mark(state) is not None and not self._given_back(state)
+
+    def shown_ahead(self, state: OutState, data: bytes) -> Mark | None:
+        """Return the mark of a checkpoint that bears our own signature and is ahead of this log and of the mark kept; usually none."""
+        try:
+            signed = note.parse_note(data)
+            checkpoint = note.decode_checkpoint(signed.text)
+            channel, _, epoch = checkpoint.origin.rpartition("/")
+            if channel != state.channel or not epoch.isdecimal():
+                return None
+            note.verify_note(signed, checkpoint.origin, self._world.own_noted(checkpoint.origin, data))
+        except KizunaError:
+            return None
+        mark = Mark(channel, int(epoch), checkpoint.size, checkpoint.root)
+        kept = self._world.high_water(channel)
+        known = (kept.epoch, kept.size) if kept is not None else (0, 0)
+        ahead = (mark.epoch, mark.size) > max(known, (state.epoch, state.tree.size))
+        return mark if ahead else None
+
+    def is_busy(self, channel: str) -> bool:
+        """Return whether something of a channel is on its way into the journal."""
+        return channel in self._busy
 
     def lock(self, channel: str) -> None:
         """Let pulls wait while a bundle is made."""
@@ -233,7 +282,6 @@ class Serving:
 
     def open_epoch(self, state: OutState, epoch: int, body: bytes, now_ms: int) -> list[Entry]:
         """Return the entries that close the log and open `epoch`, whose first entry names the last known checkpoint."""
-        self._checked.add(state.channel)
         state.epoch = epoch
         state.tree = Tree()
         state.receipted = 0
@@ -401,6 +449,12 @@ def receipt_entry(receipt: wire.Receipt, data: bytes, now_ms: int) -> Entry:
         "stubs": list(receipt.stubs),
     }
     return Entry(kind="receipt-in", at_ms=now_ms, meta=meta, body=data)
+
+
+def given_back_entry(channel: str, epoch: int, size: int, now_ms: int) -> Entry:
+    """Return the journal entry that says that a reader has nothing more of ours to give back."""
+    meta = {"name": f"given-back {channel}", "value": f"{epoch}:{size}"}
+    return Entry(kind="setting", at_ms=now_ms, meta=meta)
 
 
 def fault(reply_to: int, code: str, sentence: str) -> Reply:

@@ -18,6 +18,8 @@ from kizuna.kernel.channel.wire import CURABLE, EntryHeader
 from kizuna.kernel.journal import Db, Entry
 from kizuna.kernel.merkle import leaf_hash
 from kizuna.kernel.record import Record
+from kizuna.node import keytables
+from kizuna.node.keytables import queue
 from kizuna.node.noting import STANDINGS, stand, standing_of
 from kizuna.node.parsed import parse
 
@@ -93,7 +95,7 @@ def _record(db: Db, seq: int, entry: Entry) -> None:
         _note_record(db, parse(entry.body), seq, own=True)
         db.execute("INSERT INTO holding (seq, record_id, channel, epoch, idx) VALUES (?,?,'',0,0)", (seq, item))
     for channel, kind, lane, not_before_ms in meta["due"]:
-        _queue(db, channel, item, kind, lane, seq, not_before_ms)
+        queue(db, channel, item, kind, lane, seq, not_before_ms)
     _count_withheld(db, type_, grade, meta["held"])
 
 
@@ -123,18 +125,10 @@ def _count_withheld(db: Db, type_: str, grade: str, rows: list[list[Any]]) -> No
         )
 
 
-def _queue(db: Db, channel: str, item: str, kind: str, lane: int, seq: int, not_before_ms: int) -> None:  # a row
-    db.execute(
-        "INSERT INTO outbox (channel, item, kind, lane, seq, not_before_ms) VALUES (?,?,?,?,?,?)"
-        " ON CONFLICT (channel, item, kind) DO NOTHING",
-        (channel, item, kind, lane, seq, not_before_ms),
-    )
-
-
 def _queued(db: Db, seq: int, entry: Entry) -> None:
     meta = entry.meta
     for channel, item, kind, lane, not_before_ms in meta["rows"]:
-        _queue(db, channel, item, kind, lane, seq, not_before_ms)
+        queue(db, channel, item, kind, lane, seq, not_before_ms)
 
 
 def _released(db: Db, seq: int, entry: Entry) -> None:
@@ -153,6 +147,7 @@ def _released(db: Db, seq: int, entry: Entry) -> None:
     )
     if header.kind == "epoch":
         _lose(db, channel)
+    keytables.told(db, (channel, header.epoch, header.index), meta.get("keys", ()))
     for act, record_id in meta.get("acts", ()):
         db.execute(
             "INSERT INTO act (record_id, channel, epoch, idx, act, strength, confirmed_at_ms, backups_pending_until_ms)"
@@ -275,14 +270,14 @@ def _acted(db: Db, _seq: int, entry: Entry) -> None:
 
 def _act_body(db: Db, seq: int, entry: Entry) -> None:
     """What a holder is to be told is due as soon as it is journalled: a crash in between loses no retraction."""
-    _queue(db, entry.meta["channel"], str(seq), "act", 0, seq, entry.at_ms)
+    queue(db, entry.meta["channel"], str(seq), "act", 0, seq, entry.at_ms)
 
 
 def _progress_in(db: Db, _seq: int, entry: Entry) -> None:
     meta = entry.meta
     db.execute(
         "UPDATE channel_in SET epoch = ?, size = ?, root = ?, frontier = ?, seen_size = ?, seen_root = ?, note = ?, released_at_ms = ?,"
-        " receipted_epoch = ?, receipted = ? WHERE channel = ?",
+        " receipted_epoch = ?, receipted = ?, lead = ? WHERE channel = ?",
         (
             meta["epoch"],
             meta["size"],
@@ -294,6 +289,7 @@ def _progress_in(db: Db, _seq: int, entry: Entry) -> None:
             meta["released_at_ms"],
             meta["receipted_epoch"],
             meta["receipted"],
+            " ".join(meta.get("lead", ())),  # older entries do not say it
             meta["channel"],
         ),
     )
@@ -313,9 +309,10 @@ def _receipt_out(db: Db, seq: int, entry: Entry) -> None:
 def _partner(db: Db, _seq: int, entry: Entry) -> None:
     meta = entry.meta
     db.execute(
-        "INSERT INTO partner (node, party, card, version, enrolled_at_ms, removed_at_ms) VALUES (?,?,?,?,?,0)"
-        " ON CONFLICT (node) DO UPDATE SET card = excluded.card, version = excluded.version, removed_at_ms = 0",
-        (meta["node"], meta["party"], entry.body, meta["version"], entry.at_ms),
+        "INSERT INTO partner (node, party, card, version, enrolled_at_ms, removed_at_ms, own_version) VALUES (?,?,?,?,?,0,?)"
+        " ON CONFLICT (node) DO UPDATE SET card = excluded.card, version = excluded.version, own_version ="
+        " CASE WHEN partner.removed_at_ms = 0 THEN partner.own_version ELSE excluded.own_version END, removed_at_ms = 0",
+        (meta["node"], meta["party"], entry.body, meta["version"], entry.at_ms, meta.get("own_version", 0)),
     )
     db.execute(
         "INSERT INTO channel_out (channel, node, epoch, size, root, note, receipted, receipt, receipt_sha256, receipted_at_ms, stopped)"
@@ -324,7 +321,8 @@ def _partner(db: Db, _seq: int, entry: Entry) -> None:
     )
     db.execute(
         "INSERT INTO channel_in (channel, node, epoch, size, root, frontier, seen_size, seen_root, note, receipt, receipt_sha256,"
-        " released_at_ms, receipted_epoch, receipted, quarantined, stopped) VALUES (?,?,0,0,?,?,0,?,NULL,NULL,?,0,0,0,0,'')"
+        " released_at_ms, receipted_epoch, receipted, quarantined, stopped, lead)"
+        " VALUES (?,?,0,0,?,?,0,?,NULL,NULL,?,0,0,0,0,'','')"
         " ON CONFLICT (channel) DO NOTHING",
         (
             meta["channel_in"],
@@ -339,13 +337,6 @@ def _partner(db: Db, _seq: int, entry: Entry) -> None:
 
 def _partner_removed(db: Db, _seq: int, entry: Entry) -> None:
     db.execute("UPDATE partner SET removed_at_ms = ? WHERE node = ?", (entry.at_ms, entry.meta["node"]))
-
-
-def _keyset(db: Db, _seq: int, entry: Entry) -> None:
-    db.execute(
-        "INSERT INTO keyset (node, version, envelope) VALUES (?,?,?) ON CONFLICT (node, version) DO NOTHING",
-        (entry.meta["node"], entry.meta["version"], entry.body),
-    )
 
 
 def _instrument(db: Db, seq: int, entry: Entry) -> None:
@@ -394,7 +385,10 @@ HANDLERS: dict[str, Callable[[Db, int, Entry], None]] = {
     "bundle-out": _bundle_out,
     "checkpoint": _checkpoint,
     "instrument": _instrument,
-    "keyset": _keyset,
+    "key-revoked": keytables.key_revoked,
+    "keyset": keytables.keyset,
+    "own-key-revoked": keytables.own_key,
+    "own-keyset": keytables.own_key,
     "partner": _partner,
     "partner-removed": _partner_removed,
     "progress-in": _progress_in,

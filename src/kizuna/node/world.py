@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kizuna.errors import KizunaError, RefusedError
-from kizuna.kernel import sign
+from kizuna.kernel import keys, note, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.domain import Domain
 from kizuna.kernel.instrument import Agreement
@@ -201,12 +201,72 @@ class World:
         reverse = (reader.epoch, reader.size)
         state = self.out_channel(partner.node)
         return outgoing.Sequencer(
-            self.store, self.identity, self.releaser, partner, state, reverse, frozenset(self.withdrawn)
+            self.store,
+            self.releaser,
+            partner,
+            state,
+            reverse,
+            self.speaking(partner.node),
+            frozenset(self.withdrawn),
         )
 
-    def sign_key(self, purpose: sign.Purpose) -> sign.SigningKey:
-        """Return this node's key for a purpose."""
-        return self.identity.keys[purpose]
+    def sign_key(self, purpose: sign.Purpose, node: str = "") -> sign.SigningKey:
+        """Return this node's newest key for a purpose, or the one that a partner's node is known to hold."""
+        return (self.speaking(node) if node else self.identity).keys[purpose]
+
+    def speaking(self, node: str) -> Identity:
+        """Return this node with the newest keys that a partner is known to hold: told at its enrolment, or receipted since."""
+        if not self.identity.former:
+            return self.identity
+        known = self.version_known(node)
+        return next((each for each in self.identity.every if each.public.version <= known), self.identity.every[-1])
+
+    def version_known(self, node: str) -> int:
+        """Return the newest version of our keys that a partner is known to hold."""
+        rows = self.store.query(
+            "SELECT MAX(t.version) FROM told_key t JOIN channel_out c ON c.channel = t.channel"
+            " JOIN leaf_out l ON l.channel = t.channel AND l.epoch = t.epoch AND l.idx = t.idx"
+            " WHERE c.node = ? AND t.revoked = 0 AND l.outcome = '' AND (t.known = 1 OR t.epoch < c.epoch OR t.idx < c.receipted)"
+            " UNION ALL SELECT own_version FROM partner WHERE node = ?",
+            (node, node),
+        )
+        return max((int(version) for (version,) in rows if version is not None), default=0)
+
+    def shown_version(self, now_ms: int) -> int:
+        """Return which version's TLS certificate is shown: the one before the newest while a partner may not know the newest."""
+        newest, *former = (each.public for each in self.identity.every)
+        over = isinstance(newest, keys.KeySetV2) and now_ms >= newest.previous_until_ms
+        if not former or not self.partners or over:
+            return newest.version
+        told_off = self.store.query(
+            "SELECT 1 FROM told_key t JOIN channel_out c ON c.channel = t.channel WHERE t.revoked = 1 AND t.version >= ?"
+            " AND (t.known = 1 OR t.epoch < c.epoch OR t.idx < c.receipted)",
+            (former[0].version,),
+        )
+        known = all(self.version_known(node) >= newest.version for node in self.partners)
+        return newest.version if known or told_off else former[0].version
+
+    def own_signer(self, purpose: sign.Purpose, key_id: str) -> bytes:
+        """Return our own public key of an id, or the newest one, under which what bears another id will not verify."""
+        found = {sign.key_id(purpose, public): public for public in self.own_keys(purpose)}
+        return found.get(key_id, self.identity.keys[purpose].public)
+
+    def own_noted(self, name: str, data: bytes) -> bytes:
+        """Return our own checkpoint key under which a note says to be signed as `name`, or the newest one; see `own_signer`."""
+        own = self.own_keys(sign.Purpose.CHECKPOINT)
+        try:
+            hashes = {line.key_hash for line in note.parse_note(data).signatures if line.name == name}
+        except KizunaError:
+            return own[0]
+        return next((public for public in own if note.key_hash(name, public) in hashes), own[0])
+
+    def own_keys(self, purpose: sign.Purpose) -> tuple[bytes, ...]:
+        """Return every public key that this node has for a purpose, the newest first."""
+        return tuple(each.keys[purpose].public for each in self.identity.every)
+
+    def own_record_keys(self) -> dict[str, bytes]:
+        """Return this node's public record keys by id."""
+        return {sign.key_id(sign.Purpose.RECORD, public): public for public in self.own_keys(sign.Purpose.RECORD)}
 
     # --- commits under way --------------------------------------------------------------------------------------------------------
 

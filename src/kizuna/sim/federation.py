@@ -112,7 +112,7 @@ class SimNode:
     def _identity(self) -> Identity:
         held = {purpose: sign.SigningKey(self.rng.randbytes(32), purpose) for purpose in keys.NODE_PURPOSES}
         seal = self.rng.randbytes(32)
-        keyset = keys.KeySet(
+        keyset = keys.KeySetV1(
             keys=keys.public_keys({str(purpose): key for purpose, key in held.items()}),
             made_at_ms=START_MS,
             node=self.name,

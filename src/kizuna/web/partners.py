@@ -179,6 +179,7 @@ class PartnerListener:
         self._nodes: dict[bytes, str] = {}
         self._loads: dict[bytes, _Load] = {}
         self._pins: tuple[Pin, ...] = ()
+        self._shown: TlsFiles | None = None
         self._socket: socket.socket | None = None
         self._accepting: asyncio.Server | None = None
         self._changing = asyncio.Lock()
@@ -202,21 +203,27 @@ class PartnerListener:
         """Trust the partners that are enrolled now: new handshakes at once, open connections from their next request on."""
         async with self._changing:
             pins = pins_of(await asyncio.to_thread(self._partners))
-            self._nodes = {pin.sha256: pin.node for pin in pins}
-            if self._socket is None or (pins == self._pins and self._accepting is not None):
+            self._nodes = {digest: pin.node for pin in pins for digest in pin.digests}
+            same = pins == self._pins and self._files == self._shown and self._accepting is not None
+            if self._socket is None or same:
                 return
+            files = self._files
             # The same listening socket under a new context: nobody who is knocking now is turned away.
             before = self._accepting
             self._accepting = await asyncio.get_running_loop().create_server(
                 self._server,
                 sock=self._socket.dup(),
-                ssl=server_context(self._files, pins),
+                ssl=server_context(files, pins),
                 ssl_handshake_timeout=self.traffic.handshake_s,
                 ssl_shutdown_timeout=2.0,
             )
-            self._pins = pins
+            self._pins, self._shown = pins, files
             if before is not None:
                 before.close()
+
+    def show(self, files: TlsFiles) -> None:
+        """Show another certificate of our own from the next `refresh` on."""
+        self._files = files
 
     async def close(self, timeout_s: float = 2.0) -> None:
         """Stop accepting, let requests under way finish for so long, then cut them off."""
@@ -311,12 +318,18 @@ class PartnerClient:
         """Speak to the partners that are enrolled now, each under its pinned certificate."""
         async with self._changing:
             pins = {pin.node: pin for pin in pins_of(await asyncio.to_thread(self._partners)) if pin.address}
-            gone = [node for node, line in self._lines.items() if pins.get(node) != line.pin]
+            gone = [
+                node for node, line in self._lines.items() if pins.get(node) != line.pin or line.files != self._files
+            ]
             for node in gone:
                 await self._lines.pop(node).session.close()
             for node, pin in pins.items():
                 if node not in self._lines:
                     self._lines[node] = _line(self._files, pin, self._traffic)
+
+    def show(self, files: TlsFiles) -> None:
+        """Show another certificate of our own from the next `refresh` on."""
+        self._files = files
 
     def send(self, node: str, data: bytes) -> None:
         """Start a request to a partner's node; its answer or its failure is handed to the runner. Never blocks."""
@@ -363,6 +376,7 @@ class _Line:
     """The connections to one partner."""
 
     pin: Pin
+    files: TlsFiles
     session: aiohttp.ClientSession
     url: str
 
@@ -399,7 +413,7 @@ class _PinnedConnector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 # of the library's signature
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        if connection.transport is None or _peer_digest(connection.transport) != self._pin.sha256:
+        if connection.transport is None or _peer_digest(connection.transport) not in self._pin.digests:
             connection.close()
             raise aiohttp.ClientConnectionError("the partner's node shows another certificate than its key set")
         return connection
@@ -420,4 +434,4 @@ def _line(files: TlsFiles, pin: Pin, traffic: Traffic) -> _Line:
         read_bufsize=_READ_BUFFER_BYTES,
         skip_auto_headers=(hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING),
     )
-    return _Line(pin, session, f"https://{pin.address}{PATH}")
+    return _Line(pin, files, session, f"https://{pin.address}{PATH}")

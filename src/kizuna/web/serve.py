@@ -21,7 +21,7 @@ from litestar.types import ControllerRouterHandler
 from kizuna.errors import KizunaError
 from kizuna.kernel.ports import Clock
 from kizuna.node import keyfiles, logs
-from kizuna.node.facts import Partner, load_partners
+from kizuna.node.facts import Partner, load_partners, without_expired
 from kizuna.node.metrics import Health, Metrics, disk_space
 from kizuna.node.runner import Committed
 from kizuna.node.tokens import Tokens
@@ -31,8 +31,11 @@ from kizuna.web.api import make_app
 from kizuna.web.listening import listen
 from kizuna.web.partners import PartnerClient, PartnerListener
 from kizuna.web.stream import Hub
+from kizuna.web.tls import TlsFiles
 
-_TRUST_KINDS = frozenset({"keyset", "partner", "partner-removed"})
+_TRUST_KINDS = frozenset({"key-revoked", "keyset", "own-keyset", "partner", "partner-removed"})
+_TRUST_EVERY_S = 2.0
+"""How often to look whether our own certificate is another, or a partner's former one has ceased to count."""
 _WARN_EVERY_S = 3600.0
 _WATCH_EVERY_S = 0.5
 _STOP_S = 2.0
@@ -53,6 +56,15 @@ class Serving:
     api_port: int = 8080
     routes: Sequence[ControllerRouterHandler] = field(default=())
     """Routes that domains add to the users' API."""
+    keys: Path | None = None
+    """The key folder, where the node's keys may be rotated while it runs."""
+
+    def shown(self, node: RunningNode, now_ms: int) -> TlsFiles:
+        """Return certificate and key that partners are shown now."""
+        if self.keys is None:
+            return self.tls
+        folder = keyfiles.version_folder(self.keys, node.core.world.shown_version(now_ms))
+        return TlsFiles(folder / keyfiles.CERTIFICATE, folder / keyfiles.TLS_KEY)
 
 
 @dataclass(frozen=True)
@@ -112,15 +124,18 @@ async def serve(
     loop.set_exception_handler(logs.loop_exception)
 
     def partners() -> Sequence[Partner]:
-        return tuple(load_partners(node.store).values())
+        return tuple(without_expired(partner, clock.now_ms()) for partner in load_partners(node.store).values())
 
     office = make_office(node, clock, serving)
-    listener = PartnerListener(node.runner, serving.tls, partners, serving.partner_host, serving.partner_port)
-    trust = _Trust(listener, client)
+    listener = PartnerListener(
+        node.runner, serving.shown(node, clock.now_ms()), partners, serving.partner_host, serving.partner_port
+    )
+    trust = _Trust(listener, client, lambda: serving.shown(node, clock.now_ms()))
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(listener.close, _STOP_S)
         await listener.start()
         stack.push_async_callback(client.close)
+        client.show(serving.shown(node, clock.now_ms()))
         await client.start(node.runner, partners)
         api, bound = _api_server(office, serving)
         stack.callback(bound.close)
@@ -158,7 +173,7 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
     Raises:
         ConfigError: the TLS certificate cannot be read.
     """
-    ends_ms = keyfiles.certificate_ends_ms(serving.tls.certificate)
+    keyfiles.certificate_ends_ms(serving.tls.certificate)  # a node whose certificate cannot be read does not start
 
     def health() -> Health:
         free, total = disk_space(serving.data)
@@ -166,7 +181,7 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
             halted=node.core.world.halted,
             clock_in_doubt=node.core.world.clock_in_doubt or clock.in_doubt(),
             core_stopped=node.runner.fault is not None,
-            certificate_ends_ms=ends_ms,
+            certificate_ends_ms=keyfiles.certificate_ends_ms(serving.shown(node, clock.now_ms()).certificate),
             disk_free_bytes=free,
             disk_total_bytes=total,
             now_ms=clock.now_ms(),
@@ -222,9 +237,10 @@ async def _watch(node: RunningNode) -> None:
 class _Trust:
     """Brings listener and client up to what the journal says of partners."""
 
-    def __init__(self, listener: PartnerListener, client: PartnerClient) -> None:
+    def __init__(self, listener: PartnerListener, client: PartnerClient, shown: Callable[[], tls.TlsFiles]) -> None:
         self._listener = listener
         self._client = client
+        self._shown = shown
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
 
@@ -236,9 +252,13 @@ class _Trust:
     async def follow(self) -> None:
         """Act on changes, for ever."""
         while True:
-            await self._changed.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _TRUST_EVERY_S)
             self._changed.clear()
             try:
+                files = await asyncio.to_thread(self._shown)
+                self._listener.show(files)
+                self._client.show(files)
                 await self._listener.refresh()
                 await self._client.refresh()
             except KizunaError as error:  # what was trusted stays trusted; the next change tries again

@@ -17,7 +17,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from kizuna.errors import ConfigError, SignatureError
+from kizuna.errors import ConfigError, RecordError, SignatureError
+from kizuna.kernel import canonical, keys
 from kizuna.node.facts import Partner
 
 _ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}").fullmatch
@@ -38,11 +39,18 @@ class Pin:
     node: str
     certificate: bytes
     address: str
+    former: tuple[bytes, ...] = ()
+    """Certificates of earlier keys that still count beside it for a while."""
 
     @property
-    def sha256(self) -> bytes:
-        """The digest that a TLS peer must show."""
-        return hashlib.sha256(self.certificate).digest()
+    def certificates(self) -> tuple[bytes, ...]:
+        """Every certificate that counts."""
+        return (self.certificate, *self.former)
+
+    @property
+    def digests(self) -> frozenset[bytes]:
+        """The digests of which a TLS peer must show one."""
+        return frozenset(hashlib.sha256(each).digest() for each in self.certificates)
 
 
 # --- reading one ------------------------------------------------------------------------------------------------------------------
@@ -63,13 +71,12 @@ def read_certificate(pem: bytes) -> x509.Certificate:
     return found[0]
 
 
-def _leaf(pem: bytes) -> bytes:
+def _leaf(certificate: x509.Certificate) -> bytes:
     """Return the DER bytes of a certificate that can vouch for no other.
 
     Raises:
-        SignatureError: it is malformed, or it does not say that it is no authority: trusting it would trust whatever it signs.
+        SignatureError: it does not say that it is no authority: trusting it would trust whatever it signs.
     """
-    certificate = read_certificate(pem)
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     except (ValueError, x509.ExtensionNotFound) as error:
@@ -80,21 +87,30 @@ def _leaf(pem: bytes) -> bytes:
 
 
 def pins_of(partners: Iterable[Partner]) -> tuple[Pin, ...]:
-    """Return whom to trust, by node name: partners whose certificate is the one that their newest key set certifies.
+    """Return whom to trust, by node name: partners whose certificate is one that a key set of theirs certifies which is not revoked.
 
     A certificate that two partners claim proves neither, so it is left out for both. An address that is not `host:port` counts as none.
     """
     found = []
     for partner in partners:
-        try:
-            der = _leaf(partner.certificate_pem.encode())
-        except SignatureError:
-            continue
-        if hashlib.sha256(der).hexdigest() == partner.keyset.tls_sha256:
+        shown = [der for der in (_certified(partner, keyset) for keyset in partner.valid) if der]
+        if shown:
             address = partner.address if _ADDRESS(partner.address) else ""
-            found.append(Pin(partner.node, der, address))
-    claims = Counter(pin.certificate for pin in found)
-    return tuple(sorted((pin for pin in found if claims[pin.certificate] == 1), key=_by_node))
+            found.append(Pin(partner.node, shown[0], address, tuple(shown[1:])))
+    claims = Counter(each for pin in found for each in set(pin.certificates))
+    alone = (pin for pin in found if all(claims[each] == 1 for each in pin.certificates))
+    return tuple(sorted(alone, key=_by_node))
+
+
+def _certified(partner: Partner, keyset: keys.KeySet) -> bytes:
+    """Return the certificate (DER) of a key set: carried by it, or by the card for the set that names its digest; empty where there is none."""
+    try:
+        if isinstance(keyset, keys.KeySetV2):
+            return _leaf(x509.load_der_x509_certificate(canonical.unb64(keyset.certificate)))
+        der = _leaf(read_certificate(partner.certificate_pem.encode()))
+    except (SignatureError, RecordError, ValueError):
+        return b""
+    return der if hashlib.sha256(der).hexdigest() == keyset.tls_sha256 else b""
 
 
 def _by_node(pin: Pin) -> str:
@@ -136,6 +152,8 @@ def _context(protocol: int, files: TlsFiles, pins: Sequence[Pin]) -> ssl.SSLCont
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.maximum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False  # the certificate is pinned, see `client_context`
+    # Without it a certificate is looked up by its subject alone, and two of one name stand in each other's way.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.set_alpn_protocols(["http/1.1"])
     try:
         context.load_cert_chain(files.certificate, files.key)
@@ -145,5 +163,6 @@ def _context(protocol: int, files: TlsFiles, pins: Sequence[Pin]) -> ssl.SSLCont
             where=str(files.certificate),
         ) from error
     for pin in pins:
-        context.load_verify_locations(cadata=pin.certificate)
+        for certificate in pin.certificates:
+            context.load_verify_locations(cadata=certificate)
     return context

@@ -51,6 +51,8 @@ class Accepted:
     note: bytes
     frontier: bytes
     root: bytes
+    proof: tuple[str, ...] = ()
+    """What proves the entries within the checkpoint; none where an answer is taken in part."""
 
 
 def origin(channel: str, epoch: int) -> str:
@@ -97,7 +99,7 @@ def check_answer(state: ReaderState, answer: Answer, parts: list[bytes], public_
     frontier.extend(entry.leaf for entry in entries)
     root = frontier.root()
     _check_leads(state, answer.end, root, checkpoint, answer.proof)
-    return Accepted(entries, checkpoint, parts[0], frontier.to_bytes(), root)
+    return Accepted(entries, checkpoint, parts[0], frontier.to_bytes(), root, answer.proof)
 
 
 def _check_extends(state: ReaderState, checkpoint: note.Checkpoint, answer: Answer) -> None:

@@ -37,6 +37,7 @@ BODY_REFUSALS = (
     "oversize",
     "unknown-key",
     "bad-signature",
+    "revoked-key",
     "label",
     "replay",
     "time",
@@ -189,7 +190,35 @@ class BlobAnswer(
     count: int
 
 
-Head = Pull | Answer | Fault | BlobPull | BlobAnswer
+class Return(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="message", tag="channel.return.v1"):
+    """A writer that finds itself behind what it signed asks its reader for its own entries from `start` on; it answers a pull with this."""
+
+    channel: str
+    epoch: int
+    max_bytes: int
+    max_entries: int
+    start: int
+
+
+class Returned(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="message", tag="channel.returned.v1"):
+    """A reader gives back what it holds of a channel, the entries `start..end` of its `held`.
+
+    `proof` proves the prefix `end` within the `held` entries, whose root is `root`, and `lead` those within the newest checkpoint that the reader
+    holds of this writer. Hashes are hex. Parts: that checkpoint, then of each entry the header, the body, empty where it is not held, and its blobs
+    in the header's order, each empty where it is not held.
+    """
+
+    channel: str
+    end: int
+    epoch: int
+    held: int
+    lead: tuple[str, ...]
+    proof: tuple[str, ...]
+    root: str
+    start: int
+
+
+Head = Pull | Answer | Fault | BlobPull | BlobAnswer | Return | Returned
 
 
 def channel_name(writer: str, reader: str) -> str:

@@ -1,0 +1,118 @@
+"""New keys for old: a node tells every partner of a key set or a revocation that its party's root has signed.
+
+Both travel as entries of kind `keys`. Towards each partner the node goes on signing with the keys that this partner is known to hold, and turns to
+the new ones once the entry that carries them is receipted: so no signature fails on the way. Making and keeping keys is `kizuna.node.keyfiles`'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from kizuna.errors import KizunaError, RefusedError
+from kizuna.kernel import canonical, keys, sign
+from kizuna.kernel.channel import wire
+from kizuna.kernel.journal import Entry
+from kizuna.node import effects as fx
+from kizuna.node.desk import check_two
+from kizuna.node.effects import Effect, Reply
+from kizuna.node.world import World
+
+_STARTED = "system:start"
+
+
+class Rotating:
+    """The commands that change this node's keys. `woken` is called with the channels that have something new to serve."""
+
+    def __init__(self, world: World, woken: Callable[[Sequence[str], int], list[Effect]]) -> None:
+        self._world = world
+        self._woken = woken
+        self._telling = 0
+        """The version that is being told: its journal entry may be on its way."""
+
+    def begin(self, now_ms: int) -> list[Effect]:
+        """Return what a start brings: a key set that was put in place while the node was at rest, or before a crash, is told now."""
+        identity = self._world.identity
+        rows = self._world.store.query("SELECT MAX(version) FROM own_key")
+        if not identity.former or identity.public.version <= max(self._telling, rows[0][0] or 0):
+            return []
+        return [self._told((_STARTED, ""), now_ms, lambda _now_ms: [], lambda _error: [])]
+
+    def rotate(self, command: fx.Rotate, reply_to: int, now_ms: int) -> list[Effect]:
+        """Sign with new keys from now on and tell every partner; the reply is their version."""
+        check_two(command.actor, command.second_actor, "a rotation of keys")
+        identity, held = command.identity, self._world.identity
+        version = identity.public.version
+        if identity.node != held.node or version <= held.public.version:
+            raise RefusedError(
+                f"key set `{version}` is not newer than `{held.public.version}`, which this node has: ask for a new one"
+            )
+        self._world.identity = identity
+
+        def then(_now_ms: int) -> list[Effect]:
+            return [Reply(reply_to, version)]
+
+        def failed(error: KizunaError) -> list[Effect]:
+            self._world.identity = held
+            return [Reply(reply_to, error)]
+
+        return [self._told((command.actor, command.second_actor), now_ms, then, failed)]
+
+    def _told(
+        self,
+        actors: tuple[str, str],
+        now_ms: int,
+        then: Callable[[int], list[Effect]],
+        failed: Callable[[KizunaError], list[Effect]],
+    ) -> Effect:
+        identity = self._world.identity
+        self._telling = identity.public.version
+        channels = [wire.channel_name(identity.node, node) for node in self._world.partners]
+        meta = {
+            "actor": actors[0],
+            "channels": channels,
+            "second_actor": actors[1],
+            "version": identity.public.version,
+        }
+        body = canonical.encode(identity.keyset)
+        entry = Entry(kind="own-keyset", at_ms=now_ms, meta=meta, body=body)
+        return self._world.commit(
+            [entry], lambda _seqs, later_ms: then(later_ms) + self._woken(channels, later_ms), failed
+        )
+
+    def revoke(self, command: fx.Revoke, reply_to: int, now_ms: int) -> list[Effect]:
+        """Tell every partner that a version of our keys signs no more; the reply is the version."""
+        check_two(command.actor, command.second_actor, "a revocation of keys")
+        world = self._world
+        read = [
+            (keys.read_revocation(sign.read_envelope(data), world.identity.root_public), data)
+            for data in command.envelopes
+        ]
+        versions = {revocation.version for revocation, _ in read}
+        if len(versions) != 1 or not versions < {each.public.version for each in world.identity.every}:
+            raise RefusedError("a revocation is of one version of our keys, for all partners alike")
+        (version,) = versions
+        if version == world.identity.public.version:
+            raise RefusedError(f"version `{version}` is the newest: rotate first, then revoke it")
+        channels = {wire.channel_name(world.identity.node, node) for node in world.partners}
+        named = [revocation.channel for revocation, _ in read]
+        if set(named) != channels or len(named) != len(channels):
+            raise RefusedError("the revocation does not name each channel to a partner once: ask for it again")
+        entries = [
+            Entry(
+                kind="own-key-revoked",
+                at_ms=now_ms,
+                meta={
+                    "actor": command.actor,
+                    "channels": [revocation.channel],
+                    "second_actor": command.second_actor,
+                    "version": version,
+                },
+                body=data,
+            )
+            for revocation, data in read
+        ]
+
+        def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
+            return [Reply(reply_to, version), *self._woken(sorted(channels), later_ms)]
+
+        return [world.commit(entries, then, lambda error: [Reply(reply_to, error)])]
