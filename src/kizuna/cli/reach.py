@@ -19,6 +19,7 @@ from urllib.parse import quote
 import msgspec
 
 from kizuna.cli.base import CLOCK, random
+from kizuna.cli.comparing import compare
 from kizuna.errors import (
     BundleError,
     ChannelError,
@@ -32,7 +33,7 @@ from kizuna.errors import (
     SignatureError,
     UnknownTypeError,
 )
-from kizuna.kernel import canonical, keys, sign
+from kizuna.kernel import canonical, sign
 from kizuna.kernel.instrument import Instrument, version_of
 from kizuna.kernel.operation import Asked
 from kizuna.node import agreeing, renewal, treaties
@@ -338,25 +339,6 @@ class Local:
         rows, total = picture.vessels(Box(*(round(edge * _DEGREE) for edge in box)), limit)
         feeds = picture.feeds()
         return {"feeds": msgspec.to_builtins(feeds), "total": total, "vessels": msgspec.to_builtins(rows)}
-
-
-def compare(card: bytes, fingerprint: str) -> None:
-    """Accept a card whose fingerprint is the one that the partner has read out.
-
-    Raises:
-        RecordError: the card is malformed.
-        SignatureError: its root did not sign its keys, or the fingerprint is another's.
-    """
-    keys.read_card(card)
-    if plain(fingerprint) != plain(keys.fingerprint(card)):
-        raise SignatureError(
-            "the fingerprint is not this card's: compare it again by voice, the card may have been swapped"
-        )
-
-
-def plain(fingerprint: str) -> str:
-    """Return a fingerprint without the spaces and dashes that people put between its groups."""
-    return "".join(fingerprint.lower().replace("-", " ").split())
 
 
 def _second(what: str) -> dict[str, str]:

@@ -18,10 +18,9 @@ from kizuna.errors import ChannelError, KizunaError, RecordError, RefusedError, 
 from kizuna.kernel import keys, record, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import Accepted, ReaderState, Shown
-from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.domain import BlobCheck
 from kizuna.kernel.journal import Entry, Store
-from kizuna.node import facts, noting, outgoing
+from kizuna.node import facts, noting, outgoing, receipting
 from kizuna.node.facts import Partner
 from kizuna.node.parsed import remember
 from kizuna.node.relayed import Relayed
@@ -29,9 +28,6 @@ from kizuna.node.releasing import Releaser
 
 SKEW_MS = 30_000
 """How far ahead of our clock a partner's release may lie."""
-MOST_RECEIPTS = 10_000
-STARTING_RECEIPTS = 128
-"""Receipts shown again after a start, until the writer says which it holds."""
 LOOKUP = 500
 """Records looked up in one query."""
 BACKUP_DAYS_MS = 30 * 86_400_000
@@ -138,32 +134,8 @@ def load(store: Store, channel: str) -> InState:
         receipt_sha256=row[8],
         quarantined=row[11],
         stopped=row[12],
-        unconfirmed=newest_receipts(store, channel, row[1]),
+        unconfirmed=receipting.newest_receipts(store, channel, row[1]),
     )
-
-
-def newest_receipts(store: Store, channel: str, epoch: int) -> list[bytes]:
-    """Return the newest receipts of an epoch, oldest first: which of them have arrived is not known after a start."""
-    rows = store.query(
-        "SELECT b.body FROM receipt_out r JOIN journal_body b ON b.seq = r.seq WHERE r.channel = ? AND r.epoch = ? ORDER BY r.seq DESC LIMIT ?",
-        (channel, epoch, STARTING_RECEIPTS),
-    )
-    return [bytes(body) for (body,) in rows][::-1]
-
-
-def receipts_after(store: Store, channel: str, epoch: int, sha256: str) -> list[bytes] | None:
-    """Return an epoch's receipts signed after the one of this digest, oldest first, or None where this node does not know that one."""
-    rows = store.query(
-        "SELECT r.sha256, b.body FROM receipt_out r JOIN journal_body b ON b.seq = r.seq WHERE r.channel = ? AND r.epoch = ?"
-        " ORDER BY r.seq DESC LIMIT ?",
-        (channel, epoch, MOST_RECEIPTS),
-    )
-    later: list[bytes] = []
-    for digest, body in rows:
-        if digest == sha256:
-            return later[::-1]
-        later.append(bytes(body))
-    return later[::-1] if sha256 == NO_RECEIPT else None
 
 
 def receipt_entry(state: InState, epoch: int, receipt: bytes, now_ms: int) -> Entry:

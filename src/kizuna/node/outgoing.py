@@ -24,7 +24,7 @@ from kizuna.kernel.instrument import Obligations
 from kizuna.kernel.intervals import FOREVER
 from kizuna.kernel.journal import Entry, Store
 from kizuna.kernel.merkle import Tree
-from kizuna.node import facts, noting
+from kizuna.node import facts, noting, telling
 from kizuna.node.effects import Mark
 from kizuna.node.facts import Identity, Partner
 from kizuna.node.parsed import parse
@@ -271,37 +271,21 @@ class Sequencer:
                 return
             names = noting.shown_to(held, self._partner.party, frozenset()) - {"payload/successor"}
         else:
-            names = noting.shown_to(held, self._partner.party, self._opened(target, now_ms))
+            names = noting.shown_to(
+                held,
+                self._partner.party,
+                telling.opened(self._store, self._releaser, self._partner.party, target, now_ms),
+            )
         body = held.bytes(names)
-        word = noting.WITHDRAWALS.get(held.clear.type)
-        acts = [[word, target]] if word else []
+        acts = [[word, target]] if (word := noting.WITHDRAWALS.get(held.clear.type)) else []
         header = self._header("notice", body, now_ms, type_=held.clear.type)
         yield record_id, _Made(header, body, tuple(sorted(names)), acts)
-
-    def _opened(self, record_id: str, now_ms: int) -> frozenset[str]:
-        held = facts.load_record(self._store, record_id)
-        if held is None or held.clear.issuer != self._own_party:
-            return frozenset()
-        return self._releaser.ledger.opened(self._releaser.header(held), self._partner.party, now_ms)
 
     def _may_have(self, record_id: str, now_ms: int) -> bool:
         if any(self._shown(record_id)):
             return True
         held = facts.load_record(self._store, record_id) if stands(self._store, record_id) else None
         return held is not None and self._releaser.rule(held, self._partner.party, now_ms).permit
-
-    def _untold(self, record_id: str, consents: tuple[str, ...]) -> list[str]:
-        """Return the notices that this channel must have shown before a record goes on it: its relabels, and the consents that it rests on."""
-        wanted = [*self._releaser.ledger.relabels_of(record_id), *consents]
-        return [notice for notice in wanted if notice not in self._told and not self._was_told(notice)]
-
-    def _was_told(self, notice: str) -> bool:
-        return bool(
-            self._store.query(
-                "SELECT 1 FROM leaf_out WHERE channel = ? AND record_id = ? AND kind = 'notice' AND outcome NOT IN ('lost', 'stub') LIMIT 1",
-                (self._state.channel, notice),
-            )
-        )
 
     def _own_body(self, due: _Due) -> bytes:
         """Return the body of an item of the channel's own kinds: the journal entry or the record that it names; empty where it was erased."""
@@ -317,26 +301,21 @@ class Sequencer:
             held = facts.load_record(self._store, due.item) or held
         shown, held_there = self._shown(due.item) if due.shown else (frozenset[str](), frozenset[str]())
         ruling = self._releaser.rule(held, self._partner.party, now_ms, shown)
-        backfill = not ruling.permit and self._backfilled(due.item)
+        backfill = not ruling.permit and telling.backfilled(self._store, self._state.channel, due.item)
         if backfill:
             ruling = self._releaser.rule(held, self._partner.party, now_ms, shown, backfill=True)
         if not ruling.permit or ruling.names <= held_there:
             self._state.denied[due.item] = max(now_ms + 60_000, ruling.decision.not_before_ms)
             return
         consents = ruling.decision.consents
-        for notice in self._untold(held.id, consents):
-            yield from self._notice(notice, now_ms)
+        for notice in telling.untold(self._store, self._releaser, self._state.channel, held.id, consents):
+            if notice not in self._told:
+                yield from self._notice(notice, now_ms)
         self._releaser.ledger.spend(consents)
         body = held.bytes(ruling.names)
         blobs = facts.blobs_of(held, ruling.names)
         header = self._header("record", body, now_ms, ruling, blobs, held.clear.type, backfill=backfill)
         yield due.item, _Made(header, body, tuple(sorted(ruling.names)), [])
-
-    def _backfilled(self, item: str) -> bool:
-        """Return whether two persons asked that this record follow on this channel."""
-        return bool(
-            self._store.query("SELECT 1 FROM backfilled WHERE channel = ? AND item = ?", (self._state.channel, item))
-        )
 
     def _shown(self, record_id: str) -> tuple[frozenset[str], frozenset[str]]:
         """Return the names of a record that this channel may have shown its reader, and those that the reader surely holds."""
@@ -456,11 +435,8 @@ def acts_of(body: bytes) -> tuple[tuple[str, str, tuple[tuple[int, int], ...]], 
 
 def retraction(store: Store, channel: str, record_id: str) -> bytes:
     """Return the body that retracts a record at every place where a channel showed it; empty where it never did."""
-    places = store.query(
-        "SELECT epoch, idx FROM leaf_out WHERE channel = ? AND record_id = ? AND kind = 'record' ORDER BY epoch, idx",
-        (channel, record_id),
-    )
-    return act_body("retract", record_id, tuple((epoch, index) for epoch, index in places)) if places else b""
+    places = holders(store, record_id).get(channel)
+    return act_body("retract", record_id, tuple(places)) if places else b""
 
 
 def holders(store: Store, record_id: str) -> dict[str, list[tuple[int, int]]]:

@@ -21,7 +21,7 @@ from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.domain import BlobCheck
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import CompactRange
-from kizuna.node import facts, incoming
+from kizuna.node import facts, incoming, receipting
 from kizuna.node.answers import (
     After,
     ahead_of,
@@ -252,7 +252,7 @@ class Pulling:
             return True
         if state.confirmed(head.receipt_sha256):
             return True
-        later = incoming.receipts_after(self._world.store, state.reader.channel, head.epoch, head.receipt_sha256)
+        later = receipting.receipts_after(self._world.store, state.reader.channel, head.epoch, head.receipt_sha256)
         if later is None:
             return False
         state.unconfirmed = later
