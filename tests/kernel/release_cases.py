@@ -86,6 +86,7 @@ def _provision(rng: random.Random, number: int, partner: str) -> Provision:
         return Provision(effect="forbids", **common)
     discloses = rng.sample(FIELDS, rng.randint(1, 5)) + rng.sample(("@actor", "@node", "@after"), rng.randint(0, 2))
     return Provision(
+        backfill=True if rng.random() < 0.4 else msgspec.UNSET,
         discloses=tuple(discloses),
         effect="permits",
         equivalence=rng.choice(("table@1", "table@2", "table@1", "table@2", "")),
@@ -172,7 +173,7 @@ def _step_time(rng: random.Random, made: Agreement, provision: Provision, case: 
     if rng.random() < 0.6:
         return case._replace(now_ms=edge + off)
     at_ms = edge + rng.choice((-1, 0))
-    return case._replace(header=msgspec.structs.replace(case.header, at_ms=at_ms))
+    return case._replace(header=msgspec.structs.replace(case.header, at_ms=at_ms, backfill=rng.random() < 0.4))
 
 
 def _step_delay(rng: random.Random, made: Agreement, provision: Provision, case: Case) -> Case:

@@ -78,10 +78,11 @@ def test_only_the_issuer_and_only_the_target_count() -> None:
     assert standing("x", "ind", [act("a", RecordRetracted(reason="target withheld"))]).asserted
 
 
-def relabel(name: str, *after: str, **more: Any) -> Act:
-    parts = {"target": "x", "approved_by": "officer:i2:security", "grades": None, "releasable_to": None, "purposes": None,
-             "caveats": None, "review_by": None, "reason": "reviewed"}  # fmt: skip
-    return act(name, RecordRelabelled(**(parts | more)), after=frozenset(after))
+def relabel(name: str, *after: str, releasable_to: tuple[str, ...] | None = None, **more: Any) -> Act:
+    parts = {"target": "x", "approved_by": "officer:i2:security", "grades": None, "purposes": None,
+             "releasability": releasable_to is not None, "caveats": None, "review_by": None, "reason": "reviewed"}  # fmt: skip
+    opened = frozenset(releasable_to or ("nzl",))
+    return act(name, RecordRelabelled(**(parts | more)), after=frozenset(after), releasable_to=opened)
 
 
 def now(*acts: Act) -> labels.Label:
@@ -184,8 +185,9 @@ def test_every_kernel_record_crosses_withheld_and_whole(name: str, kind: type[re
     assert body == kind()
     assert all(value is record.WITHHELD for value in msgspec.structs.asdict(body).values())
     assert act_of(held, body) == Act(
-        id=issued.id, party="ind", actor="officer:i1:release", at_ms=5, body=body, after=frozenset({"0a" * 32})
-    )
+        id=issued.id, party="ind", actor="officer:i1:release", at_ms=5, body=body, after=frozenset({"0a" * 32}),
+        releasable_to=frozenset({"jpn"}),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

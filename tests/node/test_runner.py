@@ -77,7 +77,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     node = Federation("runner").add("ind/delhi", DOMAINS)
-    store, blobs, marks = Picky(open_sqlite(str(tmp_path / "journal"), projections(DOMAINS))), Blobs(), Marks()
+    store, blobs, marks = Picky(open_sqlite(str(tmp_path / "journal"), projections(DOMAINS))), Blobs(node.disk), Marks()
     core = Core(node.identity, Sources(store, blobs, node.rng.randbytes, lambda _channel: None), DOMAINS)  # type: ignore[arg-type] # hands through
     shell = Shell(store, blobs, marks, Clock(), lambda _node, _data: None)  # type: ignore[arg-type] # hands through
     return Bench(Runner(core, shell), store, marks, core)

@@ -22,23 +22,29 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from kizuna.kernel import canonical, keys, note, sign  # noqa: E402 # after the path is set
+from kizuna.kernel import canonical, clause, keys, lifecycle, note, sign  # noqa: E402 # after the path is set
 from kizuna.kernel.channel import reader, returned, wire  # noqa: E402 # the same
 from kizuna.kernel.release import Index  # noqa: E402 # the same
 from kizuna.node import (  # noqa: E402 # the same
     adopting,
     answers,
+    carrying,
+    consenting,
     core,
     desk,
+    erasing,
     facts,
     incoming,
+    noting,
     outgoing,
     pulling,
+    relayed,
     rotating,
     serving,
     tables,
     world,
 )
+from kizuna.node.ledger import Ledger  # noqa: E402 # the same
 from kizuna.node.releasing import Releaser, Ruling  # noqa: E402 # the same
 from kizuna.sim import federation  # noqa: E402 # the same
 
@@ -81,15 +87,15 @@ def _acknowledges(plain: Any, node: Any, commit: Any) -> Any:
     return plain(node, commit)
 
 
-def _permits(plain: Any, releaser: Any, held: Any, *rest: Any) -> Ruling:
-    ruling: Ruling = plain(releaser, held, *rest)
+def _permits(plain: Any, releaser: Any, held: Any, *rest: Any, **named: Any) -> Ruling:
+    ruling: Ruling = plain(releaser, held, *rest, **named)
     if ruling.permit or ruling.decision.reason not in {"level", "releasability"}:
         return ruling
     return Ruling(msgspec.structs.replace(ruling.decision, permit=True), frozenset(held.disclosures))
 
 
-def _discloses(plain: Any, releaser: Any, held: Any, *rest: Any) -> Ruling:
-    ruling: Ruling = plain(releaser, held, *rest)
+def _discloses(plain: Any, releaser: Any, held: Any, *rest: Any, **named: Any) -> Ruling:
+    ruling: Ruling = plain(releaser, held, *rest, **named)
     return Ruling(ruling.decision, frozenset(held.disclosures)) if ruling.permit else ruling
 
 
@@ -215,6 +221,33 @@ def _without_evidence(plain: Any, *args: Any, **kwargs: Any) -> Any:
     return plain(*args, **(kwargs | {"evidence": b""}))
 
 
+def _over_consent(plain: Any, releaser: Any, held: Any, *rest: Any, **named: Any) -> Ruling:
+    ruling: Ruling = plain(releaser, held, *rest, **named)
+    return Ruling(ruling.decision, frozenset(held.disclosures)) if ruling.decision.consents else ruling
+
+
+def _never_expires(plain: Any, consent: Any, header: Any, now_ms: int) -> Any:
+    return plain(msgspec.structs.replace(consent, expires_ms=1 << 53), header, now_ms)
+
+
+def _never_revoked(plain: Any, acts: Any, *rest: Any) -> Any:
+    return plain([act for act in acts if not isinstance(act.body, lifecycle.ConsentRevoked)], *rest)
+
+
+def _never_spent(plain: Any, *args: Any, **named: Any) -> Any:
+    header = plain(*args, **named)
+    unused = tuple(msgspec.structs.replace(consent, used=False) for consent in header.consents)
+    return msgspec.structs.replace(header, consents=unused)
+
+
+def _by_anyone(_plain: Any, act: Any, record_id: str, issuer: str) -> bool:
+    return isinstance(act.body, lifecycle.RecordRelabelled) and (act.party, act.body.target) == (issuer, record_id)
+
+
+def _for_two(plain: Any, self: Any, command: Any, *rest: Any) -> Any:
+    return plain(self, replace(command, second_actor=command.second_actor or "officer:nobody:liaison"), *rest)
+
+
 @contextmanager
 def _withdrawn_goes() -> Iterator[None]:
     with (
@@ -228,6 +261,7 @@ ENTRIES = "test_byzantine_entries:test_all_bad_entries_in_one_answer"
 LOGS = "test_byzantine_logs:test_a_broken_log_stops_that_channel_alone_and_tells_security"
 STORM = "test_federation:test_weather_and_power_loss_lose_nothing_and_double_nothing"
 STUB = "test_after_restore:test_a_stub_that_stays_denied_is_not_shown_again"
+RELAY = "test_byzantine_relay:test_a_relay_that_oversteps_is_refused_entry_by_entry"
 JUDGE = (
     ("skip the label of entries", ("level", "releasability")),
     ("skip what a provision discloses", ("over-disclosed",)),
@@ -402,13 +436,87 @@ MUTANTS = (
     ),
     Mutant(
         "leave a destruction unfinished",
-        put(core.Core, "_unfinished", lambda _self, _now_ms: []),
+        put(erasing, "unfinished", lambda _world, _now_ms: []),
         "test_withdrawing:test_a_power_loss_between_destruction_and_erasure_leaves_no_body",
     ),
     Mutant(
         "decide by the old rules after a suspension",
         put(world.World, "treaties_changed", nothing),
         "test_agreements_flood:test_a_suspension_binds_the_very_next_decision",
+    ),
+    Mutant(
+        "relay a field beyond the consent",
+        around(Releaser, "rule", _over_consent),
+        "test_consent:test_a_relay_passes_on_what_the_originator_consents_to_and_no_more",
+    ),
+    Mutant("take an expired consent", around(clause, "consent_reaches", _never_expires), RELAY),
+    Mutant("take a revoked consent", around(lifecycle, "consents_of", _never_revoked), RELAY),
+    Mutant("take what no originator has signed", put(relayed.Relayed, "_signed", lambda _self, _held: ""), RELAY),
+    Mutant(
+        "hear anyone on the records of others",
+        put(relayed.Relayed, "_consented", lambda _self, _party: True),
+        "test_byzantine_relay:test_whom_an_originator_let_pass_on_nothing_says_nothing_of_its_records",
+    ),
+    Mutant("never count a use", around(Ledger, "fold", _never_spent), "test_consent:test_a_single_use_is_spent_once"),
+    Mutant(
+        "stop a withdrawal at the relay",
+        put(consenting.Consenting, "_onward", lambda _self, _notices, _now_ms: []),
+        "test_consent:test_a_withdrawal_reaches_whoever_has_it_by_a_relay",
+    ),
+    Mutant(
+        "leave what was made of a withdrawn record",
+        put(desk.Desk, "withdraw_derived", lambda _self, _source, _act, _now_ms: []),
+        "test_consent:test_what_was_made_from_a_withdrawn_record_is_withdrawn_too",
+    ),
+    Mutant(
+        "join others' information without their consent",
+        put(consenting.Consenting, "check_sources", nothing),
+        "test_consent:test_a_joined_record_goes_by_consents_alone",
+    ),
+    Mutant(
+        "show a notice whole",
+        put(noting, "shown_to", lambda held, _party, _opened: frozenset(held.disclosures)),
+        "test_consent:test_who_is_no_party_to_a_consent_learns_nothing_of_it",
+    ),
+    Mutant(
+        "count a relabel by one person",
+        around(lifecycle, "_relabels", _by_anyone),
+        "test_byzantine_relay:test_a_relabel_by_one_person_counts_for_nothing_here_either",
+    ),
+    Mutant(
+        "name a successor to whoever held the record",
+        put(outgoing.Sequencer, "_may_have", lambda _self, _record_id, _now_ms: True),
+        "test_relabelling:test_a_holder_that_may_not_see_the_successor_gets_a_bare_retraction",
+    ),
+    Mutant(
+        "backfill by one person",
+        around(desk.Desk, "backfill", _for_two),
+        "test_backfill:test_two_persons_release_what_was_made_before",
+    ),
+    Mutant(
+        "take any backfill",
+        put(clause, "_reaches", lambda _clause, _header: True),
+        "test_backfill:test_a_partner_that_backfills_without_the_word_or_the_clause_is_refused",
+    ),
+    Mutant(
+        "leave the files of what was destroyed",
+        put(erasing, "_files", lambda _world, _record_id: []),
+        "test_erasing:test_a_file_goes_with_the_last_record_that_names_it",
+    ),
+    Mutant(
+        "delete a file that another record names",
+        put(erasing, "_ALIVE", "({0} = '' AND ? = '')"),
+        "test_erasing:test_a_file_goes_with_the_last_record_that_names_it",
+    ),
+    Mutant(
+        "release what can be linked",
+        put(Releaser, "_unlinked", lambda _self, _held, _decision: True),
+        "test_unlinkable:test_each_partner_gets_a_record_of_its_own",
+    ),
+    Mutant(
+        "judge a bundle in one go",
+        put(carrying, "split_at_rules", lambda _base, accepted: (accepted, None)),
+        "test_bundles:test_what_a_bundle_brings_is_judged_by_the_rules_that_came_before_it_in_the_bundle",
     ),
     Mutant(
         "ignore the halt", put(world.World, "releasing", new=True), "test_federation:test_halt_stops_everything_at_once"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kizuna.errors import BundleError
+from kizuna.kernel.lifecycle import ConsentGranted
 from kizuna.node import effects as fx
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.world import DOMAINS, arrangement, note, notes, sides, sign_instrument
@@ -133,3 +134,24 @@ def test_three_nodes_one_cut_off_one_by_bundle_and_no_partner_learns_of_the_othe
         for name in (hidden, f'"{party}"', f"{party}/", f"releasable_to/{party}"):
             assert name.encode() not in held
             assert hidden == "yokosuka" or name.encode() not in seen
+
+
+def test_what_a_bundle_brings_is_judged_by_the_rules_that_came_before_it_in_the_bundle() -> None:
+    """A signature, a consent and what rests on them may come in one bag."""
+    federation = Federation("one bag")
+    delhi, yokosuka = federation.add("ind/delhi", DOMAINS), federation.add("jpn/yokosuka", DOMAINS)
+    federation.introduce(delhi, yokosuka, by_wire=False)
+    made = arrangement("ind", "jpn")
+    for node in (yokosuka, delhi):
+        sign_instrument(node, made)
+    carry(yokosuka, delhi)
+    federation.run(10_000)
+    record_id = delhi.do(fx.Say((note("in one bag", "ind", "jpn", "aus"),)))[0].record_id
+    terms = ConsentGranted(
+        records=(record_id,), record_type=None, from_ms=None, to_ms=None, relay="jpn", recipient="aus", fields=("text",),
+        purpose="coordination", expires_ms=delhi.now_ms + 10**8, single_use=False,
+    )  # fmt: skip
+    delhi.do(fx.GrantConsent(terms, "officer:3:liaison"))
+    done = carry(delhi, yokosuka)
+    assert (done.new, done.refused) == (3, 0)
+    assert notes(yokosuka) == {"in one bag"}

@@ -197,7 +197,13 @@ def routes(folder: Path) -> list[tuple[str, str, Any]]:
     for route in app.routes:
         for handler in getattr(route, "route_handlers", ()):
             path = route.path_format
-            for name, value in (("record_id", "0" * 64), ("party", "jpn"), ("name", "yokosuka"), ("mmsi", "419000001")):
+            for name, value in (
+                ("record_id", "0" * 64),
+                ("consent", "0" * 64),
+                ("party", "jpn"),
+                ("name", "yokosuka"),
+                ("mmsi", "419000001"),
+            ):
                 path = path.replace(f"{{{name}}}", value)
             path = path.replace("/api/openapi/{path}", "/api/openapi/x")
             assert "{" not in path
@@ -258,6 +264,11 @@ def bodies_for(path: str) -> list[bytes]:
         "/api/v1/channels/jpn/yokosuka/export": {"not_after_ms": 1},
         "/api/v1/channels/reopen": {"channel": "x", "reason": "r"},
         f"/api/v1/records/{'0' * 64}/act": {"act": "retract", "reason": "r"},
+        f"/api/v1/records/{'0' * 64}/relabel": {"reason": "r"},
+        f"/api/v1/records/{'0' * 64}/supersede": {"reason": "r", "successor": "0" * 64},
+        f"/api/v1/consents/{'0' * 64}/revoke": {"reason": "r"},
+        "/api/v1/consents": {"expires_ms": 1, "fields": ["x"], "purpose": "p", "recipient": "aus", "relay": "jpn"},
+        "/api/v1/introduced": {"card": "{}", "fingerprint": "x"},
         "/api/v1/bundles": {},
         "/api/v1/instruments": {},
         "/api/v1/instruments/yokosuka/sign": {"envelope": "{}", "version": "0" * 64},

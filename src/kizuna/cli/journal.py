@@ -12,9 +12,11 @@ from kizuna.cli.base import CONFIG, Config, Json, emit, group, progress, setting
 from kizuna.cli.reading import reading
 from kizuna.errors import JournalCorruptError, RecordError, RefusedError
 from kizuna.kernel.journal import Head
+from kizuna.node import erasing
 from kizuna.node.domains import DOMAINS
 from kizuna.node.filling import projections
 from kizuna.node.service import DataLock, open_store
+from kizuna.storage.blobs import Blobs
 
 app = group("journal", "The append-only log that is the node's only truth.")
 _SHOWN_FINDINGS = 20
@@ -34,22 +36,32 @@ def verify(
     expected = _head(expect) if expect else None
     with reading(settings_of(config)) as node, progress("verifying", json_wanted=json) as tick:
         found = node.store.verify(expected=expected, progress=tick)
+        with node.store.view() as db:
+            blobs = erasing.audit(db, Blobs(node.settings.data / "blobs").has)
+    faults = [finding.message for finding in found.findings]
+    faults += [f"blob `{sha256}` is named by a record and missing: no entry erased it" for sha256 in blobs.missing]
     result = {
+        "blobs": {"erased_by": blobs.erased, "held": blobs.held, "missing": list(blobs.missing)},
         "entries": found.count,
         "erased": found.erased,
         "findings": [{"entry": finding.seq, "fault": finding.message} for finding in found.findings],
         "head": {"chain": found.head.chain.hex(), "seq": found.head.seq},
-        "ok": not found.findings,
+        "ok": not faults,
     }
-    lines = [finding.message for finding in found.findings[:_SHOWN_FINDINGS]]
-    if not found.findings:
+    lines = faults[:_SHOWN_FINDINGS]
+    if not faults:
         lines = [
-            f"{found.count} entries verify, {found.erased} bodies erased by journalled acts; head {found.head.chain.hex()}"
+            f"{found.count} entries verify, {found.erased} bodies erased by journalled acts; head {found.head.chain.hex()}",
+            f"{blobs.held} blobs are held; {len(blobs.erased)} were erased",
+            *(
+                f"blob `{sha256}` was erased by entry {seq}"
+                for sha256, seq in list(blobs.erased.items())[:_SHOWN_FINDINGS]
+            ),
         ]
     emit(result, json_wanted=json, lines=lines)
-    if found.findings:
+    if faults:
         raise JournalCorruptError(
-            f"the journal has {len(found.findings)} faults: stop the node, keep the disk as it is, restore"
+            f"the journal has {len(faults)} faults: stop the node, keep the disk as it is, restore"
         )
 
 

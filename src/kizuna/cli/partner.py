@@ -57,6 +57,28 @@ def accept(
     emit({"node": accepted, "party": keyset.party}, json_wanted=json, lines=[f"`{accepted}` is enrolled."])
 
 
+@app.command()
+def introduce(
+    card_file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The card of a party that we have no channel with.")
+    ],
+    fingerprint: Annotated[str, typer.Option("--fingerprint", help="As its people have read it out.")] = "",
+    config: Config = CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Pin a card without opening a channel: what this party signs then counts when a partner passes it on with its consent."""
+    settings = settings_of(config)
+    card = read_file(card_file).strip()
+    _, keyset = keys.read_card(card)
+    said = fingerprint or typer.prompt(
+        f"The fingerprint of `{keyset.node}`, as its people read it out to you", err=True
+    )
+    with reach(settings) as node:
+        pinned = node.introduce(card, said)
+    emit({"node": pinned, "party": keyset.party}, json_wanted=json, lines=[f"`{pinned}` is introduced."])
+
+
 @app.command("list")
 def list_(config: Config = CONFIG, *, json: Json = False) -> None:
     """Show who is enrolled."""

@@ -10,7 +10,7 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from urllib.parse import quote
 import msgspec
 
 from kizuna.cli.base import CLOCK, random
+from kizuna.cli.comparing import compare
 from kizuna.errors import (
     BundleError,
     ChannelError,
@@ -32,7 +33,7 @@ from kizuna.errors import (
     SignatureError,
     UnknownTypeError,
 )
-from kizuna.kernel import canonical, keys, sign
+from kizuna.kernel import canonical, sign
 from kizuna.kernel.instrument import Instrument, version_of
 from kizuna.kernel.operation import Asked
 from kizuna.node import agreeing, renewal, treaties
@@ -68,8 +69,29 @@ _WORDS: dict[str, type[KizunaError]] = {
 """The interface's error words (`kizuna.web.errors`) and the branch that each stands for here; `release-denied` carries a reason more."""
 
 
+@dataclass(frozen=True)
+class Notice:
+    """What an officer says about records that are out: the interface's path and body for it, and the command that it becomes.
+
+    `make` takes the actor, and the second one where it takes `two` persons.
+    """
+
+    path: str
+    asked: dict[str, Any]
+    make: Callable[[str, str], fx.Command]
+    two: bool = False
+
+
 class Reach(Protocol):
     """What can be done to a node."""
+
+    def introduce(self, card: bytes, fingerprint: str) -> str:
+        """Pin the card of a party that no channel runs to, whose fingerprint was read out; return its node."""
+        ...
+
+    def notice(self, said: Notice) -> str:
+        """Sign a notice; return its id."""
+        ...
 
     def enrol(self, card: bytes, fingerprint: str) -> str:
         """Pin a partner whose fingerprint was compared; return its node name."""
@@ -205,6 +227,18 @@ class Local:
         compare(card, fingerprint)
         return str(self._do(fx.Enrol(card, self._actor)))
 
+    def introduce(self, card: bytes, fingerprint: str) -> str:
+        """See `Reach`."""
+        compare(card, fingerprint)
+        return str(self._do(fx.Introduce(card, self._actor)))
+
+    def notice(self, said: Notice) -> str:
+        """See `Reach`; two persons' tokens stand for the two persons."""
+        second = self._officer(SECOND_TOKEN) if said.two else None
+        if said.two and (second is None or self._officer(TOKEN) is None):
+            raise RefusedError(f"this needs two persons: their tokens in `{TOKEN}` and `{SECOND_TOKEN}`")
+        return str(self._do(said.make(self._actor, second.actor if second is not None else "")))
+
     def remove(self, node: str) -> None:
         """See `Reach`."""
         self._do(fx.RemovePartner(node, self._actor))
@@ -307,25 +341,6 @@ class Local:
         return {"feeds": msgspec.to_builtins(feeds), "total": total, "vessels": msgspec.to_builtins(rows)}
 
 
-def compare(card: bytes, fingerprint: str) -> None:
-    """Accept a card whose fingerprint is the one that the partner has read out.
-
-    Raises:
-        RecordError: the card is malformed.
-        SignatureError: its root did not sign its keys, or the fingerprint is another's.
-    """
-    keys.read_card(card)
-    if plain(fingerprint) != plain(keys.fingerprint(card)):
-        raise SignatureError(
-            "the fingerprint is not this card's: compare it again by voice, the card may have been swapped"
-        )
-
-
-def plain(fingerprint: str) -> str:
-    """Return a fingerprint without the spaces and dashes that people put between its groups."""
-    return "".join(fingerprint.lower().replace("-", " ").split())
-
-
 def _second(what: str) -> dict[str, str]:
     """Return the header that names the second person."""
     second = os.environ.get(SECOND_TOKEN, "")
@@ -348,6 +363,17 @@ class Remote:
         """See `Reach`."""
         compare(card, fingerprint)
         return str(self._ask("POST", "partners", {"card": card.decode(), "fingerprint": fingerprint})["node"])
+
+    def introduce(self, card: bytes, fingerprint: str) -> str:
+        """See `Reach`."""
+        compare(card, fingerprint)
+        return str(self._ask("POST", "introduced", {"card": card.decode(), "fingerprint": fingerprint})["node"])
+
+    def notice(self, said: Notice) -> str:
+        """See `Reach`."""
+        second = os.environ.get(SECOND_TOKEN, "")
+        headers = {"kizuna-second-officer": f"Bearer {second}"} if said.two and second else {}
+        return str(self._ask("POST", said.path, said.asked, headers)["id"])
 
     def remove(self, node: str) -> None:
         """See `Reach`."""

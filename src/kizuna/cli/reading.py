@@ -15,6 +15,7 @@ from kizuna.node import facts, keyfiles, treaties
 from kizuna.node.domains import DOMAINS
 from kizuna.node.facts import Identity, Partner
 from kizuna.node.filling import projections
+from kizuna.node.ledger import Ledger
 from kizuna.node.releasing import Releaser
 from kizuna.node.service import JOURNAL, open_store
 from kizuna.node.settings import SQLITE, Settings
@@ -48,7 +49,9 @@ class Reading:
 
     def releaser(self) -> Releaser:
         """Return what decides releases, by the agreements as they stand in the journal."""
-        return Releaser(Index.build(self.identity.party, self.agreements, GUARD_MS), DOMAINS)
+        ledger = Ledger()
+        ledger.refresh(self.store)
+        return Releaser(Index.build(self.identity.party, self.agreements, GUARD_MS), DOMAINS, ledger)
 
     def partner(self, node: str) -> Partner:
         """Return an enrolled partner.

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from kizuna.cli.base import CONFIG, Config, Json, Reason, emit, group, instant_ms, settings_of, table
+from kizuna.cli.notices import add_to
 from kizuna.cli.reach import SECOND_TOKEN, TOKEN, reach
 from kizuna.cli.reading import Reading, now_ms, reading
 from kizuna.errors import RefusedError
@@ -14,9 +15,9 @@ from kizuna.kernel.channel.wire import ACTS
 from kizuna.kernel.explain import LANGUAGES, explain
 from kizuna.kernel.record import Record
 from kizuna.node import facts
-from kizuna.node.releasing import header_of
 
-app = group("release", "Releases: explained, stopped, taken back.")
+app = group("release", "Releases: explained, stopped, taken back, passed on.")
+add_to(app)
 
 
 @app.command("explain")
@@ -58,7 +59,7 @@ def _record(node: Reading, beginning: str) -> Record:
 def _explained(node: Reading, held: Record, to: str, at_ms: int, purpose: str, language: str) -> dict[str, Any]:
     releaser = node.releaser()
     ruling = releaser.rule(held, to, at_ms, purpose=purpose)
-    said = explain(releaser.index, header_of(held), to, at_ms, language, purpose, ruled=ruling.decision)
+    said = explain(releaser.index, releaser.header(held), to, at_ms, language, purpose, ruled=ruling.decision)
     halted = node.store.query("SELECT value FROM setting WHERE name = 'halted'") == [("on",)]
     return {
         "at_ms": at_ms,

@@ -57,12 +57,16 @@ def _times(agreement: Agreement, provision: Provision, guard_ms: int) -> list[st
     if provision.effect == "forbids":
         conditions.append(_within("now", agreement.in_force, -guard_ms))
         return conditions + ([_within("now", opened, -guard_ms)] if provision.scope else [])
-    conditions += [_within("now", agreement.in_force, guard_ms), _within("at", agreement.in_force, 0)]
+    made_in_time = [_within("at", agreement.in_force, 0)]
+    conditions.append(_within("now", agreement.in_force, guard_ms))
     if agreement.suspended:
         conditions.append(f"!{_within('now', agreement.suspended, -guard_ms)}")
-        conditions.append(f"!{_within('at', agreement.suspended, 0)}")
+        made_in_time.append(f"!{_within('at', agreement.suspended, 0)}")
     if provision.scope:
-        conditions += [_within("now", opened, guard_ms), _within("at", opened, 0)]
+        conditions.append(_within("now", opened, guard_ms))
+        made_in_time.append(_within("at", opened, 0))
+    inside = " && ".join(made_in_time)
+    conditions.append(f"(context.backfill || ({inside}))" if provision.backfill is True else inside)
     if provision.obligations.delay_ms:
         conditions.append(f"context.now >= context.at + {provision.obligations.delay_ms}")
     return conditions
@@ -165,7 +169,7 @@ def schema(agreements: Iterable[Agreement]) -> str:
     return (
         "entity Party;\nentity RecordType;\n"
         'action "release" appliesTo {\n  principal: Party,\n  resource: RecordType,\n  context: {\n'
-        "    at: Long,\n"
+        "    at: Long,\n    backfill: Bool,\n"
         f"    caveats: {record(marks, 'Set<String>')},\n"
         f"    consented: {record(purposes, 'Set<String>')},\n"
         "    exercise: Bool,\n    foreign: Bool,\n"
@@ -190,6 +194,7 @@ def request(
         "resource": f"RecordType::{_text(header.type)}",
         "context": {
             "at": header.at_ms,
+            "backfill": header.backfill,
             "caveats": {grade.policy: sorted(grade.caveats) for grade in grades},
             "consented": _consented(own_party, header, recipient, now_ms, foreign),
             "exercise": header.exercise,

@@ -68,6 +68,8 @@ class ReleaseHeader(msgspec.Struct, frozen=True, kw_only=True):
     handling: str = "standard"
     fields: frozenset[str] = frozenset()
     """Payload fields present, by name; only `explain` speaks of them."""
+    backfill: bool = False
+    """Whether two persons asked for it by name, as a record from before its provision was open."""
     already_held: frozenset[str] = frozenset()
     """Committed names that the recipient already holds of this record and its derivations."""
     consents: tuple[Consent, ...] = ()
@@ -288,13 +290,31 @@ def consent_for(
 def _given(
     consent: Consent, party: str, relay: str, recipient: str, purpose: str, header: ReleaseHeader, now_ms: int
 ) -> bool:
-    if (consent.originator, consent.relay, consent.recipient, consent.purpose) != (party, relay, recipient, purpose):
-        return False
+    meant = (consent.originator, consent.relay, consent.recipient, consent.purpose) == (
+        party,
+        relay,
+        recipient,
+        purpose,
+    )
+    return meant and consent_reaches(consent, header, now_ms)
+
+
+def consent_reaches(consent: Consent, header: ReleaseHeader, now_ms: int) -> bool:
+    """Return whether a consent speaks of this record and is neither expired nor spent."""
     if now_ms >= consent.expires_ms or (consent.single_use and consent.used):
         return False
     if header.record_id and header.record_id in consent.records:
         return True
     return consent.record_type == header.type and consent.from_ms <= header.at_ms < consent.to_ms
+
+
+def opened(consents: Iterable[Consent], header: ReleaseHeader, relay: str, now_ms: int) -> frozenset[str]:
+    """Return the facts that an originator opens to its relay beside a record: that it may be released to whom its consents name."""
+    return frozenset(
+        f"releasable_to/{consent.recipient}"
+        for consent in consents
+        if (consent.originator, consent.relay) == (header.issuer, relay) and consent_reaches(consent, header, now_ms)
+    )
 
 
 def by_id(clause: Clause) -> tuple[str, str, str]:
@@ -337,7 +357,12 @@ def barred_by_clause(clause: Clause, header: ReleaseHeader, now_ms: int, provisi
         return "no-provision"
     if not contains(clause.releases, now_ms):
         return "no-provision" if contains(clause.in_term, now_ms) else "expired"
-    return "" if contains(clause.covers_at, header.at_ms) else "expired"
+    return "" if _reaches(clause, header) else "expired"
+
+
+def _reaches(clause: Clause, header: ReleaseHeader) -> bool:
+    """Tell whether the record's own instant lies inside, or the parties agreed that two persons may go back behind it."""
+    return contains(clause.covers_at, header.at_ms) or (header.backfill and clause.provision.backfill is True)
 
 
 def refused_by_clause(clause: Clause, header: ReleaseHeader, released_at_ms: int) -> str:
@@ -345,7 +370,7 @@ def refused_by_clause(clause: Clause, header: ReleaseHeader, released_at_ms: int
     terms = clause.provision
     if terms.effect != "permits" or header.type not in terms.record_types or not meant_for(terms, header):
         return "no-provision"
-    reached = contains(clause.accepts, released_at_ms) and contains(clause.covers_at, header.at_ms)
+    reached = contains(clause.accepts, released_at_ms) and _reaches(clause, header)
     return "" if reached else "expired"
 
 
@@ -380,4 +405,6 @@ def refused_by_terms(
     if consent is None:
         return "no-consent"
     allowed = consent.narrow(clause.names)
+    if parties[0] == header.issuer:
+        allowed |= opened(header.consents, header, parties[1], released_at_ms)
     return "" if all(covers(allowed, name) for name in names) else "over-disclosed"

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from kizuna.errors import RecordError
 from kizuna.kernel import canonical, sign
@@ -131,6 +132,8 @@ class Provision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """One clause that a machine can apply; what it does not name stays closed."""
 
     article: str = ""
+    backfill: bool | UnsetType = UNSET
+    """Whether records from before it opened may follow by an act of two persons; where nothing is said of it, the bytes are as they always were."""
     basis: str
     direction: Direction
     discloses: tuple[str, ...] = ()

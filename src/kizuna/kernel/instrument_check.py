@@ -118,6 +118,8 @@ def _direction_faults(instrument: Instrument, provision: Provision) -> _Found:
             yield "record_types", f"`{wire_name}` is no record type with version, such as `maritime.gap-detected.v1`"
     if provision.scope and provision.scope not in instrument.scopes:
         yield "scope", f"`{provision.scope}` is not among the instrument's scopes: add it there"
+    if provision.backfill is False or (provision.backfill is True and provision.effect == "forbids"):
+        yield "backfill", "is `true` where two persons may release what was made before, and is left out elsewhere"
     if provision.lane not in LANES:
         yield "lane", f"`{provision.lane}` is unknown: use one of {', '.join(LANES)}"
 

@@ -54,13 +54,14 @@ class RecordRelabelled(Body, frozen=True):
     """The originator changes classification or releasability, by two persons: the actor, and `approved_by`.
 
     Each part replaces the label's; null leaves it as it was, an empty `review_by` takes the date away. `grades` maps a policy to its new
-    classification.
+    classification. Where `releasability` is true, the relabel's own `releasable_to` takes the place of the record's: a fact for each party, so
+    that each holder is shown its own alone and learns of no other.
     """
 
     target: str | Withheld = WITHHELD
     approved_by: str | Withheld = WITHHELD
     grades: dict[str, int] | Withheld | None = WITHHELD
-    releasable_to: tuple[str, ...] | Withheld | None = WITHHELD
+    releasability: bool | Withheld = WITHHELD
     purposes: tuple[str, ...] | Withheld | None = WITHHELD
     caveats: dict[str, tuple[str, ...]] | Withheld | None = WITHHELD
     review_by: str | Withheld | None = WITHHELD
@@ -117,6 +118,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     body: Body
     after: frozenset[str] = frozenset()
+    releasable_to: frozenset[str] = frozenset()
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +136,11 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def act_of(record: Record, body: Body) -> Act:
-    """Return a verified record and its payload as an act; a withheld instant counts as the first."""
+    """Return a verified record and its payload as an act; a withheld instant counts as the first.
+
+    Raises:
+        RecordError: its label is malformed.
+    """
     return Act(
         id=record.id,
         party=record.clear.issuer,
@@ -142,6 +148,7 @@ def act_of(record: Record, body: Body) -> Act:
         at_ms=record.at_ms or 0,
         body=body,
         after=frozenset(record.listed("after")),
+        releasable_to=record.label.releasable_to,
     )
 
 
@@ -180,7 +187,7 @@ def label_now(record_id: str, issuer: str, label: Label, acts: Iterable[Act]) ->
     last = sorted(known.keys() - replaced)
     if not last:
         return label
-    found = [_relabelled(label, known[name].body) for name in last]
+    found = [_relabelled(label, known[name]) for name in last]
     joined = found[0]
     for other in found[1:]:
         joined = labels.join(joined, other)
@@ -206,7 +213,8 @@ def _is_officer(actor: str) -> bool:
     return kind == "officer" and bool(rest.partition(":")[0])
 
 
-def _relabelled(label: Label, body: Body) -> Label:
+def _relabelled(label: Label, act: Act) -> Label:
+    body = act.body
     if not isinstance(body, RecordRelabelled):
         return label
     levels, caveats = body.grades or {}, body.caveats or {}
@@ -221,7 +229,7 @@ def _relabelled(label: Label, body: Body) -> Label:
         ),
         originators=label.originators,
         purposes=label.purposes if body.purposes is None else frozenset(body.purposes or ()),
-        releasable_to=label.releasable_to if body.releasable_to is None else frozenset(body.releasable_to or ()),
+        releasable_to=act.releasable_to if body.releasability is True else label.releasable_to,
         review_by=label.review_by if body.review_by is None else body.review_by or None,
     )
 

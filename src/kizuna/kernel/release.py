@@ -28,11 +28,13 @@ from kizuna.kernel.clause import (
     committed_names,
     compile_clause,
     consent_for,
+    consent_reaches,
     consulted,
     covers,
     denied,
     heard,
     is_own,
+    opened,
     refused_by_clause,
     refused_by_terms,
     review_ms,
@@ -54,7 +56,9 @@ __all__ = [
     "ReleaseDecision",
     "ReleaseHeader",
     "committed_names",
+    "consent_reaches",
     "covers",
+    "opened",
     "translate",
 ]
 
@@ -154,7 +158,7 @@ class Index:
         key: _Key = (recipient, header.type, label)
         if purpose or provision or header.exercise or header.handling != "standard":
             key = (recipient, header.type, label, header.exercise, header.handling, purpose, provision)
-        plain = header.issuer == self.own_party and not header.already_held and not header.consents
+        plain = header.issuer == self.own_party and not (header.already_held or header.consents or header.backfill)
         if plain:
             memo = self._memo.get(key)
             if memo is not None and memo[0] <= now_ms < memo[1] and memo[2] <= header.at_ms < memo[3]:
@@ -270,7 +274,7 @@ class Index:
         if clause is None:
             return "no-provision" if (sender, instrument, version) in self._known else "no-instrument"
         said = (sender, purpose, frozenset(names), tuple(label))
-        if header.consents or clause.provision.obligations.delay_ms:
+        if header.consents or header.backfill or clause.provision.obligations.delay_ms:
             return self._judge(clause, header, released_at_ms, said)
         cited = (instrument, version, provision)
         key = (*cited, *said, header.type, header.label, header.issuer, header.exercise, header.handling)

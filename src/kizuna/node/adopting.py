@@ -19,9 +19,10 @@ from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import Tree
 from kizuna.node import effects as fx
 from kizuna.node import facts, outgoing
-from kizuna.node.desk import Desk, acted_entries, record_entry
+from kizuna.node.desk import Desk, Offer, acted_entries, record_entry
 from kizuna.node.effects import Effect, Mark, Reply
 from kizuna.node.facts import Partner
+from kizuna.node.noting import NOTICE_TYPES
 from kizuna.node.outgoing import OutState
 from kizuna.node.parsed import remember
 from kizuna.node.serving import Serving, fault, given_back_entry
@@ -142,10 +143,10 @@ class Adopting:
         header, body = shown.header, shown.body
         if not body:
             return [outgoing.released_entry(shown.header_bytes, now_ms, "", (), [])]
-        if header.kind in {"record", "instrument"}:
+        if header.kind in {"instrument", "notice", "record"}:
             held = record.read(body)
             entries = self._record(channel, held, fresh, now_ms)
-            names = tuple(sorted(held.disclosed)) if header.kind == "record" else ()
+            names = tuple(sorted(held.disclosed)) if header.kind != "instrument" else ()
             return [*entries, outgoing.released_entry(shown.header_bytes, now_ms, held.id, names, [])]
         item = self._own_item(channel, header.kind, body)
         acts = [[act, target] for act, target, _ in outgoing.acts_of(body)] if header.kind == "act" else []
@@ -157,11 +158,12 @@ class Adopting:
 
     def _record(self, channel: str, held: record.Record, fresh: dict[str, record.Record], now_ms: int) -> list[Entry]:
         """Return the entry of a record that this node lost, or of which it lost a part; none where it is whole, or was erased."""
-        if held.clear.issuer == self._world.identity.party:
-            public = self._world.own_record_keys().get(held.clear.key)
-            if public is None:
-                raise SignatureError(f"record `{held.id[:16]}` that came back is not signed by a key of ours")
-            record.verify(held, public)
+        if held.clear.issuer != self._world.identity.party:
+            return []  # what was passed on is its originator's to give again
+        public = self._world.own_record_keys().get(held.clear.key)
+        if public is None:
+            raise SignatureError(f"record `{held.id[:16]}` that came back is not signed by a key of ours")
+        record.verify(held, public)
         known = fresh.get(held.id) or facts.load_record(self._world.store, held.id)
         rows = self._world.store.query("SELECT 1 FROM record WHERE id = ?", (held.id,))
         if (known is None and rows) or (known is not None and held.disclosed.keys() <= known.disclosed.keys()):
@@ -169,7 +171,7 @@ class Adopting:
         whole = held if known is None else record.merge(known, held)
         fresh[held.id] = whole
         remember(whole.bytes(), whole)
-        offer = self._desk.offer(whole, now_ms)
+        offer = Offer([], [], []) if held.clear.type in NOTICE_TYPES else self._desk.offer(whole, now_ms)
         offer.due[:] = [row for row in offer.due if row[0] != channel]
         return [record_entry(whole, offer, now_ms)]
 

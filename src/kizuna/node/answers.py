@@ -43,7 +43,7 @@ def split_at_rules(base: ReaderState, accepted: Accepted) -> tuple[Accepted, Acc
         following = accepted.entries[place + 1]
         full = blob_bytes + _blob_bytes(following) > MOST_BLOB_BYTES
         kind = shown.header.kind
-        if full or kind == "keys" or (kind == "instrument" and following.header.kind != "instrument"):
+        if full or kind in {"keys", "notice"} or (kind == "instrument" and following.header.kind != "instrument"):
             frontier = CompactRange.from_bytes(base.frontier)
             frontier.extend(entry.leaf for entry in accepted.entries[: place + 1])
             first = replace(

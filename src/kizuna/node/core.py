@@ -13,9 +13,11 @@ from kizuna.errors import KizunaError, RecordError, RefusedError
 from kizuna.kernel.channel import wire
 from kizuna.kernel.domain import Domain
 from kizuna.node import effects as fx
+from kizuna.node import erasing
 from kizuna.node.adopting import Adopting
 from kizuna.node.carrying import Carrying
-from kizuna.node.desk import Desk, erase_bodies
+from kizuna.node.consenting import Consenting
+from kizuna.node.desk import Desk
 from kizuna.node.effects import Command, Effect, Reply
 from kizuna.node.facts import Identity, Partner
 from kizuna.node.incoming import Arrival, Verdict
@@ -39,7 +41,8 @@ class Core:
     ) -> None:
         self.world = World(identity, sources, domains, limits or Limits())
         self.serving = Serving(self.world)
-        self.desk = Desk(self.world, self._woken)
+        self.consenting = Consenting(self.world, self._woken)
+        self.desk = Desk(self.world, self._woken, self.consenting)
         self.pulling = Pulling(self.world, self._arrived)
         self.adopting = Adopting(self.world, self.serving, self.desk, self._adopted)
         self.carrying = Carrying(self.world, self.serving, self.pulling, self.adopting, self._arrived)
@@ -50,15 +53,20 @@ class Core:
             fx.Backfill: self.desk.backfill,
             fx.Enrol: self.desk.enrol,
             fx.ExportBundle: self.carrying.export,
+            fx.GrantConsent: self.consenting.consent,
             fx.Halt: self.desk.halt,
             fx.ImportBundle: self.carrying.take_in,
+            fx.Introduce: self.consenting.introduce,
             fx.LoadInstrument: self.desk.load_instrument,
             fx.Operate: self.operating.operate,
             fx.RemovePartner: self.desk.remove,
+            fx.Relabel: self.consenting.relabel,
             fx.Reopen: self.desk.reopen,
+            fx.RevokeConsent: self.consenting.revoke,
             fx.Revoke: self.rotating.revoke,
             fx.Rotate: self.rotating.rotate,
             fx.Say: self.desk.say,
+            fx.Supersede: self.consenting.supersede,
         }
         self.clock_suspect = False
         """Whether the shell's clock doubts itself; the core's own doubt comes on top."""
@@ -138,7 +146,7 @@ class Core:
         self._observe(now_ms)
         effects: list[Effect] = []
         if not self._examined_ms:
-            effects += self._unfinished(now_ms) + self.rotating.begin(now_ms)
+            effects += erasing.unfinished(self.world, now_ms) + self.rotating.begin(now_ms)
         if now_ms >= self._trusted_since_ms:
             # Not from the last input on: an input may fall between a boundary and the next tick.
             if not self._examined_ms or any(self._examined_ms < edge <= now_ms for edge in self.world.boundaries):
@@ -185,14 +193,6 @@ class Core:
                 found.append(channel)
         return found
 
-    def _unfinished(self, now_ms: int) -> list[Effect]:
-        """Return the erasures that a destruction calls for and that are not done: the power may have gone in between."""
-        rows = self.world.store.query(
-            "SELECT DISTINCT h.record_id FROM act a JOIN record r ON r.id = a.record_id JOIN holding h ON h.record_id = a.record_id"
-            " WHERE a.act = 'destroy' AND r.standing = 'destroy' ORDER BY h.record_id"
-        )
-        return [effect for (item,) in rows for effect in erase_bodies(self.world, item, "destroyed", now_ms)]
-
     def _woken(self, channels: Sequence[str], now_ms: int) -> list[Effect]:
         return self.serving.wake(now_ms, channels)
 
@@ -211,7 +211,8 @@ class Core:
 
     def _adopted(self, now_ms: int) -> list[Effect]:
         """Act on what a restored node took back: agreements count at once, and what was destroyed is erased again."""
-        return self.desk.treaties_changed(now_ms) + self._unfinished(now_ms)
+        self.world.refresh_ledger()
+        return self.desk.treaties_changed(now_ms) + erasing.unfinished(self.world, now_ms)
 
     def _arrived(self, _partner: Partner, arrival: Arrival, now_ms: int) -> list[Effect]:
         """Act on what a commit brought: new keys and agreements count at once, and destruction reaches the bodies."""
@@ -223,6 +224,7 @@ class Core:
             effects += self._compromised(verdict, now_ms) if verdict.revoked else []
         if any(verdict.shown.header.kind == "instrument" for verdict in accepted):
             effects += self.desk.treaties_changed(now_ms)
+        effects += self.consenting.arrived(arrival, now_ms)
         gone = {
             (record_id, verdict.shown.header.channel)
             for verdict in accepted
@@ -230,9 +232,12 @@ class Core:
             if act == "destroy"
         }
         for record_id, channel in sorted(gone):
-            effects += erase_bodies(self.world, record_id, "destroyed by its originator", now_ms, channel)
+            effects += erasing.erase(self.world, record_id, "destroyed by its originator", now_ms, channel)
+        for verdict in accepted:
+            for act, record_id in verdict.acts:
+                effects += self.desk.withdraw_derived(record_id, act, now_ms)
         if accepted and not gone:  # a record may come after its destruction
-            effects += self._unfinished(now_ms)
+            effects += erasing.unfinished(self.world, now_ms)
         if any(verdict.shown.header.kind == "epoch" for verdict in accepted):
             channel = arrival.verdicts[0].shown.header.channel
             sentence = f"`{channel}` began a new epoch: its writer lost part of its log and declares the rest unknown"

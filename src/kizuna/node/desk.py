@@ -21,11 +21,13 @@ from kizuna.kernel.instrument import Instrument, Obligations
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import EMPTY_ROOT, CompactRange
 from kizuna.node import effects as fx
-from kizuna.node import facts, outgoing
+from kizuna.node import erasing, facts, outgoing
+from kizuna.node.consenting import Consenting, person
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.incoming import TREATY_TYPES
-from kizuna.node.parsed import forget, remember
+from kizuna.node.parsed import remember
+from kizuna.node.releasing import bucket_ms
 from kizuna.node.tables import clear_meta
 from kizuna.node.world import Failed, World
 
@@ -53,11 +55,14 @@ class Offer:
 class Desk:
     """The local operations of a node. `woken` is called with the channels that have something new to serve."""
 
-    def __init__(self, world: World, woken: Callable[[Sequence[str], int], list[Effect]]) -> None:
+    def __init__(
+        self, world: World, woken: Callable[[Sequence[str], int], list[Effect]], consenting: Consenting
+    ) -> None:
         self._world = world
         self._woken = woken
         self._redecided_ms = -_REDECIDE_MS
         self._redecide_waits = False
+        self._consenting = consenting
 
     # --- records -------------------------------------------------------------------------------------------------------------------
 
@@ -79,6 +84,7 @@ class Desk:
         said: list[fx.Said] = []
         blobs: list[bytes] = []
         for draft in drafts:
+            self._consenting.check_sources(draft, now_ms)
             held = self._issue(draft, now_ms)
             offer = self.offer(held, now_ms)
             entries.append(record_entry(held, offer, now_ms))
@@ -179,11 +185,11 @@ class Desk:
             if found is not None:
                 body, blobs = found
                 label = msgspec.structs.replace(draft.label, releasable_to=frozenset({party}))
-                made.append(
-                    replace(
-                        draft, body=body, label=label, blobs=blobs, derived_from=(held.id,), at_ms=held.at_ms or now_ms
-                    )
-                )
+                at_ms = held.at_ms or now_ms
+                one = replace(draft, body=body, label=label, blobs=blobs, derived_from=(held.id,), at_ms=at_ms)
+                if asks.unlinkable:  # what follows what would link it too
+                    one = replace(one, blobs=(*blobs, *draft.blobs), after=(), at_ms=bucket_ms(at_ms, asks))
+                made.append(one)
         return made
 
     # --- partners and agreements ---------------------------------------------------------------------------------------------------
@@ -197,7 +203,8 @@ class Desk:
         known = world.partners.get(keyset.node)
         if known is not None and known.root != card.root_bytes:
             raise RefusedError(f"`{keyset.node}` is pinned under another root: remove it first, after asking why")
-        pinned = {partner.party: partner.root for partner in world.partners.values()}
+        pinned = facts.introduced_roots(world.store)
+        pinned |= {partner.party: partner.root for partner in world.partners.values()}
         if pinned.get(keyset.party, card.root_bytes) != card.root_bytes:
             raise RefusedError(f"party `{keyset.party}` is pinned under another root: one root for each party")
         facts.check_unshared(card.root, keyset, world.identity, world.partners.values())
@@ -277,13 +284,15 @@ class Desk:
         """Queue own records that no partner has been offered and that a provision now permits."""
         self._redecided_ms = now_ms
         self._redecide_waits = False
-        rows: list[list[str | int]] = []
+        rows = self._consenting.due_onward(now_ms)
         for partner in self._world.partners.values():
             rows += self._untold(partner, now_ms)
             rows += self._newly_due(partner, now_ms, 0, now_ms + 1)
         return self._queue(rows, now_ms)
 
-    def _newly_due(self, partner: Partner, now_ms: int, from_ms: int, to_ms: int) -> list[list[str | int]]:
+    def _newly_due(
+        self, partner: Partner, now_ms: int, from_ms: int, to_ms: int, *, backfill: bool = False
+    ) -> list[list[str | int]]:
         channel = wire.channel_name(self._world.identity.node, partner.node)
         types = self._world.releaser.index.types_towards(partner.party)
         found: list[list[str | int]] = []
@@ -299,8 +308,10 @@ class Desk:
             for record_id, seq in page:
                 last = seq
                 held = facts.load_record(self._world.store, record_id)
-                ruling = self._world.releaser.rule(held, partner.party, now_ms) if held is not None else None
-                if ruling is not None and (ruling.permit or ruling.decision.not_before_ms > now_ms):
+                if held is None:
+                    continue
+                ruling = self._world.releaser.rule(held, partner.party, now_ms, backfill=backfill)
+                if ruling.permit or ruling.decision.not_before_ms > now_ms:
                     lane = wire.LANES.index(ruling.decision.lane)
                     found.append([channel, record_id, "record", lane, max(now_ms, ruling.decision.not_before_ms)])
             if len(page) < _REDECIDE_PAGE:
@@ -334,7 +345,7 @@ class Desk:
 
         return [self._world.commit([entry], then, _reply_error(reply_to))]
 
-    def act(self, command: fx.Act, reply_to: int, _now_ms: int) -> list[Effect]:
+    def act(self, command: fx.Act, reply_to: int, now_ms: int) -> list[Effect]:
         """Retract, recall or destroy an own record: a standing here, and an urgent entry to each channel that showed it."""
         if command.act not in wire.ACTS:
             raise RefusedError(f"act `{command.act}` is not one of `{'`, `'.join(wire.ACTS)}`")
@@ -350,13 +361,29 @@ class Desk:
             return [Reply(reply_to, error)]
 
         # From now on it is released no more; what is being released at this moment is durable once this turn comes.
-        return [
+        effects: list[Effect] = [
             self._world.commit((), lambda _seqs, later_ms: self._withdraw(command, reply_to, later_ms, failed), failed)
+        ]
+        return effects + self.withdraw_derived(command.record_id, command.act, now_ms)
+
+    def withdraw_derived(self, source: str, act: str, now_ms: int) -> list[Effect]:
+        """Do to what this node made from a record what was done to the record."""
+        rows = self._world.store.query(
+            "SELECT d.record_id FROM derivation d JOIN record r ON r.id = d.record_id"
+            f" WHERE d.source = ? AND r.own = 1 AND r.standing NOT IN {wire.ACTS} ORDER BY d.record_id",
+            (source,),
+        )
+        fresh = [record_id for (record_id,) in rows if record_id not in self._world.withdrawn]
+        return [
+            effect
+            for record_id in fresh
+            for effect in self.act(fx.Act(record_id, act, f"made from `{source}`", "system:withdrawal"), 0, now_ms)
         ]
 
     def _withdraw(self, command: fx.Act, reply_to: int, now_ms: int, failed: Failed) -> list[Effect]:
         holders = outgoing.holders(self._world.store, command.record_id)
         entries = acted_entries(command, holders, now_ms)
+        entries += self._consenting.withdrawal(command, now_ms)
 
         def then(_seqs: Sequence[int], later_ms: int) -> list[Effect]:
             self._world.withdrawn.discard(command.record_id)
@@ -369,14 +396,14 @@ class Desk:
         return [self._world.commit(entries, then, failed)]
 
     def _erasures(self, command: fx.Act, now_ms: int) -> list[Effect]:
-        return [] if command.act != "destroy" else erase_bodies(self._world, command.record_id, "destroyed", now_ms)
+        return [] if command.act != "destroy" else erasing.erase(self._world, command.record_id, "destroyed", now_ms)
 
     def backfill(self, command: fx.Backfill, reply_to: int, now_ms: int) -> list[Effect]:
         """Preview, or with a second person queue, what a period's records would release to one partner."""
         partner = self._world.partner(command.node)
         if command.to_ms <= command.from_ms:
             raise RefusedError("the period ends before it begins")
-        rows = self._newly_due(partner, now_ms, command.from_ms, command.to_ms)
+        rows = self._newly_due(partner, now_ms, command.from_ms, command.to_ms, backfill=True)
         ids = tuple(str(row[1]) for row in rows)
         if not command.second_actor:
             return [Reply(reply_to, ids)]
@@ -411,7 +438,7 @@ def check_two(actor: str, second_actor: str, what: str) -> None:
     Raises:
         RefusedError: one is missing or no person, or both are one.
     """
-    persons = {_person(actor), _person(second_actor)}
+    persons = {person(actor), person(second_actor)}
     if len(persons) == 1 or "" in persons:
         raise RefusedError(f"{what} needs two persons: the second must be another than the first")
 
@@ -431,33 +458,12 @@ def acted_entries(command: fx.Act, holders: Mapping[str, Sequence[tuple[int, int
     return [Entry(kind="acted", at_ms=now_ms, meta=meta), *told]
 
 
-def _person(actor: str) -> str:
-    """Return who an actor is, whatever the role: `officer:<id>:<role>`; empty where it is no person."""
-    kind, _, rest = actor.partition(":")
-    return rest.partition(":")[0] if kind == "officer" else ""
-
-
 def record_entry(held: record.Record, offer: Offer, now_ms: int) -> Entry:
     """Return the journal entry of an own record, with where it goes."""
     body = held.bytes()
     remember(body, held)
     meta = {"clear": clear_meta(held), "due": offer.due, "held": offer.held, "item": held.id}
     return Entry(kind="record", at_ms=now_ms, meta=meta, body=body)
-
-
-def erase_bodies(world: World, record_id: str, reason: str, now_ms: int, channel: str = "") -> list[Effect]:
-    """Return the effects that erase every body of a record by journalled acts, those in a channel's quarantine too; headers and chain stay."""
-    rows = world.store.query(
-        "SELECT h.seq FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL"
-        " UNION SELECT l.seq FROM leaf_in l JOIN journal_body b ON b.seq = l.seq"
-        " WHERE l.record_id = ? AND l.channel = ? AND l.code <> '' AND b.body IS NOT NULL ORDER BY 1",
-        (record_id, record_id, channel),
-    )
-    for (seq,) in rows:
-        forget(facts.body_at(world.store, seq) or b"")
-    return [
-        fx.Erase(seq, Entry(kind="erased", at_ms=now_ms, meta={"reason": reason, "target": seq})) for (seq,) in rows
-    ]
 
 
 def _reply_error(reply_to: int) -> Callable[[KizunaError], list[Effect]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.label import Label
+from kizuna.kernel.lifecycle import ConsentGranted
 from kizuna.kernel.operation import Asked
 from kizuna.kernel.record import Body
 
@@ -127,6 +128,59 @@ class Backfill:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantConsent:
+    """Let one party pass own records on to another, on these terms. The reply is the consent's id."""
+
+    terms: ConsentGranted
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeConsent:
+    """Take a consent back. The reply is the revocation's id."""
+
+    consent: str
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relabel:
+    """Change the label of an own record, by two persons; None leaves a part as it was, an empty `review_by` takes the date away.
+
+    `grades` maps a policy to its new classification, `caveats` to its new caveats. The reply is the relabel's id.
+    """
+
+    record_id: str
+    reason: str
+    actor: str
+    second_actor: str
+    grades: dict[str, int] | None = None
+    releasable_to: tuple[str, ...] | None = None
+    purposes: tuple[str, ...] | None = None
+    caveats: dict[str, tuple[str, ...]] | None = None
+    review_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Supersede:
+    """Say that an own record is corrected by another own one. The reply is the notice's id."""
+
+    record_id: str
+    successor: str
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Introduce:
+    """Pin the card of a party that no channel runs to, so that what it signs counts when a relay brings it. The reply is its node's name."""
+
+    card: bytes
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExportBundle:
     """Release what is due to a partner into a bundle file. The reply is its bytes."""
 
@@ -193,6 +247,11 @@ Command = (
     | ExportBundle
     | ImportBundle
     | Reopen
+    | GrantConsent
+    | RevokeConsent
+    | Relabel
+    | Supersede
+    | Introduce
     | Rotate
     | Revoke
 )
@@ -245,6 +304,13 @@ class Erase:
 
 
 @dataclass(frozen=True, slots=True)
+class EraseBlob:
+    """Delete a large object; that it is erased, and why, is in the journal already."""
+
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """Something that a person must see. `kind` is a fixed word, `sentence` carries no content of any record."""
 
@@ -253,4 +319,4 @@ class Alert:
     sentence: str
 
 
-Effect = Commit | Send | Reply | Erase | Alert
+Effect = Commit | Send | Reply | Erase | EraseBlob | Alert

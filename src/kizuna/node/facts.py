@@ -13,10 +13,10 @@ from typing import Protocol
 
 from kizuna.errors import KizunaError, RefusedError, SignatureError
 from kizuna.kernel import canonical, keys, note, record, sign
-from kizuna.kernel.channel import wire
 from kizuna.kernel.journal import Db, Store
 from kizuna.kernel.keys import KeySet
 from kizuna.kernel.record import Record
+from kizuna.node import noting
 from kizuna.node.parsed import parse
 from kizuna.node.tables import whole
 
@@ -191,6 +191,27 @@ def load_partners(store: Store) -> dict[str, Partner]:
     return found
 
 
+def load_issuers(store: Store, partners: Iterable[Partner]) -> dict[str, dict[str, bytes]]:
+    """Return the record keys, by id, of every party whose root is pinned here: of partners, and of those who were only introduced.
+
+    Revoked ones are left out: by a relay nothing comes that says where in its issuer's channel it stood.
+    """
+    found: dict[str, dict[str, bytes]] = {}
+    for partner in partners:
+        current = {each.key_id(sign.Purpose.RECORD): each.public(sign.Purpose.RECORD) for each in partner.valid}
+        found.setdefault(partner.party, {}).update(current)
+    for party, card in store.query("SELECT party, card FROM introduced ORDER BY node, version"):
+        _, keyset = keys.read_card(bytes(card))
+        found.setdefault(party, {})[keyset.key_id(sign.Purpose.RECORD)] = keyset.public(sign.Purpose.RECORD)
+    return found
+
+
+def introduced_roots(store: Store) -> dict[str, bytes]:
+    """Return the root that each introduced party is pinned under."""
+    rows = store.query("SELECT party, card FROM introduced ORDER BY node, version")
+    return {party: keys.read_card(bytes(card))[0].root_bytes for party, card in rows}
+
+
 def outstanding_bundles(db: Db, channel: str, now_ms: int) -> list[tuple[int, int, int]]:
     """Return from which to which entry each bundle goes that may still be taken in and is not receipted whole, and until when."""
     rows = db.execute(
@@ -202,19 +223,8 @@ def outstanding_bundles(db: Db, channel: str, now_ms: int) -> list[tuple[int, in
 
 
 def blobs_of(held: Record, names: frozenset[str]) -> tuple[tuple[str, int], ...]:
-    """Return digest and size of each blob that the named facts show, sorted.
-
-    A fact shows a blob by the key `blob` of its value: `{"blob": {"sha256": ..., "size": ...}, ...}`.
-    """
-    found = set()
-    for name in names:
-        value = held.disclosed.get(name)
-        if isinstance(value, dict) and isinstance(value.get("blob"), dict):
-            blob = value["blob"]
-            sha256, size = blob.get("sha256"), blob.get("size")
-            if isinstance(sha256, str) and wire.is_digest(sha256) and type(size) is int and size >= 0:
-                found.add((sha256, size))
-    return tuple(sorted(found))
+    """Return digest and size of each blob that the named facts show, sorted."""
+    return tuple(sorted(noting.blobs_of(held, names)))
 
 
 def check_author(held: Record, partner: Partner) -> None:

@@ -16,6 +16,7 @@ from kizuna.kernel.channel.wire import EntryHeader
 from kizuna.kernel.domain import Domain, Fact
 from kizuna.kernel.journal import ERASED, Db, Entry, Projections
 from kizuna.kernel.record import Record
+from kizuna.node import noting
 from kizuna.node.parsed import parse
 from kizuna.node.schema import SCHEMA, TABLES
 from kizuna.node.tables import HANDLERS, erased, hold_received
@@ -76,6 +77,7 @@ class _Filling:
         handler = HANDLERS.get(entry.kind)
         if handler is not None:
             handler(db, seq, entry)
+        noting.fill(db, seq, entry)
         if entry.kind == "record" and entry.body is not None:
             self._project(db, parse(entry.body), own=True)
         elif entry.kind == "received":
@@ -97,6 +99,7 @@ class _Filling:
             casework.note(db, self.kinds, held)
 
     def _forget(self, db: Db, record_id: str) -> None:
+        noting.forget(db, record_id)
         if self.kinds.by_name:
             casework.forget(db, record_id)
         for table in self._by_record:

@@ -12,24 +12,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import UNSET
 
 from kizuna.errors import ChannelError, KizunaError, RecordError, RefusedError, SignatureError
 from kizuna.kernel import keys, record, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import Accepted, ReaderState, Shown
-from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.domain import BlobCheck
 from kizuna.kernel.journal import Entry, Store
-from kizuna.node import facts, outgoing
+from kizuna.node import facts, noting, outgoing, receipting
 from kizuna.node.facts import Partner
 from kizuna.node.parsed import remember
-from kizuna.node.releasing import Releaser, header_of
+from kizuna.node.relayed import Relayed
+from kizuna.node.releasing import Releaser
 
 SKEW_MS = 30_000
 """How far ahead of our clock a partner's release may lie."""
-MOST_RECEIPTS = 10_000
-STARTING_RECEIPTS = 128
-"""Receipts shown again after a start, until the writer says which it holds."""
 LOOKUP = 500
 """Records looked up in one query."""
 BACKUP_DAYS_MS = 30 * 86_400_000
@@ -89,6 +87,8 @@ class Verdict:
     revoked: tuple[int, int, int] | None = None
     """A version of the partner's keys, and from which epoch and index of its channel on it does not count."""
     blobs: tuple[tuple[str, int], ...] = ()
+    issuer: str = ""
+    """Who issued the record that it carries, where that is not its sender."""
 
 
 @dataclass(frozen=True)
@@ -134,32 +134,8 @@ def load(store: Store, channel: str) -> InState:
         receipt_sha256=row[8],
         quarantined=row[11],
         stopped=row[12],
-        unconfirmed=newest_receipts(store, channel, row[1]),
+        unconfirmed=receipting.newest_receipts(store, channel, row[1]),
     )
-
-
-def newest_receipts(store: Store, channel: str, epoch: int) -> list[bytes]:
-    """Return the newest receipts of an epoch, oldest first: which of them have arrived is not known after a start."""
-    rows = store.query(
-        "SELECT b.body FROM receipt_out r JOIN journal_body b ON b.seq = r.seq WHERE r.channel = ? AND r.epoch = ? ORDER BY r.seq DESC LIMIT ?",
-        (channel, epoch, STARTING_RECEIPTS),
-    )
-    return [bytes(body) for (body,) in rows][::-1]
-
-
-def receipts_after(store: Store, channel: str, epoch: int, sha256: str) -> list[bytes] | None:
-    """Return an epoch's receipts signed after the one of this digest, oldest first, or None where this node does not know that one."""
-    rows = store.query(
-        "SELECT r.sha256, b.body FROM receipt_out r JOIN journal_body b ON b.seq = r.seq WHERE r.channel = ? AND r.epoch = ?"
-        " ORDER BY r.seq DESC LIMIT ?",
-        (channel, epoch, MOST_RECEIPTS),
-    )
-    later: list[bytes] = []
-    for digest, body in rows:
-        if digest == sha256:
-            return later[::-1]
-        later.append(bytes(body))
-    return later[::-1] if sha256 == NO_RECEIPT else None
 
 
 def receipt_entry(state: InState, epoch: int, receipt: bytes, now_ms: int) -> Entry:
@@ -182,6 +158,7 @@ class Judge:
         state: InState,
         quota_bytes: int,
         written: tuple[int, int],
+        issuers: Mapping[str, Mapping[str, bytes]],
         check_unshared: Callable[[keys.KeySet], None],
     ) -> None:
         self._store = store
@@ -191,6 +168,7 @@ class Judge:
         reader = state.reader
         self.floor = Floor(reader.released_at_ms, reader.receipted_epoch, reader.receipted)
         self._written = written
+        self._relayed = Relayed(releaser.ledger, issuers, partner, self._own_party)
         self._check_unshared = check_unshared
         self._here: dict[tuple[int, int], str] = {}
         self._quota_left = quota_bytes - state.quarantined
@@ -202,7 +180,7 @@ class Judge:
         """Look up at once which of the records in these entries this channel has shown before."""
         ids = []
         for shown in entries:
-            if shown.header.kind == "record" and 0 < len(shown.body) <= record.MAX_BODY_BYTES:
+            if shown.header.kind in {"notice", "record"} and 0 < len(shown.body) <= record.MAX_BODY_BYTES:
                 with suppress(RecordError):
                     self._read[shown.body] = held = record.read(shown.body)
                     ids.append(held.id)
@@ -250,7 +228,7 @@ class Judge:
             return Verdict(shown, "oversize")
         if len(body) != header.body_size or hashlib.sha256(body).hexdigest() != header.body_sha256:
             return Verdict(shown, "body-malformed")
-        readers = {"act": self._act, "epoch": self._epoch, "keys": self._keys}
+        readers = {"act": self._act, "epoch": self._epoch, "keys": self._keys, "notice": self._notice}
         try:
             return readers.get(header.kind, self._record)(shown)
         except SignatureError:
@@ -321,9 +299,28 @@ class Judge:
             or sum(size for _, size in blobs) > wire.MAX_SHOWN_BYTES
         ):
             return Verdict(shown, "oversize", item=held.id)
-        return Verdict(shown, item=held.id, blobs=blobs)
+        if header.consents is not UNSET:
+            self._relayed.spend(header.consents)
+        issuer = held.clear.issuer if held.clear.issuer != self._partner.party else ""
+        return Verdict(shown, item=held.id, blobs=blobs, issuer=issuer)
+
+    def _notice(self, shown: Shown) -> Verdict:
+        """Return the verdict on what an originator says of its own records, itself or by the relay that it consented to."""
+        held = remember(shown.body, self._read.get(shown.body) or record.read(shown.body))
+        if held.clear.type != shown.header.type or held.clear.type not in noting.NOTICE_TYPES:
+            return Verdict(shown, "body-malformed", item=held.id)
+        code = self._relayed.notice(held) or self._replayed(held)
+        if code:
+            return Verdict(shown, code, item=held.id)
+        word, target = noting.WITHDRAWALS.get(held.clear.type, ""), noting.target_of(held)
+        rows = self._store.query("SELECT issuer FROM record WHERE id = ?", (target,))
+        acts = ((word, target),) if word and rows in ([], [(held.clear.issuer,)]) else ()
+        issuer = held.clear.issuer if held.clear.issuer != self._partner.party else ""
+        return Verdict(shown, item=held.id, acts=acts, issuer=issuer)
 
     def _author(self, held: record.Record, header: wire.EntryHeader) -> str:
+        if held.clear.issuer != self._partner.party and header.kind == "record":
+            return self._relayed.record(held)
         try:
             facts.check_author(held, self._partner)
         except RefusedError:
@@ -340,7 +337,7 @@ class Judge:
         header = shown.header
         if header.kind == "instrument":
             return "" if self._own_party in record.label_of(held).releasable_to else "releasability"
-        about = header_of(held)
+        about = self._relayed.header(self._releaser, held, header)
         if about.label is None:
             return "label"
         return (
@@ -440,6 +437,8 @@ def received_entry(verdict: Verdict, now_ms: int, *, again: bool = False) -> Ent
         "kind": verdict.shown.header.kind,
         "stub": verdict.stub,
     }
+    if verdict.issuer:
+        meta["issuer"] = verdict.issuer
     body = verdict.shown.body if keeps and verdict.shown.body else None
     return Entry(kind="received", at_ms=now_ms, meta=meta, body=body)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from kizuna.errors import ChannelError, RecordError
 from kizuna.kernel import canonical, keys, note, sign
@@ -23,7 +24,7 @@ from kizuna.kernel.instrument import Obligations
 from kizuna.kernel.intervals import FOREVER
 from kizuna.kernel.journal import Entry, Store
 from kizuna.kernel.merkle import Tree
-from kizuna.node import facts
+from kizuna.node import facts, noting, telling
 from kizuna.node.effects import Mark
 from kizuna.node.facts import Identity, Partner
 from kizuna.node.parsed import parse
@@ -35,7 +36,7 @@ PAGE = 512
 NO_OBLIGATIONS = Obligations()
 SET_BACK_MS = 600_000
 """How far the clock may be set back between two entries; beyond that the last one's time was the wrong one."""
-WITHDRAWN = ("destroy", "recall", "retract")
+WITHDRAWN = ("destroy", "recall", "retract", "superseded")
 """Standings of a record that is released no more."""
 
 
@@ -124,13 +125,14 @@ class _Due:
 
 @dataclass(frozen=True)
 class _Made:
-    """An entry about to be appended."""
+    """An entry about to be appended; `queued` is the kind of the outbox row that it settles, where it is another than its own."""
 
     header: wire.EntryHeader
     body: bytes
     names: tuple[str, ...]
     acts: list[list[str]]
-    keys: list[list[int]]
+    keys: list[list[int]] = field(default_factory=list)
+    queued: str = ""
 
 
 class Sequencer:
@@ -153,6 +155,9 @@ class Sequencer:
         self._reverse = reverse
         self._speaking = speaking
         self._withdrawn = withdrawn
+        self._own_party = speaking.party
+        self._told: set[str] = set()
+        """Notices sequenced in the step under way."""
 
     def step(self, now_ms: int, max_entries: int, max_bytes: int, *, releasing: bool) -> Step:
         """Return the entries that sequence what is due; memory (the tree) already holds their leaves.
@@ -167,19 +172,19 @@ class Sequencer:
                 break
             if due.kind == "record" and (not releasing or due.item in self._withdrawn):
                 continue
-            made = self._sequence(due, now_ms)
-            if made is None:
-                continue
-            try:
-                data, leaf = wire.encode_header(made.header)
-            except RecordError as error:
-                entries.append(self._unsendable(due, str(error), now_ms))
-                continue
-            self._state.tree.append(leaf)
-            entries.append(released_entry(data, now_ms, due.item, made.names, made.acts, keys_said=made.keys))
-            body = made.body
-            bodies[made.header.index] = (data, body)
-            size += len(data) + len(body)
+            for item, made in self._sequence(due, now_ms):
+                try:
+                    data, leaf = wire.encode_header(made.header)
+                except RecordError as error:
+                    entries.append(self._unsendable(due, str(error), now_ms))
+                    break
+                self._state.tree.append(leaf)
+                entries.append(
+                    released_entry(data, now_ms, item, made.names, made.acts, queued=made.queued, keys_said=made.keys)
+                )
+                body = made.body
+                bodies[made.header.index] = (data, body)
+                size += len(data) + len(body)
         if not entries and self._state.note:
             return Step((), {}, self._state.note, None)
         return self._signed(entries, bodies, now_ms)
@@ -229,19 +234,58 @@ class Sequencer:
                 return
             last = (rows[-1][2], rows[-1][3], rows[-1][0])
 
-    def _sequence(self, due: _Due, now_ms: int) -> _Made | None:
+    def _sequence(self, due: _Due, now_ms: int) -> Iterator[tuple[str, _Made]]:
+        """Yield the entries that a due item makes, each with its item: for a record, first the notices without which its reader must refuse it.
+
+        What is yielded is in the tree before the next one is asked for.
+        """
         if due.kind == "record":
-            return self._record(due, now_ms)
+            yield from self._record(due, now_ms)
+            return
+        if due.kind == "notice":
+            yield from self._notice(due.item, now_ms)
+            return
         body = self._own_body(due)
         if not body:
-            return None
+            return
         acts = [[act, target] for act, target, _ in acts_of(body)] if due.kind == "act" else []
         said = keys_said(body, known=False) if due.kind == "keys" else []
         if any(revoked and version >= self._speaking.public.version for version, revoked, _ in said):
             # Its reader must hold newer keys first: else the very checkpoint over the revocation would not count.
             self._state.denied[due.item] = now_ms + ASK_AGAIN_MS
-            return None
-        return _Made(self._header(due.kind, body, now_ms), body, (), acts, said)
+            return
+        yield due.item, _Made(self._header(due.kind, body, now_ms), body, (), acts, said)
+
+    def _notice(self, record_id: str, now_ms: int) -> Iterator[tuple[str, _Made]]:
+        """Yield a notice as this partner may see it; one that names a successor that the partner may not have, as a bare retraction."""
+        held = facts.load_record(self._store, record_id)
+        if held is None:
+            return
+        self._told.add(record_id)
+        target = noting.target_of(held)
+        if held.clear.type == noting.SUPERSEDED and not self._may_have(held.text("payload/successor"), now_ms):
+            body = retraction(self._store, self._state.channel, target) if held.clear.issuer == self._own_party else b""
+            if body:
+                acts = [["retract", target]]
+                yield record_id, _Made(self._header("act", body, now_ms), body, (), acts, queued="notice")
+                return
+            names = noting.shown_to(held, self._partner.party, frozenset()) - {"payload/successor"}
+        else:
+            names = noting.shown_to(
+                held,
+                self._partner.party,
+                telling.opened(self._store, self._releaser, self._partner.party, target, now_ms),
+            )
+        body = held.bytes(names)
+        acts = [[word, target]] if (word := noting.WITHDRAWALS.get(held.clear.type)) else []
+        header = self._header("notice", body, now_ms, type_=held.clear.type)
+        yield record_id, _Made(header, body, tuple(sorted(names)), acts)
+
+    def _may_have(self, record_id: str, now_ms: int) -> bool:
+        if any(self._shown(record_id)):
+            return True
+        held = facts.load_record(self._store, record_id) if stands(self._store, record_id) else None
+        return held is not None and self._releaser.rule(held, self._partner.party, now_ms).permit
 
     def _own_body(self, due: _Due) -> bytes:
         """Return the body of an item of the channel's own kinds: the journal entry or the record that it names; empty where it was erased."""
@@ -249,19 +293,29 @@ class Sequencer:
             return due.body or b""
         return facts.body_at(self._store, int(due.item)) or b""
 
-    def _record(self, due: _Due, now_ms: int) -> _Made | None:
+    def _record(self, due: _Due, now_ms: int) -> Iterator[tuple[str, _Made]]:
         if due.body is None:
-            return None
+            return
         held = parse(due.body)
+        if held.clear.issuer != self._own_party:  # what others have said may have come in several showings
+            held = facts.load_record(self._store, due.item) or held
         shown, held_there = self._shown(due.item) if due.shown else (frozenset[str](), frozenset[str]())
         ruling = self._releaser.rule(held, self._partner.party, now_ms, shown)
+        backfill = not ruling.permit and telling.backfilled(self._store, self._state.channel, due.item)
+        if backfill:
+            ruling = self._releaser.rule(held, self._partner.party, now_ms, shown, backfill=True)
         if not ruling.permit or ruling.names <= held_there:
             self._state.denied[due.item] = max(now_ms + 60_000, ruling.decision.not_before_ms)
-            return None
+            return
+        consents = ruling.decision.consents
+        for notice in telling.untold(self._store, self._releaser, self._state.channel, held.id, consents):
+            if notice not in self._told:
+                yield from self._notice(notice, now_ms)
+        self._releaser.ledger.spend(consents)
         body = held.bytes(ruling.names)
         blobs = facts.blobs_of(held, ruling.names)
-        header = self._header("record", body, now_ms, ruling, blobs, held.clear.type)
-        return _Made(header, body, tuple(sorted(ruling.names)), [], [])
+        header = self._header("record", body, now_ms, ruling, blobs, held.clear.type, backfill=backfill)
+        yield due.item, _Made(header, body, tuple(sorted(ruling.names)), [])
 
     def _shown(self, record_id: str) -> tuple[frozenset[str], frozenset[str]]:
         """Return the names of a record that this channel may have shown its reader, and those that the reader surely holds."""
@@ -285,6 +339,8 @@ class Sequencer:
         ruling: Ruling | None = None,
         blobs: tuple[tuple[str, int], ...] = (),
         type_: str = "",
+        *,
+        backfill: bool = False,
     ) -> wire.EntryHeader:
         decision = ruling.decision if ruling is not None else None
         receipted_epoch, receipted = self._state.receipting(self._reverse)
@@ -308,6 +364,8 @@ class Sequencer:
             receipted_epoch=receipted_epoch,
             released_at_ms=self._state.stamp(now_ms),
             type=type_,
+            backfill=True if backfill else UNSET,
+            consents=decision.consents if decision and decision.consents else UNSET,
         )
 
 
@@ -319,10 +377,16 @@ def released_entry(
     acts: list[list[str]],
     body: bytes | None = None,
     *,
+    queued: str = "",
     keys_said: list[list[int]] | None = None,
 ) -> Entry:
-    """Return the journal entry of one appended leaf; a body is kept where it stands nowhere else."""
+    """Return the journal entry of one appended leaf; a body is kept where it stands nowhere else.
+
+    `queued` is the kind of the outbox row that it settles, where that is another than the entry's own.
+    """
     meta: dict[str, Any] = {"acts": acts, "header": header.decode(), "item": item, "names": list(names)}
+    if queued:
+        meta["queued"] = queued
     if keys_said:
         meta["keys"] = keys_said
     return Entry(kind="released", at_ms=now_ms, meta=meta, body=body)
@@ -369,6 +433,12 @@ def acts_of(body: bytes) -> tuple[tuple[str, str, tuple[tuple[int, int], ...]], 
     return ((said.act, said.record, said.targets),)
 
 
+def retraction(store: Store, channel: str, record_id: str) -> bytes:
+    """Return the body that retracts a record at every place where a channel showed it; empty where it never did."""
+    places = holders(store, record_id).get(channel)
+    return act_body("retract", record_id, tuple(places)) if places else b""
+
+
 def holders(store: Store, record_id: str) -> dict[str, list[tuple[int, int]]]:
     """Return the (epoch, index) places at which each channel has shown a record, by channel."""
     found: dict[str, list[tuple[int, int]]] = {}
@@ -399,16 +469,19 @@ def served_body(store: Store, releaser: Releaser, partner: Partner, state: OutSt
     )
     meta = msgspec.json.decode(bytes(rows[0][0]))["meta"]
     kind, item = rows[0][1], rows[0][2]
-    if kind == "instrument":
+    if kind in {"instrument", "notice"}:
         held = facts.load_record(store, item)
-        return held.bytes() if held is not None else b""
+        names = meta["names"] if kind == "notice" else None
+        return held.bytes(names) if held is not None else b""
+    if kind == "act" and meta.get("queued"):  # it stands in place of a notice
+        return retraction(store, state.channel, meta["acts"][0][1])
     if kind != "record":
         return facts.body_at(store, int(item) if item else rows[0][3]) or b""
     held = facts.load_record(store, item) if stands(store, item) else None
     if held is None:
         return b""
     names = frozenset(meta["names"])
-    ruling = releaser.rule(held, partner.party, now_ms)
+    ruling = releaser.rule(held, partner.party, now_ms, **noting.as_sequenced(meta["header"].encode()))
     if not ruling.permit or not names <= ruling.names:
         return b""
     return held.bytes(names)

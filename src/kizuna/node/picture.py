@@ -45,7 +45,7 @@ LIVE_WINDOW_MS = 1_000
 """Latency is measured on batches of at most this window that were said soon after it: a history tells nothing of it."""
 PROMPT_MS = 5_000
 SIMULATED = "simulated"
-_RETRACTED = ("retract", "recall", "destroy")
+_RETRACTED = ("retract", "recall", "destroy", "superseded")
 _POSITION_A = 1
 _NOTHING: dict[str, Any] = dict.fromkeys(STATIC_FIELDS)
 _log = structlog.get_logger("kizuna.picture")

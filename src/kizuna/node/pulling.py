@@ -21,7 +21,7 @@ from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.domain import BlobCheck
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import CompactRange
-from kizuna.node import facts, incoming
+from kizuna.node import facts, incoming, receipting
 from kizuna.node.answers import (
     After,
     ahead_of,
@@ -252,7 +252,7 @@ class Pulling:
             return True
         if state.confirmed(head.receipt_sha256):
             return True
-        later = incoming.receipts_after(self._world.store, state.reader.channel, head.epoch, head.receipt_sha256)
+        later = receipting.receipts_after(self._world.store, state.reader.channel, head.epoch, head.receipt_sha256)
         if later is None:
             return False
         state.unconfirmed = later
@@ -284,12 +284,14 @@ class Pulling:
         out = self._world.out_channel(partner.node)
         quota = self._world.limits.quarantine_bytes
         written = (out.epoch, out.tree.size)
+        issuers = self._world.issuers
 
         def check_unshared(keyset: keys.KeySet) -> None:
             others = self._world.partners.values()
             facts.check_unshared(canonical.b64(partner.root), keyset, self._world.identity, others)
 
-        return incoming.Judge(self._world.store, self._world.releaser, partner, judged, quota, written, check_unshared)
+        world = self._world
+        return incoming.Judge(world.store, world.releaser, partner, judged, quota, written, issuers, check_unshared)
 
     # --- blobs ---------------------------------------------------------------------------------------------------------------------
 

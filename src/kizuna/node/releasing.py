@@ -6,8 +6,10 @@ whose records are released in portions says which items a provision's obligation
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from kizuna.errors import RecordError
 from kizuna.kernel import record
@@ -16,6 +18,9 @@ from kizuna.kernel.instrument import Obligations
 from kizuna.kernel.label import Label
 from kizuna.kernel.record import Body, Record
 from kizuna.kernel.release import Index, ReleaseDecision, ReleaseHeader, covers
+from kizuna.node.ledger import Ledger
+
+HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Ruling:
 
 
 def header_of(held: Record, already_held: frozenset[str] = frozenset()) -> ReleaseHeader:
-    """Return what a decision looks at; a label that is malformed or not disclosed counts as missing."""
+    """Return what a decision looks at, before relabels and consents; a label that is malformed or not disclosed counts as missing."""
     label: Label | None
     try:
         label = record.label_of(held)
@@ -60,10 +65,11 @@ def header_of(held: Record, already_held: frozenset[str] = frozenset()) -> Relea
 
 
 class Releaser:
-    """Rules over an index of agreements and the domains' record classes."""
+    """Rules over an index of agreements, what originators have said since, and the domains' record classes."""
 
-    def __init__(self, index: Index, domains: Sequence[Domain]) -> None:
+    def __init__(self, index: Index, domains: Sequence[Domain], ledger: Ledger) -> None:
         self.index = index
+        self.ledger = ledger
         self._classes = {name: kind for domain in domains for name, kind in domain.records.items()}
         self._portions: dict[type[Body], Portion] = {}
         self._derivations: dict[type[Body], Derive] = {}
@@ -71,14 +77,33 @@ class Releaser:
             self._portions.update(domain.portions)
             self._derivations.update(domain.derivations)
 
+    def header(self, held: Record, *, only: frozenset[str] | None = None) -> ReleaseHeader:
+        """Return what a decision looks at: the label as relabels have left it, and the consents that stand, or of them `only` the named."""
+        return self.ledger.fold(header_of(held), self.index.own_party, only=only)
+
     def rule(
-        self, held: Record, party: str, now_ms: int, already_held: frozenset[str] = frozenset(), purpose: str = ""
+        self,
+        held: Record,
+        party: str,
+        now_ms: int,
+        already_held: frozenset[str] = frozenset(),
+        purpose: str = "",
+        *,
+        backfill: bool = False,
+        unspent: frozenset[str] = frozenset(),
     ) -> Ruling:
-        """Return whether and what of a record may go to a party at this instant."""
+        """Return whether and what of a record may go to a party at this instant.
+
+        `backfill` says that two persons asked for it, `unspent` names consents whose single use is this one.
+        """
         kind = self._classes.get(held.clear.type)
         if kind is None:
             return Ruling(ReleaseDecision(permit=False, reason="no-provision"))
-        decision = self.index.decide(header_of(held, already_held), party, now_ms, purpose)
+        told = frozenset(name for name in already_held if not name.startswith("releasable_to/"))
+        header = self.ledger.fold(header_of(held, told), self.index.own_party, unspent=unspent)
+        if backfill:
+            header = msgspec.structs.replace(header, backfill=True)
+        decision = self.index.decide(header, party, now_ms, purpose)
         if not decision.permit:
             return Ruling(decision)
         dropped = {f"payload/{field}" for field in decision.obligations.drop_fields}
@@ -87,12 +112,16 @@ class Releaser:
             for name in held.disclosures
             if (covers(decision.discloses, name) and name not in dropped) or name == f"releasable_to/{party}"
         }
+        if header.issuer == self.index.own_party:
+            names |= self.ledger.opened(header, party, now_ms) & held.disclosures.keys()
         return self._in_portions(held, kind, decision, names)
 
     def _in_portions(self, held: Record, kind: type[Body], decision: ReleaseDecision, names: set[str]) -> Ruling:
         portion = self._portions.get(kind)
         duties = decision.obligations
-        if duties.transforms and portion is None:
+        if duties.unlinkable and not self._unlinked(held, decision):
+            return self._held_by(decision)
+        if msgspec.structs.replace(duties, unlinkable=False).transforms and portion is None:
             return self._held_by(decision)  # what cannot be done to a record on its way out keeps it at home
         if portion is None:
             return Ruling(decision, frozenset(names))
@@ -101,6 +130,12 @@ class Releaser:
         if items and not let_through:
             return self._held_by(decision, len(items))
         return Ruling(decision, frozenset(names - items | let_through), kept_back=len(items) - len(let_through))
+
+    def _unlinked(self, held: Record, decision: ReleaseDecision) -> bool:
+        """Return whether a record was made for one party alone: its id, salts and instant then tell nobody which record of another party's it is."""
+        duties = decision.obligations
+        own = held.clear.issuer == self.index.own_party and "derived_from/0" in held.disclosed
+        return own and len(held.label.releasable_to) == 1 and (held.at_ms or 0) == bucket_ms(held.at_ms or 0, duties)
 
     def _held_by(self, decision: ReleaseDecision, count: int = 0) -> Ruling:
         denied = ReleaseDecision(
@@ -113,7 +148,23 @@ class Releaser:
         return Ruling(denied, kept_back=count, asks=decision.obligations)
 
     def derivation(self, held: Record, ruling: Ruling) -> Derive | None:
-        """Return what rewrites a record that a clause keeps at home only as it is, or None where nothing does."""
+        """Return what makes of a record that a clause keeps at home only as it is another that may go, or None where nothing does."""
         kind = self._classes.get(held.clear.type)
-        derive = self._derivations.get(kind) if kind is not None and ruling.asks is not None else None
-        return derive if ruling.asks is not None and ruling.asks.rewrites else None
+        if kind is None or ruling.asks is None:
+            return None
+        if ruling.asks.rewrites:
+            return self._derivations.get(kind)
+        return _said_again if ruling.asks.unlinkable else None
+
+
+def bucket_ms(at_ms: int, duties: Obligations) -> int:
+    """Return the instant that a record shows in place of its own where it must not be linked: the start of its time step, else of its hour."""
+    step_ms = duties.time_step_ms if duties.time_step_ms > 1 else HOUR_MS
+    return at_ms // step_ms * step_ms
+
+
+def _said_again(
+    body: Body, _blob_of: Callable[[str], bytes], _asks: Obligations
+) -> tuple[Body, tuple[bytes, ...]] | None:
+    """Return the same payload, for a record that has its own id and salts."""
+    return body, ()

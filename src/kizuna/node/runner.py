@@ -37,6 +37,10 @@ class BlobWriter(Protocol):
         """Store objects durably."""
         ...
 
+    def erase(self, sha256: str) -> object:
+        """Delete an object durably."""
+        ...
+
 
 class MarkKeeper(Protocol):
     """Keeps the high-water marks outside the data directory."""
@@ -201,6 +205,8 @@ class Runner:
                 _log.warning("alert", kind=kind, channel=channel, sentence=sentence)
             case fx.Erase(target, entry):
                 self._erase(target, entry)
+            case fx.EraseBlob(sha256):
+                self._erase_blob(sha256)
 
     def _erase(self, target: int, entry: Entry) -> None:
         try:
@@ -211,6 +217,12 @@ class Runner:
             raise
         except KizunaError as error:  # a full disk, say; the core asks again when it starts
             _log.error("erasure failed", seq=target, error=type(error).__name__)
+
+    def _erase_blob(self, sha256: str) -> None:
+        try:
+            self._shell.blobs.erase(sha256)
+        except KizunaError as error:  # the core asks again when it starts
+            _log.error("erasure of a blob failed", error=type(error).__name__)
 
     def _commit(self, commits: list[fx.Commit]) -> Iterable[Effect]:
         if not commits:

@@ -19,7 +19,7 @@ from kizuna.kernel.channel.reader import origin
 from kizuna.kernel.channel.writer import NO_RECEIPT, check_receipt
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import Tree
-from kizuna.node import facts, outgoing
+from kizuna.node import facts, noting, outgoing
 from kizuna.node.effects import Effect, Mark, Reply
 from kizuna.node.facts import Partner
 from kizuna.node.outgoing import OutState, Step
@@ -400,7 +400,7 @@ class Serving:
         held = facts.load_record(self._world.store, item) if outgoing.stands(self._world.store, item) else None
         if held is None or not self._world.releasing or item in self._world.withdrawn:
             return ()
-        ruling = self._world.releaser.rule(held, partner.party, now_ms)
+        ruling = self._world.releaser.rule(held, partner.party, now_ms, **noting.as_sequenced(data))
         return wire.decode_header(data).blobs if ruling.permit and names <= ruling.names else ()
 
     def _blob(self, shown: Sequence[wire.Blob], place: int) -> bytes:

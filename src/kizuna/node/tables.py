@@ -20,15 +20,13 @@ from kizuna.kernel.merkle import leaf_hash
 from kizuna.kernel.record import Record
 from kizuna.node import keytables
 from kizuna.node.keytables import queue
+from kizuna.node.noting import STANDINGS, stand
 from kizuna.node.parsed import parse
 
 _header_decoder = msgspec.json.Decoder(EntryHeader)
 
 _STUB_LANE = 2
 _MOST_SHOWINGS = 4
-
-STANDINGS = ("", "superseded", "retract", "recall", "destroy")
-"""From the weakest to the strongest: a stronger one holds in every order of arrival."""
 
 
 def whole(db: Db, held: Record) -> Record:
@@ -54,7 +52,7 @@ def whole(db: Db, held: Record) -> Record:
 
 def _is_originators(channel: str, issuer: str) -> bool:
     """Return whether an act said on a channel, empty for our own, is the record's originator's: what others say of it counts for nothing."""
-    return not channel or channel.startswith(f"kizuna/{issuer}/")
+    return not channel or channel == f"signed/{issuer}" or channel.startswith(f"kizuna/{issuer}/")
 
 
 def _known(db: Db, record_id: str, issuer: str) -> tuple[bool, str]:
@@ -155,7 +153,10 @@ def _released(db: Db, seq: int, entry: Entry) -> None:
         " ON CONFLICT (channel, epoch, idx) DO NOTHING",
         (channel, header.epoch, header.index, leaf_hash(data), seq, header.kind, item, header.type),
     )
-    db.execute("DELETE FROM outbox WHERE channel = ? AND item = ? AND kind = ?", (channel, item, header.kind))
+    db.execute(
+        "DELETE FROM outbox WHERE channel = ? AND item = ? AND kind = ?",
+        (channel, item, meta.get("queued", header.kind)),
+    )
     if header.kind == "epoch":
         _lose(db, channel)
     keytables.told(db, (channel, header.epoch, header.index), meta.get("keys", ()))
@@ -170,7 +171,7 @@ def _released(db: Db, seq: int, entry: Entry) -> None:
 def _lose(db: Db, channel: str) -> None:
     """Queue again what a log that is being closed held beyond its last receipt: whether the reader has it nobody here knows."""
     unreceipted = (
-        "channel = ? AND outcome = '' AND kind IN ('act', 'instrument', 'keys', 'record') AND EXISTS (SELECT 1 FROM channel_out c"
+        "channel = ? AND outcome = '' AND kind IN ('act', 'instrument', 'keys', 'notice', 'record') AND EXISTS (SELECT 1 FROM channel_out c"
         " WHERE c.channel = leaf_out.channel AND c.epoch = leaf_out.epoch AND leaf_out.idx >= c.receipted)"
     )
     db.execute(
@@ -252,17 +253,17 @@ def _received(db: Db, seq: int, entry: Entry) -> None:
     elif not code and meta["again"]:
         db.execute("UPDATE channel_in SET quarantined = quarantined - ? WHERE channel = ?", (size, channel))
     for act, target in meta["acts"]:
-        _stand(db, channel, epoch, index, act, target)
+        stand(db, channel, epoch, index, act, target)
 
 
 def hold_received(db: Db, seq: int, entry: Entry) -> Record | None:
     """Note a received record as held; return it with every disclosure of every holding, or None where nothing is held."""
     meta = entry.meta
-    if meta["code"] or meta["stub"] or meta["kind"] not in {"record", "instrument"}:
+    if meta["code"] or meta["stub"] or meta["kind"] not in {"record", "instrument", "notice"}:
         return None
     header = _header_decoder.decode(meta["header"])
     if entry.body is None:
-        _note_erased(db, meta["item"], header.type, header.channel.split("/")[1], seq, own=False)
+        _note_erased(db, meta["item"], header.type, meta.get("issuer") or header.channel.split("/")[1], seq, own=False)
         return None
     held = parse(entry.body)
     new = _note_record(db, held, seq, own=False)
@@ -273,22 +274,9 @@ def hold_received(db: Db, seq: int, entry: Entry) -> Record | None:
     return held if new else whole(db, held)
 
 
-def _stand(db: Db, channel: str, epoch: int, index: int, act: str, record_id: str) -> None:  # a row
-    db.execute(
-        "INSERT INTO act (record_id, channel, epoch, idx, act, strength, confirmed_at_ms, backups_pending_until_ms)"
-        " VALUES (?,?,?,?,?,?,0,0) ON CONFLICT (record_id, channel, act) DO NOTHING",
-        (record_id, channel, epoch, index, act, STANDINGS.index(act)),
-    )
-    db.execute(
-        "UPDATE record SET standing = COALESCE((SELECT act FROM act WHERE record_id = record.id"
-        " AND (channel = '' OR channel LIKE 'kizuna/' || record.issuer || '/%') ORDER BY strength DESC LIMIT 1), '') WHERE id = ?",
-        (record_id,),
-    )
-
-
 def _acted(db: Db, _seq: int, entry: Entry) -> None:
     """An act of our own: the record is released no more."""
-    _stand(db, "", 0, 0, entry.meta["act"], entry.meta["item"])
+    stand(db, "", 0, 0, entry.meta["act"], entry.meta["item"])
     db.execute("DELETE FROM outbox WHERE item = ? AND kind = 'record'", (entry.meta["item"],))
 
 

@@ -6,6 +6,7 @@ being committed, and is read again from the store when a commit fails.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from kizuna.node import facts, incoming, outgoing, treaties
 from kizuna.node.effects import Alert, Commit, Effect, Mark
 from kizuna.node.facts import BlobReader, Identity, Partner
 from kizuna.node.filling import kinds_of
+from kizuna.node.ledger import Ledger
 from kizuna.node.releasing import Releaser
 
 Then = Callable[[Sequence[int], int], list[Effect]]
@@ -59,13 +61,33 @@ class Sources:
     """How what officers say at this node is graded where they ask for nothing else; None takes the party's own lowest grade."""
 
 
+class Held:
+    """The large objects of this node; one whose erasure has begun counts as not held until it is made durable anew."""
+
+    def __init__(self, blobs: BlobReader) -> None:
+        self._blobs = blobs
+        self.erasing: set[str] = set()
+
+    def get(self, sha256: str) -> bytes:
+        """Return an object, verified against its digest."""
+        return self._blobs.get(sha256)
+
+    def has(self, sha256: str) -> bool:
+        """Return whether an object is held and will stay."""
+        return sha256 not in self.erasing and self._blobs.has(sha256)
+
+    def present(self, sha256: str) -> bool:
+        """Return whether an object is on the disk."""
+        return self._blobs.has(sha256)
+
+
 class World:
     """The state that serving, pulling and the officers' desk share."""
 
     def __init__(self, identity: Identity, sources: Sources, domains: Sequence[Domain], limits: Limits) -> None:
         self.identity = identity
         self.store = sources.store
-        self.blobs = sources.blobs
+        self.blobs = Held(sources.blobs)
         self.random = sources.random
         self.high_water = sources.high_water
         self.domains = tuple(domains)
@@ -76,8 +98,11 @@ class World:
         self.partners: dict[str, Partner] = {}
         self.outs: dict[str, outgoing.OutState] = {}
         self.ins: dict[str, incoming.InState] = {}
+        self.ledger = Ledger()
         self._said_of_treaties = 1
-        self._compiled = 0, Releaser(Index.build(identity.party, (), limits.guard_ms), self.domains)
+        self._compiled = 0, Releaser(Index.build(identity.party, (), limits.guard_ms), self.domains, self.ledger)
+        self.issuers: dict[str, dict[str, bytes]] = {}
+        """Record keys by id of each party whose root is pinned here: partners, and those who were only introduced."""
         self.boundaries: tuple[int, ...] = ()
         """When more may be releasable than before, by the agreements as they were last compiled."""
         self.rules_version = 0
@@ -89,6 +114,7 @@ class World:
         self._token = 0
         self._waiting: dict[int, tuple[Then, Failed]] = {}
         self.refresh_partners()
+        self.refresh_ledger()
         self.refresh_settings()
         self._compile()
 
@@ -102,6 +128,7 @@ class World:
     def refresh_partners(self) -> None:
         """Read partners again, and the channels of new ones."""
         self.partners = facts.load_partners(self.store)
+        self.issuers = facts.load_issuers(self.store, self.partners.values())
         self.rules_version += 1
         for node in self.partners:
             # A channel's state in memory may be ahead by a commit under way: what is loaded already stays.
@@ -111,7 +138,8 @@ class World:
                 self.reload_in(inward)
 
     def reload_out(self, channel: str) -> None:
-        """Read the writer's state of one channel again."""
+        """Read the writer's state of one channel again, and which consents were not spent after all."""
+        self.ledger.refresh(self.store)
         self.outs[channel] = outgoing.load(self.store, channel)
 
     def reload_in(self, channel: str) -> None:
@@ -121,6 +149,14 @@ class World:
     def treaties_changed(self) -> None:
         """Note that the journal says something new of instruments, signatures, suspensions or scopes: no decision is made before it is read."""
         self._said_of_treaties += 1
+        self._decide_anew()
+
+    def refresh_ledger(self) -> None:
+        """Read again what originators have said about their records: what consents and relabels let go is decided anew."""
+        self.ledger.refresh(self.store)
+        self._decide_anew()
+
+    def _decide_anew(self) -> None:
         self.rules_version += 1
         for state in self.outs.values():
             state.denied.clear()
@@ -143,7 +179,9 @@ class World:
         agreements = treaties.agreements(self.store, roots)
         releaser = self._compiled[1]
         if agreements != releaser.index.agreements:
-            releaser = Releaser(Index.build(self.identity.party, agreements, self.limits.guard_ms), self.domains)
+            releaser = Releaser(
+                Index.build(self.identity.party, agreements, self.limits.guard_ms), self.domains, self.ledger
+            )
             self.boundaries = treaties.boundaries(agreements, self.limits.guard_ms)
         self._compiled = reached, releaser
         return releaser
@@ -261,6 +299,8 @@ class World:
         marks: tuple[Mark, ...] = (),
     ) -> Commit:
         """Return one atomic unit; `then` runs once it is durable, `failed` where it was not made."""
+        if self.blobs.erasing:
+            self.blobs.erasing.difference_update(hashlib.sha256(blob).hexdigest() for blob in blobs)
         self._token += 1
         self._waiting[self._token] = (then, failed)
         return Commit(self._token, tuple(entries), blobs, marks)

@@ -49,9 +49,10 @@ class Weather:
 
 
 class SimBlobs:
-    """Large objects on a disk that keeps what was put."""
+    """Large objects on a disk that keeps what was put; to delete one is a step in which the power may go."""
 
-    def __init__(self) -> None:
+    def __init__(self, disk: SimDisk) -> None:
+        self._disk = disk
         self._held: dict[str, bytes] = {}
 
     def put(self, data: bytes) -> str:
@@ -70,6 +71,15 @@ class SimBlobs:
         """Return whether an object is kept."""
         return sha256 in self._held
 
+    def erase(self, sha256: str) -> None:
+        """Delete an object.
+
+        Raises:
+            PowerLossError: the power went before it was deleted.
+        """
+        self._disk.step()
+        self._held.pop(sha256, None)
+
 
 class SimNode:
     """One node of the federation: its disk outlives its process."""
@@ -84,7 +94,7 @@ class SimNode:
         self.disk = SimDisk(self.rng, lambda: federation.now_ms)
         self._vfs_name = f"sim-{next(_vfs_numbers)}"
         self._vfs = SimVfs(self._vfs_name, self.disk)
-        self.blobs = SimBlobs()
+        self.blobs = SimBlobs(self.disk)
         self.marks: dict[str, fx.Mark] = {}
         self.domains = tuple(domains)
         self.limits = limits
@@ -203,6 +213,8 @@ class SimNode:
                     self.alerts.append(kind)
                 case fx.Erase(target, entry):
                     self._erase(target, entry)
+                case fx.EraseBlob(sha256):
+                    self.blobs.erase(sha256)
 
     def _commit(self, commit: fx.Commit) -> list[Effect]:
         for blob in commit.blobs:

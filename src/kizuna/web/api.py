@@ -23,6 +23,7 @@ import kizuna
 from kizuna.node.metrics import CONTENT_TYPE
 from kizuna.web import access, reads
 from kizuna.web.access import EVERYONE, OFFICERS, Office, OfficeDependency
+from kizuna.web.api_notices import NOTICE_ROUTES
 from kizuna.web.api_partners import PARTNER_ROUTES
 from kizuna.web.api_release import RELEASE_ROUTES
 from kizuna.web.bodies import Call
@@ -94,7 +95,18 @@ def make_app(office: Office, extra: Sequence[ControllerRouterHandler] = ()) -> L
         return office
 
     return Litestar(
-        route_handlers=[health, openapi, metrics, status, alerts, stream, *RELEASE_ROUTES, *PARTNER_ROUTES, *extra],
+        route_handlers=[
+            health,
+            openapi,
+            metrics,
+            status,
+            alerts,
+            stream,
+            *RELEASE_ROUTES,
+            *PARTNER_ROUTES,
+            *NOTICE_ROUTES,
+            *extra,
+        ],
         dependencies={"office": Provide(the_office, sync_to_thread=False)},
         guards=[access.guard(office)],
         exception_handlers=HANDLERS,

@@ -75,14 +75,15 @@ async def enrol(office: OfficeDependency, request: Call) -> Enrolled:
     asked = await bodies.read(request, EnrolAsked)
     card = asked.card.strip().encode()
     keys.read_card(card)
-    if _plain(asked.fingerprint) != _plain(keys.fingerprint(card)):
+    if plain(asked.fingerprint) != plain(keys.fingerprint(card)):
         raise RefusedError(
             "the fingerprint is not this card's: compare it again by voice, the card may have been swapped"
         )
     return Enrolled(await asyncio.wrap_future(office.node.runner.do(fx.Enrol(card, caller(request).actor))))
 
 
-def _plain(fingerprint: str) -> str:
+def plain(fingerprint: str) -> str:
+    """Return a fingerprint without the spaces and dashes that people put between its groups."""
     return "".join(fingerprint.lower().replace("-", " ").split())
 
 

@@ -16,6 +16,7 @@ from litestar.types import ControllerRouterHandler
 
 from kizuna.domains.maritime import queries
 from kizuna.errors import RecordError
+from kizuna.node import noting
 from kizuna.node.intake import FeedStatus
 from kizuna.node.picture import LivePicture, VesselRow
 from kizuna.node.watch import Watch
@@ -30,6 +31,12 @@ MOST_EVENTS = 1_000
 MOST_CHANGES = 500
 """Vessels told in one event of the stream; of more than that only the count is told."""
 _DEGREE = 600_000
+
+
+class EventShown(queries.EventRow, frozen=True):
+    """An event, and what has become of its record: empty, `superseded`, `retract`, `recall` or `destroy`."""
+
+    standing: str
 
 
 class Vessels(msgspec.Struct, frozen=True):
@@ -137,10 +144,12 @@ def _reads(watch: Watch) -> list[ControllerRouterHandler]:
     @get("/api/v1/events", opt=access.opt(EVERYONE), sync_to_thread=True)
     def events(
         office: OfficeDependency, since_ms: FromQuery[int] = 0, limit: FromQuery[int] = 100
-    ) -> Sequence[queries.EventRow]:
-        """Return events, own and partners', newest first."""
+    ) -> Sequence[EventShown]:
+        """Return events, own and partners', newest first, with what has become of each."""
         with office.node.store.view() as db:
-            return queries.events(db, since_ms=since_ms, limit=max(1, min(limit, MOST_EVENTS)))
+            rows = queries.events(db, since_ms=since_ms, limit=max(1, min(limit, MOST_EVENTS)))
+            became = noting.standings(db, [row.record_id for row in rows])
+        return [EventShown(**msgspec.structs.asdict(row), standing=became.get(row.record_id, "")) for row in rows]
 
     @get("/api/v1/feeds", opt=access.opt(EVERYONE), sync_to_thread=True)
     def feeds() -> Sequence[queries.FeedRow]:

@@ -15,7 +15,6 @@ from kizuna.kernel.journal import Db
 from kizuna.kernel.release import Index
 from kizuna.node.facts import load_record
 from kizuna.node.metrics import Health
-from kizuna.node.releasing import header_of
 from kizuna.web.access import RunningNode
 from kizuna.web.errors import NotHeldError
 
@@ -388,7 +387,9 @@ def explained(node: RunningNode, record_id: str, recipient: str, now_ms: int, la
     ruling = releaser.rule(held, recipient, now_ms, purpose=purpose)
     stops = (("halted", world.halted), ("clock", world.clock_in_doubt))
     return Explained(
-        decision=explain(releaser.index, header_of(held), recipient, now_ms, language, purpose, ruled=ruling.decision),
+        decision=explain(
+            releaser.index, releaser.header(held), recipient, now_ms, language, purpose, ruled=ruling.decision
+        ),
         discloses=tuple(sorted(ruling.names)),
         marked_now=tuple(word for word, on in stops if on),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from kizuna.errors import RecordError
 from kizuna.kernel import canonical, sign
@@ -29,7 +30,7 @@ MAX_SHOWN_BYTES = 64 << 20
 """The blobs of one entry together: they are in memory until its commit."""
 
 ACTS = ("retract", "recall", "destroy")
-KINDS = ("act", "epoch", "instrument", "keys", "record")
+KINDS = ("act", "epoch", "instrument", "keys", "notice", "record")
 LANES = ("flash", "priority", "routine", "bulk")
 BODY_REFUSALS = (
     "body-malformed",
@@ -74,7 +75,9 @@ class EntryHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The header of a log entry: its canonical bytes are the leaf.
 
     `label` is the sender's translation of each grade into the recipient's policies; `obligations` bind the recipient; `receipted` is the size of the
-    reverse channel in `receipted_epoch` that the sender has receipted, which orders both sides' acts causally.
+    reverse channel in `receipted_epoch` that the sender has receipted, which orders both sides' acts causally. `backfill` stands where two persons
+    released what was made before its provision opened, `consents` where third parties' information goes, by the ids of their consents; elsewhere both
+    are left out, and the bytes are as they were before there were any.
     """
 
     blobs: tuple[Blob, ...]
@@ -94,6 +97,8 @@ class EntryHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     receipted_epoch: int
     released_at_ms: int
     type: str
+    backfill: bool | UnsetType = UNSET
+    consents: tuple[str, ...] | UnsetType = UNSET
 
 
 class Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -270,8 +275,10 @@ def decode_header(data: bytes) -> EntryHeader:
         header.receipted_epoch,
         *(blob.size for blob in header.blobs),
     )
-    digests = (header.body_sha256, *(blob.sha256 for blob in header.blobs))
-    if header.kind not in KINDS or min(numbers) < 0 or not all(map(is_digest, digests)):
+    rests_on = () if header.consents is UNSET else header.consents
+    digests = (header.body_sha256, *(blob.sha256 for blob in header.blobs), *rests_on)
+    unsaid = header.backfill is False or header.consents == ()  # what is not so is left out: one spelling a header
+    if header.kind not in KINDS or unsaid or min(numbers) < 0 or not all(map(is_digest, digests)):
         raise RecordError(f"entry header of kind `{header.kind[:20]}` is not of this protocol")
     return header
 
