@@ -45,6 +45,7 @@ def fact_of(held: Record, domain_type: type[record.Body], *, own: bool) -> Fact[
         label=record.label_of(held),
         exercise=(held.text("exercise") or "?") if clear.exercise else "",
         own=own,
+        after=tuple(held.listed("after")),
     )
 
 
@@ -66,6 +67,7 @@ class _Filling:
     def __init__(self, domains: Sequence[Domain]) -> None:
         self.kinds = kinds_of(domains)
         self._classes = {name: (domain, kind) for domain in domains for name, kind in domain.records.items()}
+        self._forget_in = tuple(domain.forget for domain in domains if domain.forget is not None)
         self._by_record = tuple(
             statement.split()[2]
             for domain in domains
@@ -102,6 +104,8 @@ class _Filling:
         noting.forget(db, record_id)
         if self.kinds.by_name:
             casework.forget(db, record_id)
+        for forget in self._forget_in:
+            forget(db, record_id)
         for table in self._by_record:
             db.execute(f"DELETE FROM {table} WHERE record_id = ?", (record_id,))
 
