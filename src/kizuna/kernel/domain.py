@@ -44,6 +44,25 @@ class Fact(Generic[B]):
 
 
 Apply = Callable[[Db, Fact[Any]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """One record that went over a channel, ours or a partner's: where it stands, and under which clause it was released."""
+
+    record: str
+    type: str
+    channel: str
+    epoch: int
+    index: int
+    instrument: str
+    provision: str
+    purpose: str
+    released_at_ms: int
+
+
+Cross = Callable[[Db, Crossing], None]
+"""Keeps that a record crossed; the same crossing may be told twice."""
 Forget = Callable[[Db, str], None]
 """Takes what a record with this id had said out of rows that are not its own; its own rows go by themselves."""
 Portion = Callable[[Body, Obligations], frozenset[str]]
@@ -62,7 +81,7 @@ class Domain:
 
     `records` maps wire name to class; `schema` holds portable SQL, one statement each; `apply` maps a class to its projection, which never
     refuses and gives the same rows for every order of arrival; `forget` mends the rows that are made of several records when the body of one is
-    erased; `portions` cuts a record whose items are released one by one; `derivations` rewrites
+    erased; `crossed` keeps what flowed under which clause; `portions` cuts a record whose items are released one by one; `derivations` rewrites
     one that obligations let go only coarser; `blob_checks` judges the large objects that a received record shows. `cases` are the kinds of
     two-party work whose steps are records of this domain; `operations` are what officers do and `queries` what they are shown: interface, command
     line and pages offer just these.
@@ -74,6 +93,7 @@ class Domain:
     tables: tuple[str, ...] = ()
     apply: Mapping[type[Body], Apply] = field(default_factory=dict)
     forget: Forget | None = None
+    crossed: Cross | None = None
     portions: Mapping[type[Body], Portion] = field(default_factory=dict)
     derivations: Mapping[type[Body], Derive] = field(default_factory=dict)
     blob_checks: Mapping[type[Body], BlobCheck] = field(default_factory=dict)

@@ -40,7 +40,7 @@ class Memory:
         self.connection.executemany(sql, rows)
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
-        return {table: self.execute(f"SELECT * FROM {table} ORDER BY record_id") for table in DOMAIN.tables}
+        return {table: self.execute(f"SELECT * FROM {table} ORDER BY 1, 2") for table in DOMAIN.tables}
 
 
 def fact(name: str, body: Any, issuer: str, at_ms: int) -> Fact[Any]:

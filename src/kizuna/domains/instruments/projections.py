@@ -15,7 +15,7 @@ from kizuna.domains.instruments.records import (
     Terminated,
     VersionSigned,
 )
-from kizuna.kernel.domain import Apply, Fact
+from kizuna.kernel.domain import Apply, Crossing, Fact
 from kizuna.kernel.journal import Db
 from kizuna.kernel.record import Body
 
@@ -30,8 +30,24 @@ SCHEMA = (
         to_ms BIGINT NOT NULL)""",
     """CREATE TABLE instruments_scope_end (
         record_id TEXT PRIMARY KEY, closes TEXT NOT NULL, party TEXT NOT NULL, at_ms BIGINT NOT NULL)""",
+    """CREATE TABLE instruments_life (
+        case_id TEXT PRIMARY KEY, instrument TEXT NOT NULL, parties TEXT NOT NULL, state TEXT NOT NULL, until TEXT NOT NULL)""",
+    "CREATE INDEX instruments_life_by_instrument ON instruments_life (instrument)",
+    """CREATE TABLE instruments_event (
+        case_id TEXT NOT NULL, place BIGINT NOT NULL, instrument TEXT NOT NULL, step TEXT NOT NULL, on_date TEXT NOT NULL, parties TEXT NOT NULL,
+        until TEXT NOT NULL, by_instrument TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (case_id, place))""",
+    "CREATE INDEX instruments_event_by_instrument ON instruments_event (instrument, place)",
+    """CREATE TABLE instruments_evidence (
+        case_id TEXT NOT NULL, step TEXT NOT NULL, party TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (case_id, step, party, source))""",
+    """CREATE TABLE instruments_flow (
+        channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, record TEXT NOT NULL, type TEXT NOT NULL, instrument TEXT NOT NULL,
+        provision TEXT NOT NULL, purpose TEXT NOT NULL, released_at_ms BIGINT NOT NULL, PRIMARY KEY (channel, epoch, idx))""",
+    "CREATE INDEX instruments_flow_by_clause ON instruments_flow (instrument, provision, type, channel, released_at_ms)",
 )
-TABLES = ("instruments_signature", "instruments_status", "instruments_scope", "instruments_scope_end")
+TABLES = (
+    "instruments_signature", "instruments_status", "instruments_scope", "instruments_scope_end", "instruments_life", "instruments_event",
+    "instruments_evidence", "instruments_flow",
+)  # fmt: skip
 
 
 def _text(value: Any) -> str:
@@ -123,6 +139,18 @@ def _scope_closed(db: Db, fact: Fact[ScopeClosed]) -> None:
             "at_ms": fact.at_ms,
         },
     )
+
+
+def crossed(db: Db, crossing: Crossing) -> None:
+    """Keep that a record went over a channel under a clause. What flowed stays known when the record itself is erased."""
+    db.execute(
+        "INSERT INTO instruments_flow (channel, epoch, idx, record, type, instrument, provision, purpose, released_at_ms)"
+        " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (channel, epoch, idx) DO NOTHING",
+        (
+            crossing.channel, crossing.epoch, crossing.index, crossing.record, crossing.type, crossing.instrument,
+            crossing.provision, crossing.purpose, crossing.released_at_ms,
+        ),
+    )  # fmt: skip
 
 
 APPLY: dict[type[Body], Apply] = {
