@@ -5,42 +5,78 @@ India's node serves; Japan's is reached by bundles alone. All of it through `kiz
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kizuna.cli.demo_world import DemoNode, Side, free_ports
-from tests.acceptance.stories import SOURCE, call, kizuna, running, token_of
+from kizuna.cli.main import main
+from tests.acceptance.stories import SOURCE, call, running, token_of
 
 SUPPLY = "ind-jpn-2020-reciprocal-supplies-services"
 PLAN = "ind-jpn-2009-action-plan-security"
 FORCE = "entry into force"
 SAYS = "in force: 2021; 11 July reported, primary not seen"
 CONTRADICTIONS = 14
+Kizuna = Callable[..., dict[str, Any]]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 class Desk(DemoNode):
-    """A node with a desk officer at its terminal."""
+    """A node with a desk officer at its terminal; the command line is called in this process."""
+
+    call: Kizuna
+    token = ""
 
     @property
     def party(self) -> str:
         return self.side.party
 
-    def kizuna(self, *args: str | Path) -> dict[str, Any]:
-        return kizuna(*args, "--config", self.config)
+    def kizuna(self, *words: object) -> dict[str, Any]:
+        return self.call("", *words, "--config", self.config)
+
+    def officer(self, *words: object) -> dict[str, Any]:
+        """Do it as the desk officer, whose token it is."""
+        self.token = self.token or self.kizuna("token", "add", "o7", "desk")["token"]
+        return self.call(self.token, *words, "--config", self.config)
 
 
-def make(folder: Path, node: str) -> Desk:
+@pytest.fixture
+def commands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Kizuna:
+    """Return a caller of `kizuna ... --json` with a token."""
+
+    def call(token: str, *words: object) -> dict[str, Any]:
+        monkeypatch.setenv("KIZUNA_TOKEN", token)
+        monkeypatch.setattr(sys, "argv", ["kizuna", *map(str, words), "--json"])
+        capsys.readouterr()
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        shown = capsys.readouterr()
+        assert not code, (words, shown)
+        found: dict[str, Any] = json.loads(shown.out)
+        return found
+
+    return call
+
+
+def make(commands: Kizuna, folder: Path, node: str) -> Desk:
     party, _, name = node.partition("/")
     partners_port, users_port = free_ports(2)
-    kizuna(
-        "init", folder, "--party", party, "--name", name, "--instruments", "--listen", f"127.0.0.1:{partners_port}",
+    commands(
+        "", "init", folder, "--party", party, "--name", name, "--instruments", "--listen", f"127.0.0.1:{partners_port}",
         "--users", f"127.0.0.1:{users_port}",
     )  # fmt: skip
-    return Desk(Side(party, node, party, (), f"{party}-receiver", ""), folder, partners_port, users_port, 0)
+    desk = Desk(Side(party, node, party, (), f"{party}-receiver", ""), folder, partners_port, users_port, 0)
+    desk.call = commands
+    return desk
 
 
 def enrol(one: Desk, other: Desk, bag: Path) -> None:
@@ -63,17 +99,17 @@ def disagreements(desk: Desk, *more: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_fourteen_contradictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fourteen_contradictions(tmp_path: Path, commands: Kizuna, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(SOURCE))
     bag = tmp_path / "bag"
     bag.mkdir()
-    india, japan = make(tmp_path / "ind", "ind/delhi"), make(tmp_path / "jpn", "jpn/tokyo")
+    india, japan = make(commands, tmp_path / "ind", "ind/delhi"), make(commands, tmp_path / "jpn", "jpn/tokyo")
     enrol(india, japan, bag)
     carry(india, japan, bag)
     carry(japan, india, bag)
     with running(india):
         # India's desk loads what sources say, and lets Japan have it.
-        loaded = india.kizuna("claim", "load-bundled", "--parts", "disagreements", "--to", "jpn")
+        loaded = india.officer("claim", "load-bundled", "--parts", "disagreements", "--to", "jpn")
         assert loaded["told"]["held already"] == 0
         assert all(said["due"] == ["kizuna/ind/delhi/to/jpn/tokyo"] for said in loaded["said"])
         carry(india, japan, bag)
@@ -87,7 +123,7 @@ def test_fourteen_contradictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         for desk, reason in ((india, "the ministry's release as reproduced"), (japan, "our own release")):
             held = next(row for row in disagreements(desk, "--subject", SUPPLY) if row["predicate"] == FORCE)
             chosen = next(claim["claim"] for claim in held["claims"] if claim["value"] == "2021-07-11")
-            desk.kizuna(
+            desk.officer(
                 "claim", "adjudicate", "--subject", SUPPLY, "--predicate", FORCE, "--chosen", chosen, "--reason", reason,
                 "--to", "ind" if desk is japan else "jpn",
             )  # fmt: skip

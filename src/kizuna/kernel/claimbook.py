@@ -113,7 +113,7 @@ def _put_claim(db: Db, record_id: str, body: ClaimAsserted | ClaimAssertedV2) ->
     db.execute(
         "INSERT INTO claim_claim (record_id, subject, predicate, value, qualifier, status) VALUES (?,?,?,?,?,?) ON CONFLICT (record_id)"
         " DO UPDATE SET subject = excluded.subject, predicate = excluded.predicate, value = excluded.value, qualifier = excluded.qualifier",
-        (record_id, _text(body.subject), _text(body.predicate), _text(body.value), qualifier, Status.ASSERTED),
+        (record_id, _text(body.subject), _text(body.predicate), _text(body.value), qualifier, Status.ASSERTED.value),
     )
     db.executemany(
         "INSERT INTO claim_source (record_id, place, ref) VALUES (?,?,?) ON CONFLICT (record_id, place) DO NOTHING",
@@ -157,10 +157,10 @@ def _refold(db: Db, claim: str) -> None:
     found = fold(acts).get(claim)
     db.execute("DELETE FROM claim_standing WHERE claim = ?", (claim,))
     if found is not None:
-        db.execute("UPDATE claim_claim SET status = ? WHERE record_id = ?", (found.status, claim))
+        db.execute("UPDATE claim_claim SET status = ? WHERE record_id = ?", (found.status.value, claim))
         db.executemany(
             "INSERT INTO claim_standing (claim, party, status) VALUES (?,?,?)",
-            [(claim, party, status) for party, status in found.by_party],
+            [(claim, party, status.value) for party, status in found.by_party],
         )
     for subject, predicate in db.execute("SELECT subject, predicate FROM claim_claim WHERE record_id = ?", (claim,)):
         _refresh(db, subject, predicate)
@@ -175,7 +175,7 @@ def _refresh(db: Db, subject: str, predicate: str) -> None:
         "SELECT COUNT(*), CASE WHEN MIN(value) <> MAX(value) OR MIN(qualifier) <> MAX(qualifier) THEN 1 ELSE 0 END,"
         " MAX(CASE WHEN status IN (?, ?) THEN 1 ELSE 0 END) FROM (SELECT value, qualifier, status FROM claim_claim"
         " WHERE subject = ? AND predicate = ? AND status <> ? ORDER BY value, qualifier, status LIMIT ?) AS standing",
-        (Status.ASSERTED, Status.DISPUTED, subject, predicate, Status.WITHDRAWN, _MOST_ON_A_TOPIC),
+        (Status.ASSERTED.value, Status.DISPUTED.value, subject, predicate, Status.WITHDRAWN.value, _MOST_ON_A_TOPIC),
     )
     count, disagrees, undecided = found
     if count:

@@ -12,7 +12,7 @@ from kizuna.kernel.journal import Db
 KIND, DATE, END, ORDINAL, PLACE, STATE = "kind of event", "date", "end", "ordinal", "place", "state"
 MOST = 10_000
 """Events that an article is compared with at most."""
-_PASSED_OVER = (Status.WITHDRAWN, Status.NOT_CHOSEN)
+_PASSED_OVER = (Status.WITHDRAWN.value, Status.NOT_CHOSEN.value)
 
 
 def event_facts(event: KnownEvent, state: str = "") -> Iterator[tuple[str, str]]:
@@ -34,7 +34,7 @@ def known_events(db: Db, kind: str = "", limit: int = MOST, offset: int = 0) -> 
         f" WHERE predicate = ?{of_kind} AND subject <> '' AND status NOT IN (?, ?) ORDER BY subject LIMIT ? OFFSET ?) AS k"
         " ON k.subject = c.subject WHERE c.status NOT IN (?, ?)"
         " ORDER BY c.subject, c.predicate, CASE WHEN c.status = ? THEN 0 ELSE 1 END, c.value",
-        (KIND, *((kind,) if kind else ()), *_PASSED_OVER, limit, offset, *_PASSED_OVER, Status.CHOSEN),
+        (KIND, *((kind,) if kind else ()), *_PASSED_OVER, limit, offset, *_PASSED_OVER, Status.CHOSEN.value),
     )
     for subject, predicate, value in rows:
         told.setdefault(subject, {}).setdefault(predicate, []).append(value)

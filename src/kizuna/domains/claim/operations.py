@@ -59,7 +59,7 @@ class AssertAsked(Asked, frozen=True, kw_only=True):
         Literal["primary", "stated-in-source", "news", "derived", "unconfirmed"],
         Meta(description="The best that its sources are."),
     ] = "unconfirmed"
-    confidence_pct: Annotated[int | None, Meta(description="How sure, 0 to 100.", ge=0, le=100)] = None
+    confidence_pct: Annotated[int, Meta(description="How sure, 0 to 100; -1 where it is not said.", ge=-1, le=100)] = -1
     note: Annotated[str, Meta(description="What else to know of it.", max_length=2000)] = ""
     to: _To = ()
 
@@ -163,7 +163,8 @@ def assert_(desk: Desk, asked: AssertAsked) -> Outcome:
     body = ClaimAssertedV2(
         subject=asked.subject, predicate=asked.predicate, value=asked.value, qualifier=asked.qualifier or None,
         precision=precision, valid_from=asked.valid_from or None, valid_to=asked.valid_to or None,
-        asserted_by=asked.asserted_by or None, basis=asked.basis, confidence_pct=asked.confidence_pct, note=asked.note or None,
+        asserted_by=asked.asserted_by or None, basis=asked.basis, note=asked.note or None,
+        confidence_pct=asked.confidence_pct if asked.confidence_pct >= 0 else None,
         sources=tuple(ClaimSource(ref, None if place else excerpt) for place, ref in enumerate(asked.sources)),
     )  # fmt: skip
     statements = tuple(_new(desk, (body,), asked.to))
