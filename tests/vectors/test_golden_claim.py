@@ -62,3 +62,10 @@ def test_the_acts_fold_to_the_standing() -> None:
         body = record.body_of(held, CLAIM_RECORDS[case["type"]])
         acts.append(ClaimAct(held.id, held.clear.issuer, body, frozenset(held.listed("after"))))
     assert {name: found.status.value for name, found in fold(acts).items()} == GOLDEN["standing"]
+
+
+def test_the_page_shows_the_golden_payload() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "protocol" / "claim.md").read_text(encoding="utf-8")
+    said = next(case["body"] for case in GOLDEN["cases"] if case["name"] == "second version")
+    assert json.dumps(said, ensure_ascii=False, separators=(",", ":"), sort_keys=True) in page
+    assert all(f"`{name}`" in page for name in CLAIM_RECORDS)

@@ -62,7 +62,7 @@ class Crossing:
 
 
 Cross = Callable[[Db, Crossing], None]
-"""Keeps that a record crossed; the same crossing may be told twice."""
+"""Keeps that a record crossed; each crossing is told once."""
 Forget = Callable[[Db, str], None]
 """Takes what a record with this id had said out of rows that are not its own; its own rows go by themselves."""
 Portion = Callable[[Body, Obligations], frozenset[str]]

@@ -124,8 +124,9 @@ class _Filling:
 
 
 def kinds_of(domains: Sequence[Domain]) -> Kinds:
-    """Return the kinds of case that domains have."""
-    return Kinds.of((domain.records, domain.cases) for domain in domains)
+    """Return the kinds of case that domains have; none where no domain keeps the tables of cases."""
+    kept = any(casework.TABLES[0] in domain.tables for domain in domains)
+    return Kinds.of((domain.records, domain.cases) for domain in domains if kept)
 
 
 def _sequenced(db: Db, kinds: Kinds, entry: Entry, header: EntryHeader) -> None:

@@ -422,7 +422,7 @@ def test_queries_answer_in_fifty_milliseconds_at_twenty_thousand_claims() -> Non
         ("names", {}),
     ):
         took = []
-        for _ in range(3):
+        for _ in range(5):
             start = time.perf_counter()
             claims.ask(name, **wanted)
             took.append(time.perf_counter() - start)

@@ -53,12 +53,16 @@ def _event(subject: str, facts: dict[str, list[str]]) -> KnownEvent:
     )  # fmt: skip
 
 
-def names(db: Db) -> tuple[tuple[str, str, str], ...]:
-    """Return what subjects are called, as subject, predicate (`name` or `also called`) and value, in their order."""
+def names(db: Db, called: str = "", limit: int = MOST, offset: int = 0) -> tuple[tuple[str, str, str], ...]:
+    """Return what subjects are called, as subject, predicate (`name` or `also called`) and value; only of those that are `called` so, where given."""
+    so = " AND LOWER(value) = LOWER(CAST(? AS TEXT))" if called else ""
+    standing = "predicate IN (?, ?) AND status NOT IN (?, ?)"
+    given = (NAME, ALSO_CALLED, *_PASSED_OVER)
     rows = db.execute(
-        "SELECT DISTINCT subject, predicate, value FROM claim_claim WHERE predicate IN (?, ?) AND subject <> '' AND status NOT IN (?, ?)"
-        " ORDER BY subject, predicate DESC, value",
-        (NAME, ALSO_CALLED, *_PASSED_OVER),
+        "SELECT DISTINCT c.subject, c.predicate, c.value FROM claim_claim c JOIN (SELECT DISTINCT subject FROM claim_claim"
+        f" WHERE {standing} AND subject <> ''{so} ORDER BY subject LIMIT ? OFFSET ?) AS k ON k.subject = c.subject WHERE {standing}"
+        " ORDER BY c.subject, c.predicate DESC, c.value",
+        (*given, *((called,) if called else ()), limit, offset, *given),
     )
     return tuple((subject, predicate, value) for subject, predicate, value in rows)
 

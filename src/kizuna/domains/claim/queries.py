@@ -54,6 +54,8 @@ class NamesWanted(Wanted, frozen=True):
     """Whose names."""
 
     name: Annotated[str, Meta(description="Only subjects that are called so, in any case of letters.")] = ""
+    limit: _Limit = 100
+    offset: _Offset = 0
 
 
 class EventsWanted(Wanted, frozen=True):
@@ -230,14 +232,10 @@ def sources(desk: Desk, wanted: SourcesWanted) -> Sequence[SourceRow]:
 def names(desk: Desk, wanted: NamesWanted) -> Sequence[NameRow]:
     """Return what subjects are called; a subject without a name of its own is called by its id."""
     told: dict[str, tuple[list[str], list[str]]] = {}
-    for subject, predicate, value in events.names(desk.db):
+    for subject, predicate, value in events.names(desk.db, wanted.name, wanted.limit, wanted.offset):
         told.setdefault(subject, ([], []))[predicate != rules.NAME].append(value)
-    rows = [
+    return [
         NameRow(subject, own[0] if own else subject, tuple(own[1:] + others)) for subject, (own, others) in told.items()
-    ]
-    asked = wanted.name.casefold()
-    return [row for row in rows if not asked or asked in {each.casefold() for each in (row.name, *row.also_called)}][
-        :_MOST
     ]
 
 

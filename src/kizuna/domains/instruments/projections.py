@@ -40,9 +40,8 @@ SCHEMA = (
     """CREATE TABLE instruments_evidence (
         case_id TEXT NOT NULL, step TEXT NOT NULL, party TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (case_id, step, party, source))""",
     """CREATE TABLE instruments_flow (
-        channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, record TEXT NOT NULL, type TEXT NOT NULL, instrument TEXT NOT NULL,
-        provision TEXT NOT NULL, purpose TEXT NOT NULL, released_at_ms BIGINT NOT NULL, PRIMARY KEY (channel, epoch, idx))""",
-    "CREATE INDEX instruments_flow_by_clause ON instruments_flow (instrument, provision, type, channel, released_at_ms)",
+        instrument TEXT NOT NULL, provision TEXT NOT NULL, type TEXT NOT NULL, channel TEXT NOT NULL, records BIGINT NOT NULL,
+        first_ms BIGINT NOT NULL, last_ms BIGINT NOT NULL, PRIMARY KEY (instrument, provision, type, channel))""",
 )
 TABLES = (
     "instruments_signature", "instruments_status", "instruments_scope", "instruments_scope_end", "instruments_life", "instruments_event",
@@ -142,13 +141,15 @@ def _scope_closed(db: Db, fact: Fact[ScopeClosed]) -> None:
 
 
 def crossed(db: Db, crossing: Crossing) -> None:
-    """Keep that a record went over a channel under a clause. What flowed stays known when the record itself is erased."""
+    """Count that a record went over a channel under a clause. What flowed stays known when the record itself is erased."""
     db.execute(
-        "INSERT INTO instruments_flow (channel, epoch, idx, record, type, instrument, provision, purpose, released_at_ms)"
-        " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (channel, epoch, idx) DO NOTHING",
+        "INSERT INTO instruments_flow (instrument, provision, type, channel, records, first_ms, last_ms) VALUES (?,?,?,?,1,?,?)"
+        " ON CONFLICT (instrument, provision, type, channel) DO UPDATE SET records = instruments_flow.records + 1,"
+        " first_ms = CASE WHEN excluded.first_ms < instruments_flow.first_ms THEN excluded.first_ms ELSE instruments_flow.first_ms END,"
+        " last_ms = CASE WHEN excluded.last_ms > instruments_flow.last_ms THEN excluded.last_ms ELSE instruments_flow.last_ms END",
         (
-            crossing.channel, crossing.epoch, crossing.index, crossing.record, crossing.type, crossing.instrument,
-            crossing.provision, crossing.purpose, crossing.released_at_ms,
+            crossing.instrument, crossing.provision, crossing.type, crossing.channel, crossing.released_at_ms,
+            crossing.released_at_ms,
         ),
     )  # fmt: skip
 

@@ -327,8 +327,8 @@ def flows(desk: Desk, wanted: FlowsWanted) -> Sequence[Flow]:
         ("WHERE instrument = ?", (wanted.instrument,)) if wanted.instrument else ("WHERE instrument <> ''", ())
     )
     rows = desk.db.execute(
-        "SELECT instrument, provision, type, channel, COUNT(*), MIN(released_at_ms), MAX(released_at_ms) FROM instruments_flow"
-        f" {where} GROUP BY instrument, provision, type, channel ORDER BY instrument, provision, type, channel LIMIT ?",
+        f"SELECT instrument, provision, type, channel, records, first_ms, last_ms FROM instruments_flow {where}"
+        " ORDER BY instrument, provision, type, channel LIMIT ?",
         (*given, wanted.limit),
     )
     return [Flow(*row) for row in rows]
