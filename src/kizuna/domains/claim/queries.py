@@ -16,6 +16,7 @@ from kizuna.kernel.claimbook import HeldClaim, about, claims, date_words
 from kizuna.kernel.operation import Desk, Query, Wanted
 
 _MOST = 1000
+_MOST_CLAIMS = 10_000
 _Limit = Annotated[int, Meta(description="At most so many.", ge=1, le=_MOST)]
 _Offset = Annotated[int, Meta(description="Leave out so many first.", ge=0)]
 
@@ -151,23 +152,31 @@ def disagreements(desk: Desk, wanted: DisagreementsWanted) -> Sequence[Disagreem
     """Return questions on which claims disagree, each with all of its claims, open ones first."""
     tests = {"": "1 = 1", "open": "undecided = 1", "settled": "undecided = 0"}[wanted.state]
     tests += " AND subject = ?" if wanted.subject else ""
-    rows = desk.db.execute(
+    topics = (
         f"SELECT subject, predicate FROM claim_topic WHERE disagrees = 1 AND {tests} AND predicate NOT IN ({_MARKS})"
-        " ORDER BY undecided DESC, subject, predicate LIMIT ? OFFSET ?",
-        (*((wanted.subject,) if wanted.subject else ()), *sorted(rules.SEVERAL), wanted.limit, wanted.offset),
+        " ORDER BY undecided DESC, subject, predicate LIMIT ? OFFSET ?"
     )
-    return [_disagreement(desk, subject, predicate) for subject, predicate in rows]
-
-
-def _disagreement(desk: Desk, subject: str, predicate: str) -> Disagreement:
-    held = about(desk.db, subject, predicate)
-    undecided = any(claim.status in (Status.ASSERTED, Status.DISPUTED) for claim in held)
-    chosen = {
-        party: claim.claim for claim in held for party, status in claim.by_party.items() if status == Status.CHOSEN
+    given = (*((wanted.subject,) if wanted.subject else ()), *sorted(rules.SEVERAL), wanted.limit, wanted.offset)
+    rows = desk.db.execute(
+        f"SELECT c.record_id FROM claim_claim c JOIN ({topics}) AS t ON t.subject = c.subject AND t.predicate = c.predicate"
+        " ORDER BY c.subject, c.predicate, c.value, c.qualifier, c.record_id LIMIT ?",
+        (*given, _MOST_CLAIMS),
+    )
+    found: dict[tuple[str, str], list[HeldClaim]] = {
+        (subject, predicate): [] for subject, predicate in desk.db.execute(topics, given)
     }
+    for claim in claims(desk.db, [record_id for (record_id,) in rows]):
+        found[claim.subject, claim.predicate].append(claim)
+    return [_disagreement(desk.party, *topic, held) for topic, held in found.items()]
+
+
+def _disagreement(party: str, subject: str, predicate: str, held: Sequence[HeldClaim]) -> Disagreement:
+    undecided = any(claim.status in (Status.ASSERTED, Status.DISPUTED) for claim in held)
+    chosen = {by: claim.claim for claim in held for by, status in claim.by_party.items() if status == Status.CHOSEN}
     return Disagreement(
-        subject=subject, predicate=predicate, state="open" if undecided else "settled", with_us=chosen.get(desk.party, ""),
-        chosen_by=chosen, denied_meanwhile=rules.denied_meanwhile(predicate, held), suggests=rules.suggestion(held), claims=held,
+        subject=subject, predicate=predicate, state="open" if undecided else "settled", with_us=chosen.get(party, ""),
+        chosen_by=chosen, denied_meanwhile=rules.denied_meanwhile(predicate, held), suggests=rules.suggestion(held),
+        claims=tuple(held),
     )  # fmt: skip
 
 
