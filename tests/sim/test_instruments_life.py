@@ -132,7 +132,9 @@ def test_it_enters_into_force_once_each_party_has_approved_for_itself() -> None:
     with pytest.raises(RefusedError, match="the approval of `jpn` is missing"):
         operate(india, "instruments", "entered-force", ForceAsked(instrument=NAME, on="2021-07-11", sources=("x",)))
     federation.run(5_000)
-    operate(japan, "instruments", "approved", step("2021-05-19"))
+    with pytest.raises(RefusedError, match="lies before `sign` on `2020-09-09`"):
+        operate(japan, "instruments", "approved", step("2020-08"))
+    operate(japan, "instruments", "approved", step("2020-11"))  # before the other's: each approves in its own time
     federation.run(5_000)
     assert state(india) == state(japan) == "approved"
     both(federation, japan, india, "entered-force", ForceAsked(instrument=NAME, on="2021-07-11", sources=("x",)))
@@ -179,7 +181,7 @@ def test_wrong_steps_are_refused_with_what_is_wrong() -> None:
     _, india, _ = in_force(5, until="2031-07-11")
     for name, asked, message in (
         ("negotiated", step("2022"), "not possible in the state"),
-        ("first-used", step("2020"), "lies before `sign` on `2020-09-09`"),
+        ("first-used", step("2020"), "lies before `approve` on `2021-05-19`"),
         ("first-used", StepAsked(instrument=NAME, on="2022", sources=()), "names no source"),
         ("first-used", step("March 2022"), "is not `YYYY`"),
         ("renewed", RenewAsked(instrument=NAME, on="2030", until="2031", sources=("x",)), "not after the term"),

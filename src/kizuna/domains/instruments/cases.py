@@ -127,7 +127,7 @@ def _until(view: CaseView) -> str:
 # --- guards -----------------------------------------------------------------------------------------------------------------------
 
 
-def _dated(view: CaseView, move: Move) -> str:
+def _dated(view: CaseView, move: Move, before: Sequence[str] = (*rules.STATE_AFTER, "approve", "renew")) -> str:
     on = _text(move.body, "on")
     if not _sources(move.body):
         return "it names no source: each side gives its evidence"
@@ -139,13 +139,15 @@ def _dated(view: CaseView, move: Move) -> str:
         if starts is not None and ends[0] <= starts[1]:
             return f"`until`: `{until}` is not after `{on}`"
     fault = rules.date_fault(on)
-    return f"`on`: {fault}" if fault else rules.order_fault(events(view), on)
+    return (
+        f"`on`: {fault}" if fault else rules.order_fault((event for event in events(view) if event.step in before), on)
+    )
 
 
 def _approved_once(view: CaseView, move: Move) -> str:
     if any(other.step.party == move.step.party for other in view.effective("approve")):
         return f"`{move.step.party}` has approved it already"
-    return _dated(view, move)
+    return _dated(view, move, before=("negotiate", "sign"))  # each side approves in its own time
 
 
 def _all_approved(view: CaseView, move: Move) -> str:
