@@ -81,6 +81,7 @@ def test_operations_and_queries_say_what_they_do_and_who_may(domain: Domain) -> 
         assert each.roles <= set(ROLES), each.name
         assert each.asks.__struct_config__.forbid_unknown_fields
         assert each.asks.__doc__
+        msgspec.json.schema(each.asks)  # the interface's own description is made of it
         hints = get_type_hints(each.asks, include_extras=True)
         for field in each.asks.__struct_fields__:
             if field != "label":

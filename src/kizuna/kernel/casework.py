@@ -99,15 +99,15 @@ Guard = Callable[[CaseView, Move], str]
 class CaseKind:
     """A kind of case: its table of transitions, and what its records mean.
 
-    `steps` maps a record class to its transition, `opens` is the class that opens a case, and `sides` returns who stands on which side from it, or
-    None where its author may not open a case of that key. `apply` puts a folded case into `tables`, each of which has a column `case_id` and is
-    cleared of the case before. `purposes` are those for which steps may be used unless an operation says others. `guards` judge the content of
-    steps. `dues` returns the running deadlines, as rule and instant; the table's own where it is None. `clock` maps a rule to the record class by
-    which a node says that the deadline has passed, and `lapse` makes that record.
+    `steps` maps a record class to its transition, `opens` are the classes that may open a case, and `sides` returns who stands on which side from
+    such a record, or None where its author may not open a case of that key. `apply` puts a folded case into `tables`, each of which has a column
+    `case_id` and is cleared of the case before. `purposes` are those for which steps may be used unless an operation says others. `guards` judge
+    the content of steps. `dues` returns the running deadlines, as rule and instant; the table's own where it is None. `clock` maps a rule to the
+    record class by which a node says that the deadline has passed, and `lapse` makes that record.
     """
 
     table: CaseType
-    opens: type[Body]
+    opens: type[Body] | tuple[type[Body], ...]
     steps: Mapping[type[Body], str]
     sides: Callable[[str, Move], Mapping[str, str] | None]
     apply: Callable[[Db, CaseView], None]
@@ -122,7 +122,8 @@ class CaseKind:
     def __post_init__(self) -> None:
         rows = {row.name for row in self.table.transitions}
         wrong = [name for name in (*self.steps.values(), *self.guards) if name not in rows]
-        wrong += [kind.__name__ for kind in (self.opens, *self.clock.values()) if kind not in self.steps]
+        opens = self.opens if isinstance(self.opens, tuple) else (self.opens,)
+        wrong += [kind.__name__ for kind in (*opens, *self.clock.values()) if kind not in self.steps]
         if wrong or (self.clock and self.lapse is None):
             raise ConfigError(
                 f"case kind `{self.table.name}` names `{sorted(set(wrong))}`, which its table does not have"

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import TypeAlias
 
 import msgspec
 
 from kizuna.kernel.record import WITHHELD, Body, Withheld
 
 PRECISIONS = ("day", "month", "year", "instant", "unknown")
+BASES = ("primary", "stated-in-source", "news", "derived", "unconfirmed")
+"""What a claim rests on, the strongest first: a primary text, an article at hand, a report, a computation, one mention without support."""
 
 
 class ClaimAsserted(Body, frozen=True):
@@ -33,6 +36,37 @@ class ClaimAsserted(Body, frozen=True):
     source_ref: str | Withheld = WITHHELD
     excerpt_sha256: str | Withheld | None = WITHHELD
     confidence_pct: int | Withheld | None = WITHHELD
+
+
+class ClaimSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a claim can be read: an address or a citation, and the hex digest of the passage relied on, null where none was taken."""
+
+    ref: str
+    excerpt_sha256: str | None = None
+
+
+class ClaimAssertedV2(Body, frozen=True):
+    """Somebody asserts a value of a subject's predicate, on several sources, and says who outside asserts it.
+
+    As `ClaimAsserted`; besides, `qualifier` is what the value is limited to (first of *which* class), `asserted_by` the outlet, office or party
+    whose word it is, null where it is the issuer's own finding, and `basis` one of `BASES`, the best that the sources are.
+    """
+
+    subject: str | Withheld = WITHHELD
+    predicate: str | Withheld = WITHHELD
+    value: str | Withheld = WITHHELD
+    qualifier: str | Withheld | None = WITHHELD
+    precision: str | Withheld = WITHHELD
+    valid_from: str | Withheld | None = WITHHELD
+    valid_to: str | Withheld | None = WITHHELD
+    asserted_by: str | Withheld | None = WITHHELD
+    sources: tuple[ClaimSource, ...] | Withheld = WITHHELD
+    basis: str | Withheld = WITHHELD
+    confidence_pct: int | Withheld | None = WITHHELD
+    note: str | Withheld | None = WITHHELD
+
+
+Assertion: TypeAlias = ClaimAsserted | ClaimAssertedV2
 
 
 class ClaimDisputed(Body, frozen=True):
@@ -64,6 +98,7 @@ class ClaimAdjudicated(Body, frozen=True):
 
 CLAIM_RECORDS: dict[str, type[Body]] = {
     "claim.asserted.v1": ClaimAsserted,
+    "claim.asserted.v2": ClaimAssertedV2,
     "claim.disputed.v1": ClaimDisputed,
     "claim.withdrawn.v1": ClaimWithdrawn,
     "claim.adjudicated.v1": ClaimAdjudicated,
@@ -92,13 +127,15 @@ class ClaimAct(msgspec.Struct, frozen=True):
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """A claim with what was said of it.
 
-    `disputes` and `adjudications` are record ids, sorted. Two adjudications that do not know of each other and disagree leave it disputed.
+    `disputes` and `adjudications` are record ids, sorted. Each party rules for itself: `by_party` says how it stands with each that has ruled.
+    Where their last rulings disagree, or those of one party that do not know of each other, it is disputed.
     """
 
     claim: str
     party: str
-    body: ClaimAsserted
+    body: Assertion
     status: Status
+    by_party: tuple[tuple[str, Status], ...] = ()
     disputes: tuple[str, ...] = ()
     adjudications: tuple[str, ...] = ()
 
@@ -110,7 +147,7 @@ def fold(acts: Iterable[ClaimAct]) -> dict[str, Standing]:
     return {
         act.id: _standing(act, act.body, known, past)
         for act in sorted(known.values(), key=lambda act: act.id)
-        if isinstance(act.body, ClaimAsserted)
+        if isinstance(act.body, ClaimAsserted | ClaimAssertedV2)
     }
 
 
@@ -141,30 +178,41 @@ def _pasts(known: dict[str, ClaimAct]) -> dict[str, frozenset[str]]:
 
 
 def _standing(
-    claim: ClaimAct, body: ClaimAsserted, known: dict[str, ClaimAct], past: dict[str, frozenset[str]]
+    claim: ClaimAct, body: Assertion, known: dict[str, ClaimAct], past: dict[str, frozenset[str]]
 ) -> Standing:
     disputes = [act.id for act in known.values() if isinstance(act.body, ClaimDisputed) and act.body.claim == claim.id]
-    rulings = {act.id: act.body for act in known.values() if _rules_on(act.body, claim.id)}
+    rulings = {act.id: act for act in known.values() if _rules_on(act.body, claim.id)}
     withdrawn = any(
         isinstance(act.body, ClaimWithdrawn) and act.body.claim == claim.id and act.party == claim.party
         for act in known.values()
     )
-    # A ruling holds until a later one replaces it, or a dispute that it did not know of reopens the question.
-    last = [name for name in rulings if not any(name in past[other] for other in rulings)]
-    choices = {_chosen(rulings[name]) == claim.id for name in last}
-    heard = frozenset[str]().union(*(past[name] for name in last))
+    # A ruling holds until its own party's next one, or until a dispute that it did not know of reopens the question.
+    last = [
+        act
+        for act in rulings.values()
+        if not any(act.id in past[other.id] and act.party == other.party for other in rulings.values())
+    ]
+    by_party = tuple(
+        (party, _ruled(claim.id, [act for act in last if act.party == party], disputes, past))
+        for party in sorted({act.party for act in last})
+    )
     if withdrawn:
         status = Status.WITHDRAWN
-    elif len(choices) > 1 or any(name not in heard for name in disputes):
-        status = Status.DISPUTED
-    elif choices:
-        status = Status.CHOSEN if choices == {True} else Status.NOT_CHOSEN
+    elif last:
+        status = _ruled(claim.id, last, disputes, past)
     else:
-        status = Status.ASSERTED
+        status = Status.DISPUTED if disputes else Status.ASSERTED
     return Standing(
-        claim=claim.id, party=claim.party, body=body, status=status,
+        claim=claim.id, party=claim.party, body=body, status=status, by_party=by_party,
         disputes=tuple(sorted(disputes)), adjudications=tuple(sorted(rulings)),
     )  # fmt: skip
+
+
+def _ruled(claim: str, last: list[ClaimAct], disputes: list[str], past: dict[str, frozenset[str]]) -> Status:
+    choices = {_chosen(act.body) == claim for act in last}
+    if len(choices) > 1 or any(name not in past[act.id] for name in disputes for act in last):
+        return Status.DISPUTED
+    return Status.CHOSEN if choices == {True} else Status.NOT_CHOSEN
 
 
 def _chosen(body: Body) -> object:

@@ -24,7 +24,8 @@ B = TypeVar("B", bound=Body)
 class Fact(Generic[B]):
     """One verified record as a projection sees it.
 
-    `own` tells a record of this node from a partner's; `exercise` is the name of the exercise, `?` where it was withheld, or empty.
+    `own` tells a record of this node from a partner's; `exercise` is the name of the exercise, `?` where it was withheld, or empty; `after` are
+    the ids that its author had folded, as far as they were disclosed.
     A second release of the same record may disclose more: the same id then comes again with a fuller body.
     """
 
@@ -39,9 +40,31 @@ class Fact(Generic[B]):
     label: Label
     exercise: str
     own: bool
+    after: tuple[str, ...] = ()
 
 
 Apply = Callable[[Db, Fact[Any]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """One record that went over a channel, ours or a partner's: where it stands, and under which clause it was released."""
+
+    record: str
+    type: str
+    channel: str
+    epoch: int
+    index: int
+    instrument: str
+    provision: str
+    purpose: str
+    released_at_ms: int
+
+
+Cross = Callable[[Db, Crossing], None]
+"""Keeps that a record crossed; each crossing is told once."""
+Forget = Callable[[Db, str], None]
+"""Takes what a record with this id had said out of rows that are not its own; its own rows go by themselves."""
 Portion = Callable[[Body, Obligations], frozenset[str]]
 """Which committed items of a record a release may disclose: returns names such as `payload/chunks/3`."""
 
@@ -57,7 +80,8 @@ class Domain:
     """What a domain gives to the node.
 
     `records` maps wire name to class; `schema` holds portable SQL, one statement each; `apply` maps a class to its projection, which never
-    refuses and gives the same rows for every order of arrival; `portions` cuts a record whose items are released one by one; `derivations` rewrites
+    refuses and gives the same rows for every order of arrival; `forget` mends the rows that are made of several records when the body of one is
+    erased; `crossed` keeps what flowed under which clause; `portions` cuts a record whose items are released one by one; `derivations` rewrites
     one that obligations let go only coarser; `blob_checks` judges the large objects that a received record shows. `cases` are the kinds of
     two-party work whose steps are records of this domain; `operations` are what officers do and `queries` what they are shown: interface, command
     line and pages offer just these.
@@ -68,6 +92,8 @@ class Domain:
     schema: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     apply: Mapping[type[Body], Apply] = field(default_factory=dict)
+    forget: Forget | None = None
+    crossed: Cross | None = None
     portions: Mapping[type[Body], Portion] = field(default_factory=dict)
     derivations: Mapping[type[Body], Derive] = field(default_factory=dict)
     blob_checks: Mapping[type[Body], BlobCheck] = field(default_factory=dict)

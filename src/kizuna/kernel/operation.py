@@ -177,9 +177,14 @@ class Desk:
 
 def _require_effect(kind: CaseKind, tried: CaseView, view: CaseView | None) -> None:
     """Refuse what the fold would pass over: an operation refuses just what both sides would hold void."""
-    reason = dict(tried.state.void).get(_DRAFT_ID)
+    state = tried.state
+    reason = dict(state.void).get(_DRAFT_ID)
     if reason is None:
-        return
+        counts = {effect.id for effect in state.history} | dict(state.signatures_missing).keys()
+        drafted = tried.move(_DRAFT_ID)
+        if _DRAFT_ID in counts or drafted is None or isinstance(drafted.body, CaseEndorsed):
+            return
+        reason = f"not possible in the state `{state.state}`, so nobody could sign it"
     possible = sorted(
         row.name + (f" (by {row.side})" if row.side else "")
         for row in kind.table.transitions

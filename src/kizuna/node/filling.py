@@ -13,7 +13,7 @@ from kizuna.errors import RecordError
 from kizuna.kernel import casework, record
 from kizuna.kernel.casework import Kinds
 from kizuna.kernel.channel.wire import EntryHeader
-from kizuna.kernel.domain import Domain, Fact
+from kizuna.kernel.domain import Cross, Crossing, Domain, Fact
 from kizuna.kernel.journal import ERASED, Db, Entry, Projections
 from kizuna.kernel.record import Record
 from kizuna.node import noting
@@ -45,6 +45,7 @@ def fact_of(held: Record, domain_type: type[record.Body], *, own: bool) -> Fact[
         label=record.label_of(held),
         exercise=(held.text("exercise") or "?") if clear.exercise else "",
         own=own,
+        after=tuple(held.listed("after")),
     )
 
 
@@ -66,6 +67,8 @@ class _Filling:
     def __init__(self, domains: Sequence[Domain]) -> None:
         self.kinds = kinds_of(domains)
         self._classes = {name: (domain, kind) for domain in domains for name, kind in domain.records.items()}
+        self._cross_in: tuple[Cross, ...] = tuple(d.crossed for d in domains if d.crossed is not None)
+        self._forget_in = tuple(domain.forget for domain in domains if domain.forget is not None)
         self._by_record = tuple(
             statement.split()[2]
             for domain in domains
@@ -87,8 +90,20 @@ class _Filling:
         elif entry.kind == ERASED:
             for record_id in erased(db, entry.meta["target"]):
                 self._forget(db, record_id)
-        if entry.kind in {"received", "released"} and self.kinds.by_name:
-            _sequenced(db, self.kinds, entry)
+        if entry.kind in {"received", "released"}:
+            header = _header_decoder.decode(entry.meta["header"])
+            if self.kinds.by_name:
+                _sequenced(db, self.kinds, entry, header)
+            if entry.meta["item"] and header.kind == "record" and not entry.meta.get("code"):
+                self._crossed(db, entry.meta["item"], header)
+
+    def _crossed(self, db: Db, record_id: str, header: EntryHeader) -> None:
+        for cross in self._cross_in:
+            cross(db, Crossing(
+                record=record_id, type=header.type, channel=header.channel, epoch=header.epoch, index=header.index,
+                instrument=header.instrument, provision=header.provision, purpose=header.purpose,
+                released_at_ms=header.released_at_ms,
+            ))  # fmt: skip
 
     def settle(self, db: Db) -> None:
         casework.settle(db, self.kinds)
@@ -102,18 +117,20 @@ class _Filling:
         noting.forget(db, record_id)
         if self.kinds.by_name:
             casework.forget(db, record_id)
+        for forget in self._forget_in:
+            forget(db, record_id)
         for table in self._by_record:
             db.execute(f"DELETE FROM {table} WHERE record_id = ?", (record_id,))
 
 
 def kinds_of(domains: Sequence[Domain]) -> Kinds:
-    """Return the kinds of case that domains have."""
-    return Kinds.of((domain.records, domain.cases) for domain in domains)
+    """Return the kinds of case that domains have; none where no domain keeps the tables of cases."""
+    kept = any(casework.TABLES[0] in domain.tables for domain in domains)
+    return Kinds.of((domain.records, domain.cases) for domain in domains if kept)
 
 
-def _sequenced(db: Db, kinds: Kinds, entry: Entry) -> None:
+def _sequenced(db: Db, kinds: Kinds, entry: Entry, header: EntryHeader) -> None:
     """Tell the cases where a step was sequenced, and what its sender had then receipted."""
-    header = _header_decoder.decode(entry.meta["header"])
     if (
         entry.meta["item"]
         and header.kind == "record"

@@ -15,7 +15,7 @@ from kizuna.domains.instruments.records import (
     Terminated,
     VersionSigned,
 )
-from kizuna.kernel.domain import Apply, Fact
+from kizuna.kernel.domain import Apply, Crossing, Fact
 from kizuna.kernel.journal import Db
 from kizuna.kernel.record import Body
 
@@ -30,8 +30,23 @@ SCHEMA = (
         to_ms BIGINT NOT NULL)""",
     """CREATE TABLE instruments_scope_end (
         record_id TEXT PRIMARY KEY, closes TEXT NOT NULL, party TEXT NOT NULL, at_ms BIGINT NOT NULL)""",
+    """CREATE TABLE instruments_life (
+        case_id TEXT PRIMARY KEY, instrument TEXT NOT NULL, parties TEXT NOT NULL, state TEXT NOT NULL, until TEXT NOT NULL)""",
+    "CREATE INDEX instruments_life_by_instrument ON instruments_life (instrument)",
+    """CREATE TABLE instruments_event (
+        case_id TEXT NOT NULL, place BIGINT NOT NULL, instrument TEXT NOT NULL, step TEXT NOT NULL, on_date TEXT NOT NULL, parties TEXT NOT NULL,
+        until TEXT NOT NULL, by_instrument TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (case_id, place))""",
+    "CREATE INDEX instruments_event_by_instrument ON instruments_event (instrument, place)",
+    """CREATE TABLE instruments_evidence (
+        case_id TEXT NOT NULL, step TEXT NOT NULL, party TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (case_id, step, party, source))""",
+    """CREATE TABLE instruments_flow (
+        instrument TEXT NOT NULL, provision TEXT NOT NULL, type TEXT NOT NULL, channel TEXT NOT NULL, records BIGINT NOT NULL,
+        first_ms BIGINT NOT NULL, last_ms BIGINT NOT NULL, PRIMARY KEY (instrument, provision, type, channel))""",
 )
-TABLES = ("instruments_signature", "instruments_status", "instruments_scope", "instruments_scope_end")
+TABLES = (
+    "instruments_signature", "instruments_status", "instruments_scope", "instruments_scope_end", "instruments_life", "instruments_event",
+    "instruments_evidence", "instruments_flow",
+)  # fmt: skip
 
 
 def _text(value: Any) -> str:
@@ -123,6 +138,20 @@ def _scope_closed(db: Db, fact: Fact[ScopeClosed]) -> None:
             "at_ms": fact.at_ms,
         },
     )
+
+
+def crossed(db: Db, crossing: Crossing) -> None:
+    """Count that a record went over a channel under a clause. What flowed stays known when the record itself is erased."""
+    db.execute(
+        "INSERT INTO instruments_flow (instrument, provision, type, channel, records, first_ms, last_ms) VALUES (?,?,?,?,1,?,?)"
+        " ON CONFLICT (instrument, provision, type, channel) DO UPDATE SET records = instruments_flow.records + 1,"
+        " first_ms = CASE WHEN excluded.first_ms < instruments_flow.first_ms THEN excluded.first_ms ELSE instruments_flow.first_ms END,"
+        " last_ms = CASE WHEN excluded.last_ms > instruments_flow.last_ms THEN excluded.last_ms ELSE instruments_flow.last_ms END",
+        (
+            crossing.instrument, crossing.provision, crossing.type, crossing.channel, crossing.released_at_ms,
+            crossing.released_at_ms,
+        ),
+    )  # fmt: skip
 
 
 APPLY: dict[type[Body], Apply] = {
