@@ -6,9 +6,10 @@ values, and the table that stands beside a chart, are the caller's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
+from html import escape as escape_marks
 
 from kizuna.errors import RecordError
 
@@ -17,6 +18,8 @@ _FILLS = ("#1b5e9e", "#c2571a", "#2f7d4f", "#7a3b8f", "#6b6b6b")
 """Told apart by their lightness too; a legend names each."""
 _LEFT, _TOP, _HEIGHT, _FOOT, _SLOT_LEAST, _WIDTH_LEAST = 56, 56, 220, 84, 26, 480
 _TICKS = 4
+_UNSAYABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 section 2.2 leaves out."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,11 @@ def bars(title: str, description: str, labels: Sequence[str], series: Sequence[S
     for place, label in enumerate(labels):
         parts += _group(place, label, slot, series, most)
     return "\n".join([*parts, "</svg>", ""])
+
+
+def escape(text: str) -> str:
+    """Return a text as a drawing or a page can hold it: marks escaped, and what no XML can say replaced."""
+    return escape_marks(_UNSAYABLE.sub("\ufffd", text))
 
 
 def _legend(series: Sequence[Series]) -> Iterator[str]:

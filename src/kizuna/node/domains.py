@@ -1,6 +1,6 @@
 """The domains that this node runs: one explicit tuple, no discovery."""
 
-from kizuna.domains import case, claim, exercises, instruments, maritime
+from kizuna.domains import case, claim, exercises, instruments, maritime, training
 from kizuna.kernel.domain import Domain
 
-DOMAINS: tuple[Domain, ...] = (case.DOMAIN, claim.DOMAIN, instruments.DOMAIN, maritime.DOMAIN, exercises.DOMAIN)
+DOMAINS: tuple[Domain, ...] = (case.DOMAIN, claim.DOMAIN, instruments.DOMAIN, maritime.DOMAIN, exercises.DOMAIN, training.DOMAIN)
