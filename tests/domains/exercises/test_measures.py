@@ -37,7 +37,7 @@ def editions(draw: st.DrawFn) -> Edition:
     first = draw(st.none() | st.integers(day_number("2020-12-20"), day_number("2022-01-10")))
     last = None if first is None else first + draw(st.integers(0, 20))
     return Edition(
-        edition=draw(st.uuids()).hex, year=2021, first_day=first, last_day=last,
+        year=2021, first_day=first, last_day=last,
         **{axis: draw(WORDS) for axis in (*AXES, "domains")},
         **{name: draw(COUNTS) for name in ("units", "live", "night", "live_fire", "cross_deck")},
     )  # fmt: skip
@@ -45,7 +45,7 @@ def editions(draw: st.DrawFn) -> Edition:
 
 def one(**changes: Any) -> Edition:
     values: dict[str, Any] = {
-        "edition": "x", "year": 2023, "first_day": day_number("2022-12-30"), "last_day": day_number("2023-01-02"), "partners": ("jpn",),
+        "year": 2023, "first_day": day_number("2022-12-30"), "last_day": day_number("2023-01-02"), "partners": ("jpn",),
         "domains": ("maritime", "air"), "services": ("navy",), "warfare_areas": ("mine",), "unit_types": ("ship",), "units": 5,
         "live": 8, "night": 4, "live_fire": 2, "cross_deck": 2,
     }  # fmt: skip

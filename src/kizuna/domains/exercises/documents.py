@@ -112,7 +112,7 @@ def chart(desk: Desk, wanted: ChartWanted) -> Document:
 def table(desk: Desk, _wanted: ExportWanted) -> Document:
     """Return all editions as CSV, as the statement shown first has each; what is not known is an empty cell."""
     rows = desk.db.execute(
-        f"SELECT {', '.join(_EXPORTED)} FROM {CHOSEN} chosen WHERE nth = 1 ORDER BY COALESCE(starts_on, ''), edition LIMIT ?",
+        f"SELECT {', '.join(_EXPORTED)} FROM exercises_edition e WHERE {CHOSEN} ORDER BY COALESCE(starts_on, ''), edition LIMIT ?",
         (_MOST,),
     )
     data = csv_table.write(_EXPORTED, list(rows))
@@ -122,8 +122,8 @@ def table(desk: Desk, _wanted: ExportWanted) -> Document:
 def calendar(desk: Desk, _wanted: ExportWanted) -> Document:
     """Return the editions whose first day is known as an iCalendar file; one without a known last day shows its first alone and says so."""
     rows = desk.db.execute(
-        "SELECT edition, COALESCE(name, edition), starts_on, ends_on, COALESCE(place, ''), COALESCE(state, '') FROM"
-        f" {CHOSEN} chosen WHERE nth = 1 AND LENGTH(starts_on) = 10 ORDER BY starts_on, edition LIMIT ?",
+        "SELECT edition, COALESCE(name, edition), starts_on, ends_on, COALESCE(place, ''), COALESCE(state, '')"
+        f" FROM exercises_edition e WHERE {CHOSEN} AND LENGTH(starts_on) = 10 ORDER BY starts_on, edition LIMIT ?",
         (_MOST,),
     )
     days = []

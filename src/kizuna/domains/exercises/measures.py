@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import log
+from operator import attrgetter
 
 import msgspec
 
@@ -28,10 +29,9 @@ FORMULAS = {
 AXES = ("warfare_areas", "services", "unit_types", "partners")
 
 
-class Edition(msgspec.Struct, frozen=True, kw_only=True):
+class Edition(msgspec.Struct, frozen=True):
     """What the measures need of one edition; a count is None where it is not known, days are day numbers with both ends counted."""
 
-    edition: str
     year: int
     first_day: int | None
     last_day: int | None
@@ -80,49 +80,69 @@ def frequency(editions: Sequence[Edition], year: int | None) -> tuple[int, int, 
     return days, known, len(editions) - known
 
 
-def diversity(values: Iterable[Sequence[str]]) -> Diversity:
+def diversity(values: Iterable[tuple[str, ...]]) -> Diversity:
     """Return the Shannon index of what editions state, in nats, rounded to four places."""
     counts, stated = Counter[str](), 0
-    for each in values:
-        stated += bool(each)
-        counts.update(set(each))
+    for words, times in Counter(values).items():  # few differ: each is taken apart once
+        stated += times if words else 0
+        for word in set(words):
+            counts[word] += times
     total = counts.total()
     index = -sum(n / total * log(n / total) for n in counts.values()) if total else None
     rounded = None if index is None else round(index, 4) + 0.0
     return Diversity(index=rounded, counts=dict(sorted(counts.items())), stated_by=stated)
 
 
+_NEEDED = ("units", "domains", "live serials", "night serials", "live-fire serials", "cross-deck serials")
+
+
+def _needed(edition: Edition) -> tuple[int | None, ...]:
+    return (
+        edition.units, len(edition.domains) or None, edition.live, edition.night, edition.live_fire, edition.cross_deck
+    )  # fmt: skip
+
+
 def lacking(edition: Edition) -> tuple[str, ...]:
     """Return what would have to be known for the edition's complexity."""
-    needed = {
-        "units": edition.units, "domains": len(edition.domains) or None, "live serials": edition.live, "night serials": edition.night,
-        "live-fire serials": edition.live_fire, "cross-deck serials": edition.cross_deck,
-    }  # fmt: skip
-    return tuple(name for name, value in needed.items() if value is None)
+    return tuple(name for name, value in zip(_NEEDED, _needed(edition), strict=True) if value is None)
 
 
 def complexity(edition: Edition) -> Fraction | None:
     """Return an edition's complexity, exactly, or None where a count is not known."""
-    counts = (edition.units, edition.live, edition.night, edition.live_fire, edition.cross_deck)
-    if not edition.domains or None in counts:
+    needed = _needed(edition)
+    if None in needed:
         return None
-    units, live, night, live_fire, cross_deck = (count or 0 for count in counts)
+    units, domains, live, night, live_fire, cross_deck = (count or 0 for count in needed)
     weighed = live + WEIGHTS["night"] * night + WEIGHTS["live_fire"] * live_fire + WEIGHTS["cross_deck"] * cross_deck
-    return units * len(edition.domains) * weighed
+    return units * domains * weighed
+
+
+def _complexities(editions: Sequence[Edition]) -> tuple[Fraction, int, Counter[str]]:
+    """Return the sum over the editions of which complexity is known, how many these are, and what lacks how often for the others."""
+    summed, known, lacks = Counter[str](), 0, Counter[tuple[bool, ...]]()
+    for each in editions:
+        needed = _needed(each)
+        if None in needed:
+            lacks[tuple(value is None for value in needed)] += 1
+            continue
+        units, domains, live, night, live_fire, cross_deck = (count or 0 for count in needed)
+        size, known = units * domains, known + 1
+        summed["live"] += size * live
+        summed["night"] += size * night
+        summed["live_fire"] += size * live_fire
+        summed["cross_deck"] += size * cross_deck
+    missing = Counter[str]()
+    for absent, times in lacks.items():
+        missing.update({name: times for name, lack in zip(_NEEDED, absent, strict=True) if lack})
+    total = summed["live"] + sum((weight * summed[name] for name, weight in WEIGHTS.items()), Fraction(0))
+    return total, known, missing
 
 
 def measures(editions: Sequence[Edition], year: int | None = None, spilling: Sequence[Edition] = ()) -> Measures:
     """Return the measures of editions; `spilling` are those of the year before that ran into this one, for the days alone."""
     days, known, unknown = frequency(editions, year)
     spilt = frequency(spilling, year)[0] if year is not None else 0
-    lacks = Counter[str]()
-    summed, counted = Fraction(0), 0
-    for each in editions:
-        found = complexity(each)
-        if found is None:
-            lacks.update(lacking(each))
-        else:
-            summed, counted = summed + found, counted + 1
+    summed, counted, lacks = _complexities(editions)
     return Measures(
         editions=len(editions),
         exercise_days=days + spilt,
@@ -131,5 +151,5 @@ def measures(editions: Sequence[Edition], year: int | None = None, spilling: Seq
         complexity=round(float(summed), 2) if counted else None,
         complexity_known=counted,
         complexity_lacks=dict(sorted(lacks.items())),
-        diversity={axis: diversity(getattr(each, axis) for each in editions) for axis in AXES},
+        diversity={axis: diversity(map(attrgetter(axis), editions)) for axis in AXES},
     )

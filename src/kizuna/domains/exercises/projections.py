@@ -24,8 +24,8 @@ SCHEMA = (
         starts_on TEXT, ends_on TEXT, year BIGINT, first_day BIGINT, last_day BIGINT, place TEXT, host TEXT, parties TEXT,
         observers TEXT, domains TEXT, services TEXT, warfare_areas TEXT, unit_types TEXT, units BIGINT, forces TEXT, instrument TEXT,
         live BIGINT, night BIGINT, live_fire BIGINT, cross_deck BIGINT, stated_by TEXT, asserted_by TEXT, preferred BIGINT,
-        confidence TEXT, sources TEXT, note TEXT, PRIMARY KEY (case_id, record_id))""",
-    "CREATE INDEX exercises_edition_by_name ON exercises_edition (edition)",
+        confidence TEXT, sources TEXT, note TEXT, standing TEXT NOT NULL, PRIMARY KEY (case_id, record_id))""",
+    "CREATE INDEX exercises_edition_by_name ON exercises_edition (edition, standing)",
     "CREATE INDEX exercises_edition_by_year ON exercises_edition (year, edition)",
 )
 TABLES = ("exercises_series", "exercises_edition")
@@ -35,15 +35,22 @@ SERIES_COLUMNS = (
 EDITION_COLUMNS = (
     "case_id", "record_id", "edition", "series", "name", "ordinal", "state", "starts_on", "ends_on", "year", "first_day", "last_day",
     "place", "host", "parties", "observers", "domains", "services", "warfare_areas", "unit_types", "units", "forces", "instrument",
-    "live", "night", "live_fire", "cross_deck", "stated_by", "asserted_by", "preferred", "confidence", "sources", "note",
+    "live", "night", "live_fire", "cross_deck", "stated_by", "asserted_by", "preferred", "confidence", "sources", "note", "standing",
 )  # fmt: skip
+_FOUNDED = ("primary", "stated-in-source", "news", "derived", "unconfirmed")
 _KEYS = {"exercises_series": ("record_id",), "exercises_edition": ("case_id", "record_id")}
 
 
 def insert(db: Db, table: str, columns: Sequence[str], row: Mapping[str, Any]) -> None:
-    """Write a row; where it is there already, what was withheld is filled in and what is known stays."""
+    """Write a row; where it is there already, what was withheld is filled in and what is known stays; the better standing counts."""
     keys = _KEYS[table]
-    fills = ", ".join(f"{name} = COALESCE({table}.{name}, excluded.{name})" for name in columns if name not in keys)
+    fills = ", ".join(
+        f"{name} = CASE WHEN excluded.{name} < {table}.{name} THEN excluded.{name} ELSE {table}.{name} END"
+        if name == "standing"
+        else f"{name} = COALESCE({table}.{name}, excluded.{name})"
+        for name in columns
+        if name not in keys
+    )
     db.execute(
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({','.join('?' * len(columns))})"
         f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {fills}",
@@ -73,6 +80,7 @@ def row_of(values: Mapping[str, Any], *, case_id: str, record_id: str) -> dict[s
     forces = values.get("forces")
     row |= {
         "case_id": case_id, "record_id": record_id, "sources": lines(values.get("sources")),
+        "standing": _standing(case_id, record_id, preferred=values.get("preferred"), confidence=values.get("confidence")),
         "year": int(span[0][:4]) if span else None, "forces": _told(forces),
         "first_day": day_number(exact[0]) if exact else None, "last_day": day_number(exact[1]) if exact else None,
         "unit_types": known(tuple(force.unit_type for force in forces)) if isinstance(forces, tuple) else None,
@@ -81,6 +89,12 @@ def row_of(values: Mapping[str, Any], *, case_id: str, record_id: str) -> dict[s
         "live_fire": known(values.get("serials_live_fire")), "cross_deck": known(values.get("serials_cross_deck")),
     }  # fmt: skip
     return row
+
+
+def _standing(case_id: str, record_id: str, *, preferred: Any, confidence: Any) -> str:
+    """Return a text by which the statements of one edition stand in order: what its parties agreed, the preferred, the better founded."""
+    founded = _FOUNDED.index(confidence) if confidence in _FOUNDED else len(_FOUNDED)
+    return f"{0 if case_id else 1}{0 if preferred is True else 1}{founded}{case_id}{record_id}"
 
 
 def _units(forces: Any, parties: Any) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -16,11 +17,7 @@ from kizuna.kernel.operation import Desk, Wanted
 _MOST = 1000
 LAST_YEAR = 9999
 HELD = ("closed", "held", "reported")
-_RANKED = "CASE confidence WHEN 'primary' THEN 0 WHEN 'stated-in-source' THEN 1 WHEN 'news' THEN 2 WHEN 'derived' THEN 3 ELSE 4 END"
-CHOSEN = (
-    "(SELECT e.*, ROW_NUMBER() OVER (PARTITION BY edition ORDER BY CASE WHEN case_id = '' THEN 1 ELSE 0 END, COALESCE(preferred, 0) DESC,"
-    f" {_RANKED}, case_id, record_id) AS nth, COUNT(*) OVER (PARTITION BY edition) AS statements FROM exercises_edition e)"
-)
+CHOSEN = "NOT EXISTS (SELECT 1 FROM exercises_edition o WHERE o.edition = e.edition AND o.standing < e.standing)"
 """Of each edition the statement that the register shows first: what its parties have agreed, then the preferred, then the better founded one."""
 YEARS_FROM = Annotated[int, Meta(description="From this year on.", ge=0, le=LAST_YEAR)]
 YEARS_TO = Annotated[int, Meta(description="Up to this year, which is included.", ge=0, le=LAST_YEAR)]
@@ -143,7 +140,7 @@ def series(desk: Desk, _wanted: SeriesWanted) -> Sequence[SeriesShown]:
 
 
 def _limits(wanted: EditionsWanted | MeasuresWanted) -> tuple[str, list[Any]]:
-    tests, values = ["nth = 1"], list[Any]()
+    tests, values = [CHOSEN], list[Any]()
     if wanted.series:
         tests.append("series = ?")
         values.append(wanted.series)
@@ -162,8 +159,9 @@ def editions(desk: Desk, wanted: EditionsWanted) -> Sequence[EditionRow]:
     if wanted.state:
         where, values = f"{where} AND state = ?", [*values, wanted.state]
     rows = desk.db.execute(
-        "SELECT edition, series, ordinal, state, starts_on, ends_on, place, host, parties, observers, statements, case_id"
-        f" FROM {CHOSEN} chosen WHERE {where} ORDER BY COALESCE(starts_on, '') DESC, edition LIMIT ?",
+        "SELECT edition, series, ordinal, state, starts_on, ends_on, place, host, parties, observers,"
+        " (SELECT COUNT(*) FROM exercises_edition o WHERE o.edition = e.edition), case_id"
+        f" FROM exercises_edition e WHERE {where} ORDER BY COALESCE(starts_on, '') DESC, edition LIMIT ?",
         (*values, wanted.limit),
     )
     return [EditionRow(*row) for row in rows]
@@ -185,7 +183,7 @@ def edition(desk: Desk, wanted: EditionWanted) -> EditionShown:
     rows = list(
         desk.db.execute(
             "SELECT case_id, record_id, stated_by, asserted_by, preferred, confidence, sources, note,"
-            f" {', '.join(_SAYS)} FROM {CHOSEN} chosen WHERE edition = ? ORDER BY nth",
+            f" {', '.join(_SAYS)} FROM exercises_edition WHERE edition = ? ORDER BY standing",
             (wanted.edition,),
         )
     )
@@ -215,21 +213,21 @@ def held(desk: Desk, wanted: MeasuresWanted) -> tuple[list[tuple[str, Edition]],
     """Return the editions that were held, each with its series, and how many more have no known year."""
     where, values = _limits(wanted)
     rows = desk.db.execute(
-        "SELECT COALESCE(series, ''), edition, year, first_day, last_day, parties, domains, services, warfare_areas, unit_types, units,"
-        f" live, night, live_fire, cross_deck FROM {CHOSEN} chosen WHERE {where} AND state IN (?,?,?) ORDER BY edition",
+        "SELECT COALESCE(series, ''), year, first_day, last_day, parties, domains, services, warfare_areas, unit_types, units, live, night,"
+        f" live_fire, cross_deck FROM exercises_edition e WHERE {where} AND state IN (?,?,?) ORDER BY edition",
         (*values, *HELD),
     )
+    words, own = (
+        lru_cache(_words),
+        lru_cache(lambda text: tuple(party for party in _words(text) if party != desk.party)),
+    )
     found, undated = [], 0
-    for name, key, year, first, last, parties, domains, services, areas, types, *counts in rows:
+    for name, year, first, last, parties, domains, services, areas, types, *counts in rows:
         if year is None:
             undated += 1
             continue
-        made = Edition(
-            edition=key, year=year, first_day=first, last_day=last, domains=_words(domains), services=_words(services),
-            partners=tuple(party for party in _words(parties) if party != desk.party), warfare_areas=_words(areas),
-            unit_types=_words(types), **dict(zip(("units", "live", "night", "live_fire", "cross_deck"), counts, strict=True)),
-        )  # fmt: skip
-        found.append((name, made))
+        stated = (own(parties), words(domains), words(services), words(areas), words(types))
+        found.append((name, Edition(year, first, last, *stated, *counts)))
     return found, undated
 
 
