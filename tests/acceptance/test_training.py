@@ -44,7 +44,8 @@ def test_two_desk_officers_follow_a_pledge_to_its_evidence(tmp_path: Path) -> No
         japan.does("training offer-seats", course=COURSE, beneficiary="ind")
         india.waits_until("training/seats", len, "the seat is at India's node")
         assert "a name does not cross" in india.may_not("training nominate", course=COURSE, person=NAME)
-        india.does("training note-person", person="ind-p-17", name=NAME, retain_until="2029-06-30")
+        noted = india.keeps("training note-person", person="ind-p-17", name=NAME, retain_until="2029-06-30")
+        assert not noted["said"][0]["due"]
         india.does("training nominate", course=COURSE, person="ind-p-17")
         assert "every seat offered to us is given" in india.may_not(
             "training nominate", course=COURSE, person="ind-p-18"

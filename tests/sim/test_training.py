@@ -10,7 +10,7 @@ from kizuna.domains.case import DOMAIN as CASE
 from kizuna.domains.case.operations import EndorseAsked, ResolveAsked
 from kizuna.domains.instruments import DOMAIN as INSTRUMENTS
 from kizuna.domains.training import DOMAIN as TRAINING
-from kizuna.domains.training import giving
+from kizuna.domains.training import giving, seats
 from kizuna.domains.training import operations as ops
 from kizuna.domains.training.progress import Progress, ProgressWanted
 from kizuna.domains.training.queries import RetentionWanted, SeatsWanted
@@ -44,25 +44,25 @@ def sign(node: SimNode, case: str) -> Any:
     return operate(node, "case endorse", EndorseAsked(case=case), OFFICER)
 
 
-def course(seats: int, **changes: Any) -> ops.CourseAsked:
+def course(count: int, **changes: Any) -> ops.CourseAsked:
     values: dict[str, Any] = {
-        "course": COURSE, "title": "Law of the sea", "seats": seats, "counting_rule": "persons", "pledge": PLEDGE, "to": ("ind",),
+        "course": COURSE, "title": "Law of the sea", "seats": count, "counting_rule": "persons", "pledge": PLEDGE, "to": ("ind",),
         "starts_on": "2027-06-01", "ends_on": "2027-06-28",
     }  # fmt: skip
     return ops.CourseAsked(**(values | changes))
 
 
-def offered(seed: int | str, seats: int = 1) -> tuple[Federation, SimNode, SimNode]:
+def offered(seed: int | str, count: int = 1) -> tuple[Federation, SimNode, SimNode]:
     federation, india, japan = pair(seed)
     do(japan, "load-bundled", ops.LoadAsked(to=("ind",)))
-    do(japan, "offer-course", course(seats))
-    do(japan, "offer-seats", ops.SeatsAsked(course=COURSE, beneficiary="ind", count=seats))
+    do(japan, "offer-course", course(count))
+    do(japan, "offer-seats", seats.SeatsAsked(course=COURSE, beneficiary="ind", count=count))
     federation.run(5_000)
     return federation, india, japan
 
 
-def name(person: int) -> ops.NominateAsked:
-    return ops.NominateAsked(course=COURSE, person=f"ind-p-{person}")
+def name(person: int) -> seats.NominateAsked:
+    return seats.NominateAsked(course=COURSE, person=f"ind-p-{person}")
 
 
 def states(*nodes: SimNode) -> set[tuple[str, ...]]:
@@ -72,14 +72,14 @@ def states(*nodes: SimNode) -> set[tuple[str, ...]]:
 def teach(federation: Federation, india: SimNode, japan: SimNode, person: int, seat: str) -> None:
     do(india, "nominate", name(person))
     federation.run(5_000)
-    do(japan, "vet", ops.SeatAsked(seat=seat))
-    do(japan, "confirm", ops.SeatAsked(seat=seat))
+    do(japan, "vet", seats.SeatAsked(seat=seat))
+    do(japan, "confirm", seats.SeatAsked(seat=seat))
     federation.run(5_000)
     sign(india, f"training.seat:{seat}")
-    do(india, "travel", ops.SeatDayAsked(seat=seat, on="2027-05-30"))
+    do(india, "travel", seats.SeatDayAsked(seat=seat, on="2027-05-30"))
     federation.run(5_000)
-    do(japan, "attend", ops.SeatDayAsked(seat=seat, on="2027-06-01"))
-    do(japan, "graduate", ops.GraduateAsked(seat=seat, on="2027-06-28"))
+    do(japan, "attend", seats.SeatDayAsked(seat=seat, on="2027-06-01"))
+    do(japan, "graduate", seats.GraduateAsked(seat=seat, on="2027-06-28"))
     federation.run(5_000)
 
 
@@ -93,7 +93,7 @@ def gaps(node: SimNode) -> dict[str, str]:
 
 
 def test_a_seat_goes_from_offer_to_graduation_and_counts_with_its_evidence() -> None:
-    federation, india, japan = offered(1, seats=2)
+    federation, india, japan = offered(1, count=2)
     teach(federation, india, japan, 17, SEAT)
     assert states(india, japan) == {("graduated", "offered")}
     for node in (india, japan):
@@ -110,7 +110,7 @@ def test_a_seat_goes_from_offer_to_graduation_and_counts_with_its_evidence() -> 
         assert gaps(node)["delivered, without evidence"] == "1 of 1 seats"
     evidence = ops.EvidenceAsked(about=f"course:{COURSE}", title="the school's list", sha256=DIGEST, to=("ind",))
     do(japan, "file-evidence", evidence)
-    do(japan, "follow-up", ops.FollowUpAsked(seat=SEAT, on="2028-06-28", finding="teaches at home"))
+    do(japan, "follow-up", seats.FollowUpAsked(seat=SEAT, on="2028-06-28", finding="teaches at home"))
     federation.run(5_000)
     for node in (india, japan):
         assert far(node).people.seats_with_evidence == 1
@@ -128,7 +128,7 @@ def test_the_last_seat_is_given_once_at_one_node() -> None:
     assert isinstance(india.replies[first], fx.Done)
     assert "every seat offered to us is given" in str(india.replies[second])
     with pytest.raises(RefusedError, match="has `0` of `1` seats left, not `1`"):
-        do(japan, "offer-seats", ops.SeatsAsked(course=COURSE, beneficiary="ind"))
+        do(japan, "offer-seats", seats.SeatsAsked(course=COURSE, beneficiary="ind"))
     assert [seat.person for seat in shown(japan, TRAINING, "seats", SeatsWanted())] == ["ind-p-1"]
 
 
@@ -136,8 +136,8 @@ def test_a_seat_taken_back_while_a_person_was_named_is_settled_alike_on_both_nod
     federation, india, japan = offered(3)
     federation.weather.cut.add(frozenset((india.name, japan.name)))
     do(india, "nominate", name(1))
-    do(japan, "withdraw-seat", ops.SeatReasonAsked(seat=SEAT, reason="given to another party"))
-    do(japan, "offer-seats", ops.SeatsAsked(course=COURSE, beneficiary="idn"))
+    do(japan, "withdraw-seat", seats.SeatReasonAsked(seat=SEAT, reason="given to another party"))
+    do(japan, "offer-seats", seats.SeatsAsked(course=COURSE, beneficiary="idn"))
     federation.weather.cut.clear()
     federation.run(60_000)
     assert states(india) == {("withdrawn",)}
@@ -147,7 +147,7 @@ def test_a_seat_taken_back_while_a_person_was_named_is_settled_alike_on_both_nod
 
 
 def test_a_course_that_shrank_beside_its_seats_is_shown_by_both() -> None:
-    federation, india, japan = offered(4, seats=2)
+    federation, india, japan = offered(4, count=2)
     with pytest.raises(RefusedError, match="`2` seats of `jpn-law-2027` are offered already: withdraw some first"):
         do(japan, "offer-course", course(1))
     body = ops.CourseOffered(
@@ -170,18 +170,18 @@ def test_a_course_that_shrank_beside_its_seats_is_shown_by_both() -> None:
 
 
 def test_a_person_has_one_seat_of_a_course() -> None:
-    _, india, japan = offered(5, seats=2)
+    _, india, japan = offered(5, count=2)
     do(india, "nominate", name(7))
     with pytest.raises(RefusedError, match="`ind-p-7` has seat `jpn-law-2027-001`"):
         do(india, "nominate", name(7))
     with pytest.raises(RefusedError, match="`Lieutenant Rao` is no pseudonym like `ind-p-17`: a name does not cross"):
-        do(india, "nominate", ops.NominateAsked(course=COURSE, person="Lieutenant Rao"))
+        do(india, "nominate", seats.NominateAsked(course=COURSE, person="Lieutenant Rao"))
     with pytest.raises(RefusedError, match="a donor offers no seat to itself"):
-        do(japan, "offer-seats", ops.SeatsAsked(course=COURSE, beneficiary="jpn"))
+        do(japan, "offer-seats", seats.SeatsAsked(course=COURSE, beneficiary="jpn"))
     with pytest.raises(RefusedError, match="is not ours: its name begins with `ind-`"):
         do(india, "offer-course", course(2))
     with pytest.raises(RefusedError, match="`graduate` is for the side `donor`"):
-        do(india, "graduate", ops.GraduateAsked(seat=SEAT, on="2027-06-28"))
+        do(india, "graduate", seats.GraduateAsked(seat=SEAT, on="2027-06-28"))
 
 
 def paid(node: SimNode, number: str, **changes: Any) -> Any:
@@ -373,19 +373,19 @@ def test_personal_notes_stay_at_home_and_have_an_end() -> None:
 
 ACTS: tuple[tuple[str, Asked], ...] = (
     ("nominate", name(1)), ("nominate", name(2)), ("nominate", name(3)),
-    *((verb, ops.SeatAsked(seat=f"{COURSE}-00{n}")) for n in (1, 2) for verb in ("vet", "confirm")),
-    *((verb, ops.SeatDayAsked(seat=f"{COURSE}-00{n}", on="2027-06-01")) for n in (1, 2) for verb in ("travel", "attend")),
-    *(("graduate", ops.GraduateAsked(seat=f"{COURSE}-00{n}", on="2027-06-28")) for n in (1, 2)),
-    ("withdraw-seat", ops.SeatReasonAsked(seat=f"{COURSE}-001", reason="ill")),
-    ("decline", ops.SeatReasonAsked(seat=f"{COURSE}-002", reason="rank")),
-    ("offer-seats", ops.SeatsAsked(course=COURSE, beneficiary="ind")),
+    *((verb, seats.SeatAsked(seat=f"{COURSE}-00{n}")) for n in (1, 2) for verb in ("vet", "confirm")),
+    *((verb, seats.SeatDayAsked(seat=f"{COURSE}-00{n}", on="2027-06-01")) for n in (1, 2) for verb in ("travel", "attend")),
+    *(("graduate", seats.GraduateAsked(seat=f"{COURSE}-00{n}", on="2027-06-28")) for n in (1, 2)),
+    ("withdraw-seat", seats.SeatReasonAsked(seat=f"{COURSE}-001", reason="ill")),
+    ("decline", seats.SeatReasonAsked(seat=f"{COURSE}-002", reason="rank")),
+    ("offer-seats", seats.SeatsAsked(course=COURSE, beneficiary="ind")),
 )  # fmt: skip
 
 
 def test_storms_neither_part_the_two_sides_nor_give_a_seat_twice() -> None:
     ends = set()
     for seed in range(10):
-        federation, india, japan = offered(100 + seed, seats=2)
+        federation, india, japan = offered(100 + seed, count=2)
         federation.weather.loss, federation.weather.twice = 0.2, 0.2
         for _ in range(24):
             federation.run(federation.rng.choice((50, 400, 3_000)))

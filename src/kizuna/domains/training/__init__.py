@@ -10,9 +10,10 @@ from kizuna.domains.training.giving import OPERATIONS as GIVING
 from kizuna.domains.training.operations import OPERATIONS
 from kizuna.domains.training.projections import APPLY, SCHEMA, TABLES
 from kizuna.domains.training.records import RECORDS
+from kizuna.domains.training.seats import OPERATIONS as SEATS
 from kizuna.kernel.domain import Domain
 
 DOMAIN = Domain(
-    name="training", records=RECORDS, schema=SCHEMA, tables=TABLES, apply=APPLY, cases=CASES, operations=(*OPERATIONS, *GIVING),
+    name="training", records=RECORDS, schema=SCHEMA, tables=TABLES, apply=APPLY, cases=CASES, operations=(*OPERATIONS, *SEATS, *GIVING),
     queries=QUERIES,
 )  # fmt: skip

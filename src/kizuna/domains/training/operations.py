@@ -1,13 +1,12 @@
-"""What desk officers do about pledges, courses and seats: state, offer, nominate, vet, teach, and file the evidence."""
+"""What desk officers do about pledges and courses: state, offer, report money, file the evidence, note persons at home."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from kizuna.domains.training.cases import INDUSTRY, SEAT, TAKEN, TRAINING, seat_key
+from kizuna.domains.training.cases import INDUSTRY, TRAINING
 from kizuna.domains.training.records import (
     COURSE_OFFERED,
     EVIDENCE_FILED,
@@ -20,17 +19,7 @@ from kizuna.domains.training.records import (
     CourseOffered,
     Currency,
     EvidenceFiled,
-    NomineeDeclined,
     PersonNoted,
-    SeatConfirmed,
-    SeatFollowedUp,
-    SeatGraduated,
-    SeatNominated,
-    SeatOffered,
-    SeatVetted,
-    SeatWithdrawn,
-    TraineeAttended,
-    TraineeTravelled,
     TransactionReported,
 )
 from kizuna.domains.training.register import bundled
@@ -41,7 +30,6 @@ from kizuna.kernel.record import WITHHELD, Body
 
 ROLES = frozenset({"desk"})
 PERSONAL = "personal"
-_AT_ONCE = 100
 TO = Annotated[tuple[str, ...], Meta(description="Let these parties have it; without any it stays at home.")]
 COURSE = Annotated[
     str,
@@ -50,7 +38,6 @@ COURSE = Annotated[
         pattern=r"\A[a-z][a-z0-9-]{2,60}\Z",
     ),
 ]
-SEAT_KEY = Annotated[str, Meta(description="The seat, like `jpn-law-2027-001`.", min_length=1)]
 PLEDGE = Annotated[str, Meta(description="The pledge that it counts for.")]
 DAY = Annotated[str, Meta(description="The day, YYYY-MM-DD, or YYYY-MM, YYYY or `unknown`.")]
 NOTE = Annotated[str, Meta(description="A remark; the other side reads it.", max_length=2000)]
@@ -83,59 +70,6 @@ class CourseAsked(Asked, frozen=True):
     starts_on: DAY = "unknown"
     ends_on: DAY = "unknown"
     to: TO = ()
-
-
-class SeatsAsked(Asked, frozen=True):
-    """Offer seats of a course to a party."""
-
-    course: COURSE
-    beneficiary: BENEFICIARY
-    count: Annotated[int, Meta(description="How many seats.", ge=1, le=_AT_ONCE)] = 1
-
-
-class NominateAsked(Asked, frozen=True):
-    """Name a person for a seat that is offered to us."""
-
-    course: COURSE
-    person: PERSON
-    seat: Annotated[str, Meta(description="The seat; the first free one if not given.")] = ""
-
-
-class SeatAsked(Asked, frozen=True):
-    """Go on with a seat."""
-
-    seat: SEAT_KEY
-    note: NOTE = ""
-
-
-class SeatReasonAsked(Asked, frozen=True):
-    """Take a seat, or a nomination, out."""
-
-    seat: SEAT_KEY
-    reason: REASON
-
-
-class SeatDayAsked(Asked, frozen=True):
-    """Say when it came about."""
-
-    seat: SEAT_KEY
-    on: DAY
-
-
-class GraduateAsked(Asked, frozen=True):
-    """Say that the person has finished the course."""
-
-    seat: SEAT_KEY
-    on: DAY
-    certificate_sha256: SHA256 = ""
-
-
-class FollowUpAsked(Asked, frozen=True):
-    """Say what became of the training."""
-
-    seat: SEAT_KEY
-    on: DAY
-    finding: Annotated[str, Meta(description="What was found; no personal data.", min_length=1, max_length=2000)]
 
 
 class TransactionAsked(Asked, frozen=True):
@@ -227,6 +161,12 @@ def held_course(desk: Desk, course: str) -> tuple[int, int, str] | None:
     return (rows[0][0] or 0, rows[0][1] or 0, rows[0][2]) if rows else None
 
 
+def offered(desk: Desk, course: str) -> int:
+    """Return how many seats of a course are offered to parties and not withdrawn."""
+    query = "SELECT COUNT(*) FROM training_seat WHERE course = ? AND state <> 'withdrawn'"
+    return int(next(iter(desk.db.execute(query, (course,))))[0])
+
+
 def offer_course(desk: Desk, asked: CourseAsked) -> Outcome:
     """Offer a course.
 
@@ -237,9 +177,9 @@ def offer_course(desk: Desk, asked: CourseAsked) -> Outcome:
         raise RefusedError(f"`course` `{asked.course}` is not ours: its name begins with `{desk.party}-`")
     check_day(asked.starts_on, "starts_on")
     check_day(asked.ends_on, "ends_on")
-    offered = _offered(desk, asked.course)
-    if asked.seats < offered:
-        raise RefusedError(f"`seats`: `{offered}` seats of `{asked.course}` are offered already: withdraw some first")
+    taken = offered(desk, asked.course)
+    if asked.seats < taken:
+        raise RefusedError(f"`seats`: `{taken}` seats of `{asked.course}` are offered already: withdraw some first")
     held = held_course(desk, asked.course)
     body = CourseOffered(
         course=asked.course, revision=held[0] + 1 if held else 1, pledge=asked.pledge or WITHHELD, title=asked.title,
@@ -251,134 +191,6 @@ def offer_course(desk: Desk, asked: CourseAsked) -> Outcome:
 
 def _fact(type_: str, body: Body, subject: str, to: tuple[str, ...]) -> Statement:
     return Statement(type=type_, body=body, subject=subject, to=to, purposes=(TRAINING,))
-
-
-def _offered(desk: Desk, course: str) -> int:
-    query = "SELECT COUNT(*) FROM training_seat WHERE course = ? AND state <> 'withdrawn'"
-    return int(next(iter(desk.db.execute(query, (course,))))[0])
-
-
-# --- seats ------------------------------------------------------------------------------------------------------------------------
-
-
-def offer_seats(desk: Desk, asked: SeatsAsked) -> Outcome:
-    """Offer seats of a course to one party, each as a case of its own.
-
-    Raises:
-        RefusedError: the course is not ours, or has not so many seats left; the beneficiary is ourselves.
-    """
-    held = held_course(desk, asked.course)
-    if held is None or not asked.course.startswith(f"{desk.party}-"):
-        raise RefusedError(f"`{asked.course}` is no course of ours: offer it first with `offer-course`")
-    if asked.beneficiary == desk.party:
-        raise RefusedError("`beneficiary`: a donor offers no seat to itself: name another party")
-    left = held[1] - _offered(desk, asked.course)
-    if asked.count > left:
-        raise RefusedError(
-            f"`count`: `{asked.course}` has `{max(left, 0)}` of `{held[1]}` seats left, not `{asked.count}`: offer fewer, or more seats"
-        )
-    last = int(
-        next(
-            iter(
-                desk.db.execute("SELECT COALESCE(MAX(seat_no), 0) FROM training_seat WHERE course = ?", (asked.course,))
-            )
-        )[0]
-    )
-    said = [
-        desk.open(
-            SEAT, seat_key(asked.course, number),
-            SeatOffered(course=asked.course, seat_no=number, beneficiary=asked.beneficiary, pledge=held[2] or WITHHELD),
-        )
-        for number in range(last + 1, last + 1 + asked.count)
-    ]  # fmt: skip
-    return Outcome(tuple(said), {"left": left - asked.count})
-
-
-def nominate(desk: Desk, asked: NominateAsked) -> Outcome:
-    """Name a person for a seat that is offered to us.
-
-    Raises:
-        RefusedError: it is no pseudonym of ours, the person has a seat in the course, or no seat is free.
-    """
-    if not is_person(asked.person) or not asked.person.startswith(f"{desk.party}-p-"):
-        raise RefusedError(
-            f"`person`: `{asked.person[:40]}` is no pseudonym like `{desk.party}-p-17`: a name does not cross"
-        )
-    marks = ",".join("?" * len(TAKEN))
-    twice = list(
-        desk.db.execute(
-            f"SELECT seat FROM training_seat WHERE course = ? AND person = ? AND state IN ({marks})",
-            (asked.course, asked.person, *TAKEN),
-        )
-    )
-    if twice:
-        raise RefusedError(
-            f"`person`: `{asked.person}` has seat `{twice[0][0]}` of `{asked.course}`: a person counts once a course"
-        )
-    free = [
-        seat
-        for (seat,) in desk.db.execute(
-            "SELECT seat FROM training_seat WHERE course = ? AND beneficiary = ? AND state = 'offered' ORDER BY seat_no",
-            (asked.course, desk.party),
-        )
-        if asked.seat in ("", seat)
-    ]
-    if not free:
-        which = f"seat `{asked.seat[:60]}`" if asked.seat else "a seat"
-        raise RefusedError(
-            f"{which} of `{asked.course}` is not free for `{desk.party}`: every seat offered to us is given"
-        )
-    said = _said(desk, free[0], SeatNominated(person=asked.person))
-    return Outcome((replace(said, handling=PERSONAL),), {"seat": free[0]})
-
-
-def _said(desk: Desk, seat: str, body: Body) -> Statement:
-    return desk.step(SEAT, desk.case(SEAT, seat), body)
-
-
-def _next(desk: Desk, seat: str, body: Body) -> Outcome:
-    return Outcome((_said(desk, seat, body),))
-
-
-def decline(desk: Desk, asked: SeatReasonAsked) -> Outcome:
-    """Do not accept the person; the seat is open again."""
-    return _next(desk, asked.seat, NomineeDeclined(reason=asked.reason))
-
-
-def vet(desk: Desk, asked: SeatAsked) -> Outcome:
-    """Say that nothing is against the person."""
-    return _next(desk, asked.seat, SeatVetted(note=asked.note))
-
-
-def confirm(desk: Desk, asked: SeatAsked) -> Outcome:
-    """Propose that the seat is taken; the other side signs."""
-    return _next(desk, asked.seat, SeatConfirmed(note=asked.note))
-
-
-def travel(desk: Desk, asked: SeatDayAsked) -> Outcome:
-    """Say that the person is on the way."""
-    return _next(desk, asked.seat, TraineeTravelled(arrives_on=asked.on))
-
-
-def attend(desk: Desk, asked: SeatDayAsked) -> Outcome:
-    """Say that the person is in class."""
-    return _next(desk, asked.seat, TraineeAttended(since_on=asked.on))
-
-
-def graduate(desk: Desk, asked: GraduateAsked) -> Outcome:
-    """Say that the person has finished: the seat is delivered."""
-    body = SeatGraduated(graduated_on=asked.on, certificate_sha256=asked.certificate_sha256 or WITHHELD)
-    return _next(desk, asked.seat, body)
-
-
-def withdraw_seat(desk: Desk, asked: SeatReasonAsked) -> Outcome:
-    """Take the seat out."""
-    return _next(desk, asked.seat, SeatWithdrawn(reason=asked.reason))
-
-
-def follow_up(desk: Desk, asked: FollowUpAsked) -> Outcome:
-    """Say what became of the training."""
-    return _next(desk, asked.seat, SeatFollowedUp(followed_up_on=asked.on, finding=asked.finding))
 
 
 # --- money, evidence, persons -----------------------------------------------------------------------------------------------------
@@ -461,16 +273,6 @@ OPERATIONS = (
         "load-bundled", "State the bundled pledges and industry items, with their sources.", LoadAsked, load_bundled
     ),
     _offer("offer-course", "Offer a course with so many seats.", CourseAsked, offer_course),
-    _offer("offer-seats", "Offer seats of a course to a party.", SeatsAsked, offer_seats),
-    _offer("nominate", "Name a person for a seat that is offered to us.", NominateAsked, nominate),
-    _offer("decline", "Do not accept a person; the seat is open again.", SeatReasonAsked, decline),
-    _offer("vet", "Say that nothing is against a person.", SeatAsked, vet),
-    _offer("confirm", "Propose that a seat is taken; the other side signs.", SeatAsked, confirm),
-    _offer("travel", "Say that a person is on the way.", SeatDayAsked, travel),
-    _offer("attend", "Say that a person is in class.", SeatDayAsked, attend),
-    _offer("graduate", "Say that a person has finished the course.", GraduateAsked, graduate),
-    _offer("withdraw-seat", "Take a seat out.", SeatReasonAsked, withdraw_seat),
-    _offer("follow-up", "Say what became of the training.", FollowUpAsked, follow_up),
     _offer(
         "report-transaction",
         "Report money that we committed or disbursed for a pledge.",
