@@ -148,7 +148,7 @@ class IndustryShown(msgspec.Struct, frozen=True):
 
 
 class PersonDue(msgspec.Struct, frozen=True):
-    """A note on a person whose day is past; `kizuna release act RECORD --act destroy` destroys it."""
+    """A note on a person whose day is past; `kizuna release withdraw RECORD --act destroy` destroys it."""
 
     record: str
     person: str
