@@ -119,22 +119,22 @@ def complexity(edition: Edition) -> Fraction | None:
 
 def _complexities(editions: Sequence[Edition]) -> tuple[Fraction, int, Counter[str]]:
     """Return the sum over the editions of which complexity is known, how many these are, and what lacks how often for the others."""
-    summed, known, lacks = Counter[str](), 0, Counter[tuple[bool, ...]]()
+    live = night = live_fire = cross_deck = known = 0
+    lacks = Counter[tuple[bool, ...]]()
     for each in editions:
-        needed = _needed(each)
-        if None in needed:
-            lacks[tuple(value is None for value in needed)] += 1
+        if (
+            each.units is None or each.live is None or each.night is None or each.live_fire is None or each.cross_deck is None
+            or not each.domains
+        ):  # fmt: skip
+            lacks[tuple(value is None for value in _needed(each))] += 1
             continue
-        units, domains, live, night, live_fire, cross_deck = (count or 0 for count in needed)
-        size, known = units * domains, known + 1
-        summed["live"] += size * live
-        summed["night"] += size * night
-        summed["live_fire"] += size * live_fire
-        summed["cross_deck"] += size * cross_deck
+        size, known = each.units * len(each.domains), known + 1
+        live, night = live + size * each.live, night + size * each.night
+        live_fire, cross_deck = live_fire + size * each.live_fire, cross_deck + size * each.cross_deck
     missing = Counter[str]()
     for absent, times in lacks.items():
         missing.update({name: times for name, lack in zip(_NEEDED, absent, strict=True) if lack})
-    total = summed["live"] + sum((weight * summed[name] for name, weight in WEIGHTS.items()), Fraction(0))
+    total = live + WEIGHTS["night"] * night + WEIGHTS["live_fire"] * live_fire + WEIGHTS["cross_deck"] * cross_deck
     return total, known, missing
 
 

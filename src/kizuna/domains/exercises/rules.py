@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 
 from kizuna.errors import RecordError, RefusedError
 from kizuna.kernel.instrument import limited_date
@@ -55,8 +56,15 @@ def day_number(day: str) -> int:
 
 def days_in_year(first: int, last: int, year: int) -> int:
     """Return how many days of a year lie in a period of day numbers, both ends included."""
-    start, end = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
+    start, end = _year(year)
+    if start <= first and last <= end:
+        return last - first + 1
     return max(0, min(last, end) - max(first, start) + 1)
+
+
+@cache
+def _year(year: int) -> tuple[int, int]:
+    return date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
 
 
 def check_words(field: str, words: Sequence[str], known: Sequence[str]) -> None:

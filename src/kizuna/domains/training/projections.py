@@ -61,7 +61,7 @@ SCHEMA = (
         donor TEXT NOT NULL, beneficiary TEXT NOT NULL, state TEXT NOT NULL, person TEXT NOT NULL, graduated_on TEXT NOT NULL,
         certificate TEXT NOT NULL, delivered BIGINT NOT NULL)""",
     "CREATE INDEX training_seat_by_course ON training_seat (course, state)",
-    "CREATE INDEX training_seat_by_pledge ON training_seat (pledge, delivered, course, person)",
+    "CREATE INDEX training_seat_by_pledge ON training_seat (pledge, course, person, delivered, state)",
     """CREATE TABLE training_grant (
         case_id TEXT PRIMARY KEY, grant_key TEXT NOT NULL, pledge TEXT NOT NULL, donor TEXT NOT NULL, beneficiary TEXT NOT NULL,
         state TEXT NOT NULL, item TEXT NOT NULL, quantity BIGINT NOT NULL, handed_over BIGINT NOT NULL, handed_over_on TEXT NOT NULL,
