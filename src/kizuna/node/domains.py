@@ -3,4 +3,11 @@
 from kizuna.domains import case, claim, exercises, instruments, maritime, training
 from kizuna.kernel.domain import Domain
 
-DOMAINS: tuple[Domain, ...] = (case.DOMAIN, claim.DOMAIN, instruments.DOMAIN, maritime.DOMAIN, exercises.DOMAIN, training.DOMAIN)
+DOMAINS: tuple[Domain, ...] = (
+    case.DOMAIN,
+    claim.DOMAIN,
+    instruments.DOMAIN,
+    maritime.DOMAIN,
+    exercises.DOMAIN,
+    training.DOMAIN,
+)
