@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pytest
 from msgspec import Meta
 
-from kizuna.cli.domains import lines, request
+from kizuna.cli.domains import _parameters, lines, request
 from kizuna.errors import RecordError
 from kizuna.kernel.operation import Asked, LabelAsked
 from kizuna.node.settings import host_port, read_settings
@@ -103,6 +103,18 @@ def test_options_go_before_the_body_and_files_are_read(tmp_path: Path) -> None:
         name="b", count=1, at_ms=1_789_367_400_000, parts=({"x": 1},), text="name\nx\n", data=csv.read_bytes(),
         label=LabelAsked(classification=2, releasable_to=("jpn",)),
     )  # fmt: skip
+
+
+class Limited(Asked, frozen=True):
+    """Types that bring limits of their own."""
+
+    count: Annotated[Annotated[int, Meta(ge=0)], Meta(description="How many.")]
+    perhaps: Annotated[Annotated[int, Meta(ge=0)] | None, Meta(description="How many, where it is known.")] = None
+
+
+def test_a_type_with_limits_of_its_own_is_an_option_with_the_fields_own_words() -> None:
+    shown = {each.name: each.annotation.__metadata__[0].help for each in _parameters(Limited)}
+    assert shown == {"count": "How many.", "perhaps": "How many, where it is known."}
 
 
 @pytest.mark.parametrize("body", ["[]", "{", '{"name": "a", "nothing": 1}', '{"name": 1}', "{}"])

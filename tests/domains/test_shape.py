@@ -87,7 +87,7 @@ def test_operations_and_queries_say_what_they_do_and_who_may(domain: Domain) -> 
             if field != "label":
                 notes = [note for note in get_args(hints[field]) if isinstance(note, msgspec.Meta)]
                 assert notes, f"{each.name}: `{field}` needs a description"
-                assert notes[0].description, f"{each.name}: `{field}` needs a description"
+                assert notes[-1].description, f"{each.name}: `{field}` needs a description"
     assert all(operation.roles for operation in domain.operations), "an operation without roles is nobody's"
     for kind in domain.cases:
         assert kind.name.startswith(f"{domain.name}.")

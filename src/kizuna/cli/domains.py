@@ -13,7 +13,7 @@ import types
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import typer
@@ -82,17 +82,17 @@ def _hints(kind: type[msgspec.Struct]) -> dict[str, tuple[Any, msgspec.Meta | No
         meta = None
         if get_origin(hint) is Annotated:
             hint, *notes = get_args(hint)  # noqa: PLW2901 # the type without its notes
-            meta = next((note for note in notes if isinstance(note, msgspec.Meta)), None)
+            meta = next((note for note in reversed(notes) if isinstance(note, msgspec.Meta)), None)  # the outermost
         found[name] = (hint, meta)
     return found
 
 
 def _bare(hint: Any) -> Any:
-    """Return a type without `| None`."""
-    if get_origin(hint) is types.UnionType:
+    """Return a type without `| None` and without notes of its own."""
+    if get_origin(hint) in (types.UnionType, Union):
         rest = [arg for arg in get_args(hint) if arg is not type(None)]
-        return rest[0] if len(rest) == 1 else hint
-    return hint
+        return _bare(rest[0]) if len(rest) == 1 else hint
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
 
 def _option_type(name: str, hint: Any, meta: msgspec.Meta | None) -> Any:

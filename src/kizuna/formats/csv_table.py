@@ -26,7 +26,7 @@ def write(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA):
+    if isinstance(value, str) and value.startswith(("'", *_FORMULA)):
         return f"'{value}"
     return "" if value is None else value
 
@@ -59,7 +59,7 @@ def read(text: str, known: Sequence[str], needed: Sequence[str]) -> Iterator[tup
 
 
 def _plain(cell: str) -> str:
-    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell
+    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(("'", *_FORMULA)) else cell
 
 
 def _check_header(header: Sequence[str], known: Sequence[str], needed: Sequence[str]) -> None:

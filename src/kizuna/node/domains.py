@@ -1,6 +1,13 @@
 """The domains that this node runs: one explicit tuple, no discovery."""
 
-from kizuna.domains import case, claim, instruments, maritime
+from kizuna.domains import case, claim, exercises, instruments, maritime, training
 from kizuna.kernel.domain import Domain
 
-DOMAINS: tuple[Domain, ...] = (case.DOMAIN, claim.DOMAIN, instruments.DOMAIN, maritime.DOMAIN)
+DOMAINS: tuple[Domain, ...] = (
+    case.DOMAIN,
+    claim.DOMAIN,
+    instruments.DOMAIN,
+    maritime.DOMAIN,
+    exercises.DOMAIN,
+    training.DOMAIN,
+)
