@@ -105,7 +105,7 @@ def _option_type(name: str, hint: Any, meta: msgspec.Meta | None) -> Any:
     if bare in (str, int, bool):
         return bare | None
     if get_origin(bare) is Literal:
-        return str | None
+        return (int if all(isinstance(word, int) for word in get_args(bare)) else str) | None
     if get_origin(bare) is tuple and get_args(bare)[:1] == (str,):
         return list[str] | None
     return None
