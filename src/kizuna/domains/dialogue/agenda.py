@@ -127,16 +127,29 @@ def mechanisms(desk: Desk, _wanted: NothingWanted) -> Sequence[MechanismRow]:
         "SELECT f.mechanism, COUNT(*) FROM dialogue_followed f JOIN dialogue_commitment c ON c.case_id = f.case_id"
         " WHERE c.closed = 0 GROUP BY f.mechanism"
     ))  # fmt: skip
-    return [_mechanism(desk.db, found, counts.get(found.name, 0)) for found in lookup.told(desk.db, records.MECHANISM)]
+    held = _held(desk.db)
+    return [
+        MechanismRow(
+            mechanism=found.name, title=shown(found.body, "title") or "", level=shown(found.body, "level") or "",
+            posts=shown(found.body, "posts") or (), cadence_months=shown(found.body, "cadence_months"),
+            meetings=len(days := held.get(found.name, [])), last_held_on=max(days, default=""), open_commitments=counts.get(found.name, 0),
+            told_by=found.told_by,
+        )
+        for found in lookup.told(desk.db, records.MECHANISM)
+    ]  # fmt: skip
 
 
-def _mechanism(db: Db, found: lookup.Told[records.MechanismDescribed], count: int) -> MechanismRow:
-    held = [row for row in lookup.series(db, found.name) if row.state in HELD]
-    return MechanismRow(
-        mechanism=found.name, title=shown(found.body, "title") or "", level=shown(found.body, "level") or "",
-        posts=shown(found.body, "posts") or (), cadence_months=shown(found.body, "cadence_months"), meetings=len(held),
-        last_held_on=held[-1].starts_on if held else "", open_commitments=count, told_by=found.told_by,
-    )  # fmt: skip
+def _held(db: Db) -> dict[str, list[str]]:
+    """Return the days of all meetings that were held, by mechanism; a meeting that is both a case and cited counts once."""
+    found: dict[str, dict[str, str]] = {}
+    for each in lookup.told(db, records.MEETING_CITED):
+        if shown(each.body, "state") == "held":
+            found.setdefault(shown(each.body, "mechanism") or "", {})[each.name] = shown(each.body, "starts_on") or ""
+    for mechanism, name, starts_on in db.execute(
+        "SELECT mechanism, name, starts_on FROM dialogue_meeting WHERE state IN ('held', 'reported')"
+    ):
+        found.setdefault(mechanism, {})[name] = starts_on
+    return {mechanism: [*days.values()] for mechanism, days in found.items()}
 
 
 def series(desk: Desk, wanted: SeriesWanted) -> SeriesShown:
@@ -227,18 +240,25 @@ def vanished(desk: Desk, wanted: VanishedWanted) -> Sequence[VanishedRow]:
 
 
 def _vanished(db: Db, mechanism: str, limit: int) -> list[VanishedRow]:
-    rows = db.execute(
-        "SELECT c.name, m.name FROM dialogue_meeting m JOIN dialogue_followed f ON f.mechanism = m.mechanism"
-        " JOIN dialogue_commitment c ON c.case_id = f.case_id"
-        " LEFT JOIN dialogue_disposition d ON d.case_id = m.case_id AND d.commitment = c.name"
-        " WHERE m.state = 'reported' AND c.confirmed_at_ms < m.reported_at_ms AND COALESCE(c.closed_at_ms, m.reported_at_ms) >= m.reported_at_ms"
-        " AND d.case_id IS NULL AND m.reported_at_ms ="
-        " (SELECT MAX(l.reported_at_ms) FROM dialogue_meeting l WHERE l.mechanism = m.mechanism)"
-        + (" AND m.mechanism = ?" if mechanism else "")
-        + " ORDER BY m.name, c.name LIMIT ?",
-        (mechanism, limit) if mechanism else (limit,),
+    last: dict[str, tuple[int, str, str]] = {}
+    reported = db.execute(
+        "SELECT mechanism, reported_at_ms, case_id, name FROM dialogue_meeting WHERE state = 'reported'"
+        + (" AND mechanism = ?" if mechanism else ""),
+        (mechanism,) if mechanism else (),
     )
-    return [VanishedRow(name, meeting_name) for name, meeting_name in rows]
+    for each, *report in reported:
+        last[each] = max(last.get(each, (0, "", "")), tuple(report))
+    found: list[VanishedRow] = []
+    for each, (reported_at_ms, case_id, meeting_name) in sorted(last.items()):
+        rows = db.execute(
+            "SELECT c.name FROM dialogue_followed f JOIN dialogue_commitment c ON c.case_id = f.case_id"
+            " WHERE f.mechanism = ? AND c.confirmed_at_ms < ? AND (c.closed_at_ms IS NULL OR c.closed_at_ms >= ?)"
+            " AND NOT EXISTS (SELECT 1 FROM dialogue_disposition d WHERE d.case_id = ? AND d.commitment = c.name)"
+            " ORDER BY c.name LIMIT ?",
+            (each, reported_at_ms, reported_at_ms, case_id, limit),
+        )
+        found += [VanishedRow(name, meeting_name) for (name,) in rows]
+    return found[:limit]
 
 
 def happenings(db: Db, first_on: str, last_on: str) -> list[Happening]:

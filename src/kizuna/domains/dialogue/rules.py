@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 
 from kizuna.domains.dialogue.steps import TextVersion
 from kizuna.errors import RecordError
@@ -18,8 +19,13 @@ GUIDELINE = "kizuna-three-steps@1"
 
 def bounds(when: object) -> tuple[str, str] | None:
     """Return the first and last day that a date may be, or None where it is unknown, withheld or no date."""
+    return _bounds(when) if isinstance(when, str) else None
+
+
+@lru_cache(maxsize=8192)  # a page counts from the same few days again and again
+def _bounds(when: str) -> tuple[str, str] | None:
     try:
-        return limited_date(when).bounds() if isinstance(when, str) else None
+        return limited_date(when).bounds()
     except RecordError:
         return None
 
