@@ -116,7 +116,7 @@ class RestateAsked(Asked, frozen=True):
     key: Key
     meeting: Annotated[str, Meta(description="The meeting that says it again.")]
     minute: Annotated[str, Meta(description="The agreed text, by the key of its minute.")] = ""
-    paragraph: Annotated[int | None, Meta(description="The paragraph, from 1.", ge=1)] = None
+    paragraph: Annotated[int, Meta(description="The paragraph, from 1; 0 where none is named.", ge=0)] = 0
 
 
 class SupersedeAsked(Asked, frozen=True):
@@ -310,7 +310,7 @@ def restate(desk: Desk, asked: RestateAsked) -> Outcome:
     meeting = known_meeting(desk, asked.meeting)
     body = steps.CommitmentRestated(
         meeting=asked.meeting, mechanism=or_withheld(meeting.mechanism), on=day(meeting.ends_on or meeting.starts_on, "day of the meeting"),
-        minute=or_withheld(asked.minute), paragraph=or_withheld(asked.paragraph),
+        minute=or_withheld(asked.minute), paragraph=or_withheld(asked.paragraph or None),
     )  # fmt: skip
     return Outcome((desk.step(COMMITMENT, _case(desk, asked.key), body),))
 

@@ -42,7 +42,7 @@ class ProposeMeetingAsked(Asked, frozen=True):
     starts_on: StartsOn
     ends_on: EndsOn = ""
     place: Place = ""
-    ordinal: Annotated[int | None, Meta(description="Its number in the series, where it is counted.", ge=1)] = None
+    ordinal: Annotated[int, Meta(description="Its number in the series; 0 where it is not counted.", ge=0)] = 0
     title: Annotated[str, Meta(description="A title.")] = ""
 
 
@@ -145,7 +145,7 @@ def propose(desk: Desk, asked: ProposeMeetingAsked) -> Outcome:
         RefusedError: the mechanism is not known, its number stands for another meeting already, or a day is none.
     """
     known_mechanism(desk, asked.mechanism)
-    if asked.ordinal is not None:
+    if asked.ordinal:
         other = next(
             (
                 row
@@ -160,7 +160,7 @@ def propose(desk: Desk, asked: ProposeMeetingAsked) -> Outcome:
             )
     body = steps.MeetingProposed(
         mechanism=asked.mechanism, guest=asked.guest, starts_on=day(asked.starts_on, "first day"),
-        ends_on=day(asked.ends_on or asked.starts_on, "last day"), ordinal=or_withheld(asked.ordinal), title=or_withheld(asked.title),
+        ends_on=day(asked.ends_on or asked.starts_on, "last day"), ordinal=or_withheld(asked.ordinal or None), title=or_withheld(asked.title),
         place=or_withheld(asked.place),
     )  # fmt: skip
     return Outcome((desk.open(MEETING, asked.key, body),))

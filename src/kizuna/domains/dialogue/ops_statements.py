@@ -40,7 +40,9 @@ class DescribeAsked(Asked, frozen=True):
     level: Annotated[records.Level, Meta(description="The level at which it meets.")]
     parties: Annotated[tuple[str, ...], Meta(description="A party to it; named twice.", min_length=2, max_length=2)]
     posts: Annotated[tuple[str, ...], Meta(description="A post that chairs it; may be repeated.")] = ()
-    cadence_months: Annotated[int | None, Meta(description="How often it should meet, in months.", ge=1)] = None
+    cadence_months: Annotated[
+        int, Meta(description="How often it should meet, in months; 0 where nobody said.", ge=0)
+    ] = 0
     host_rule: Annotated[Literal["alternates", "none"], Meta(description="Who hosts.")] = "none"
     note: Note = ""
     sources: Sources = ()
@@ -103,7 +105,8 @@ def describe(_desk: Desk, asked: DescribeAsked) -> Outcome:
     """Describe a mechanism."""
     body = records.MechanismDescribed(
         mechanism=asked.mechanism, title=asked.title, level=asked.level, parties=asked.parties, posts=or_withheld(asked.posts),
-        cadence_months=or_withheld(asked.cadence_months), host_rule=asked.host_rule, note=or_withheld(asked.note), sources=or_withheld(asked.sources),
+        cadence_months=or_withheld(asked.cadence_months or None), host_rule=asked.host_rule, note=or_withheld(asked.note),
+        sources=or_withheld(asked.sources),
     )  # fmt: skip
     return _stated(records.MECHANISM, body, asked.to)
 
