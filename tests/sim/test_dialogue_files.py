@@ -83,6 +83,8 @@ def test_half_a_file_changes_nothing_and_says_where() -> None:
         (GOOD + "ind-fighters,x,jpn-text,4,,,\n", "csv:4: `ind-fighters` stands in row 2 already"),
         (GOOD + "jpn-more,x,jpn-text,4,,,\n", "csv:4: .*its own name comes first"),
         (GOOD + ",x,jpn-text,4,,,\n", "csv:4: `commitment` is empty"),
+        (GOOD + f"ind-{'x' * 97},x,jpn-text,4,,,\n", "csv:4: .* has 101 characters"),
+        (GOOD + f"ind-more,{'x' * 2001},jpn-text,4,,,\n", "csv:4: .*2000"),
         (GOOD.replace("paragraph", "para"), "csv:1: column `para(graph)?` is"),
         ("", "csv:1: column `commitment` is missing"),
     ):

@@ -105,6 +105,15 @@ def test_what_two_nodes_apart_could_not_both_know_is_found_to_have_vanished() ->
 
 def test_a_meeting_is_proposed_by_its_host_and_its_number_stands_once() -> None:
     federation, india, japan = planned(3)
+    does(
+        japan,
+        "describe-mechanism",
+        mechanism=MECHANISM,
+        title="2+2",
+        level="minister",
+        parties=("ind", "jpn"),
+        host_rule="alternates",
+    )
     asked = {"key": "ind-2plus2-5", "mechanism": MECHANISM, "guest": "jpn", "starts_on": "2027-05-01"}
     for wrong, message in (
         ({"ordinal": 3}, f"number 3 of `{MECHANISM}` is `{MECHANISM}-2024-08-20`"),
@@ -116,6 +125,14 @@ def test_a_meeting_is_proposed_by_its_host_and_its_number_stands_once() -> None:
     ):
         with pytest.raises(RefusedError, match=message):
             does(india, "propose-meeting", **(asked | wrong))
+    does(japan, "hold-meeting", key=MEETING)
+    federation.run(5_000)
+    done = does(japan, "propose-meeting", key="jpn-2plus2-5", mechanism=MECHANISM, guest="ind", starts_on="2027-05-01")
+    assert done.told == {"out_of_turn": "the two alternate, and `ind` would host next"}
+
+
+def test_a_meeting_is_postponed_rescheduled_or_called_off() -> None:
+    federation, india, japan = planned(9)
     does(japan, "postpone-meeting", key=MEETING, reason="a typhoon")
     federation.run(5_000)
     does(india, "reschedule-meeting", key=MEETING, starts_on="2026-11-02", place="Kyoto")

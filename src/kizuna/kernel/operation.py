@@ -146,8 +146,12 @@ class Desk:
         """Return the statement that opens a case; `purposes` are the kind's own where none are given.
 
         Raises:
-            RefusedError: the key is taken, or this party may not open a case of it.
+            RefusedError: the key is taken, too long or empty, or this party may not open a case of it.
         """
+        if not 0 < len(key) <= casework.KEY_CHARS:
+            raise RefusedError(
+                f"`{key[:100]}` has {len(key)} characters: name a `{kind.name}` in 1 to {casework.KEY_CHARS}"
+            )
         if self.find(kind, key) is not None:
             raise RefusedError(f"`{key}` is taken: a `{kind.name}` of that name is held already; choose another")
         return self._step(kind, key, None, body, purposes)

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from kizuna.domains.dialogue import lookup, rules
+from kizuna.domains.dialogue.commitments import CLOSED, SETTLED
 from kizuna.domains.dialogue.lookup import Told
 from kizuna.domains.dialogue.meetings import shown
 from kizuna.domains.dialogue.records import CommitmentCited
@@ -147,11 +148,10 @@ def rows_of(
 
 def _case_row(row: Sequence[Any], owners: dict[str, str], today: str) -> CommitmentRow:
     _, name, text, state, actors, due_on, due_phrase, first_made_on, first_made_at, waits_for = row
-    closed = state in ("verified", "superseded", "dropped")
     return CommitmentRow(
         commitment=name, basis="case", text=text or "", state=state, actors=tuple(actors.split()), owners=owners, due_on=due_on or "",
-        due_phrase=due_phrase or "", days_overdue=0 if closed else days_overdue(due_on, today), first_made_on=first_made_on or "",
-        days_open=None if closed else rules.days_between(first_made_on, today), made_at=first_made_at or "", waits_for=waits_for,
+        due_phrase=due_phrase or "", days_overdue=0 if state in SETTLED else days_overdue(due_on, today), first_made_on=first_made_on or "",
+        days_open=None if state in CLOSED else rules.days_between(first_made_on, today), made_at=first_made_at or "", waits_for=waits_for,
     )  # fmt: skip
 
 

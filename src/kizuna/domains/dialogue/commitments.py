@@ -13,6 +13,8 @@ from kizuna.kernel.journal import Db
 
 CLOSED = ("verified", "superseded", "dropped")
 """In these states nothing more is expected. A commitment that lapsed is overdue, not closed."""
+SETTLED = (*CLOSED, "claimed_done", "accepted_done")
+"""In these nothing is late: what waits for an answer is not late for being unanswered."""
 RULE = "commitment-due"
 _RUNNING = ("confirmed", "assigned", "in_progress")
 _OPEN = (*_RUNNING, "claimed_done", "accepted_done", "lapsed")

@@ -10,6 +10,8 @@ from msgspec import Meta
 
 from kizuna.domains.dialogue import reading, records, rules
 from kizuna.domains.dialogue.asking import ROLES
+from kizuna.domains.dialogue.board import days_overdue
+from kizuna.domains.dialogue.commitments import SETTLED
 from kizuna.domains.dialogue.lookup import told
 from kizuna.domains.dialogue.meetings import shown
 from kizuna.domains.dialogue.ops_commitments import IdentifyAsked, identified
@@ -127,13 +129,8 @@ def _line(values: Sequence[Any], owners: dict[str, str], scores: dict[str, int],
         "owners": "; ".join(f"{party}: {owner}" for party, owner in owners.items()),
         "scores": "; ".join(f"{party}: {value:+d}" for party, value in sorted(scores.items())),
     }
-    due = rules.bounds(row["due_on"])
-    late = (
-        rules.days_between(due[1], today)
-        if due is not None and row["state"] not in ("verified", "superseded", "dropped")
-        else 0
-    )
-    return [row.get(name) if name != "days_overdue" else max(0, late or 0) for name in COLUMNS]
+    row["days_overdue"] = 0 if row["state"] in SETTLED else days_overdue(row["due_on"], today)
+    return [row.get(name) for name in COLUMNS]
 
 
 def calendar(desk: Desk, wanted: CalendarWanted) -> Document:
@@ -280,11 +277,16 @@ def _opened(desk: Desk, row: dict[str, str], where: str) -> Statement:
         raise RefusedError(f"{where}: `{missing[0]}` is empty: give it")
     if not row["paragraph"].isascii() or not row["paragraph"].isdecimal() or int(row["paragraph"][:9]) < 1:
         raise RefusedError(f"{where}: paragraph `{row['paragraph'][:20]}` is no number from 1")
-    values: dict[str, Any] = {name: row[name] for name in GIVEN[len(NEEDED) :] if name in row}
-    values["actors"] = tuple(row.get("actors", "").replace(",", " ").split())
-    asked = IdentifyAsked(
-        key=row["commitment"], text=row["text"], minute=row["minute"], paragraph=int(row["paragraph"][:9]), **values
-    )
+    values: dict[str, Any] = {name: row[name] for name in GIVEN if name in row and name != "commitment"}
+    values |= {
+        "key": row["commitment"],
+        "paragraph": int(row["paragraph"][:9]),
+        "actors": row.get("actors", "").replace(",", " ").split(),
+    }
+    try:
+        asked = msgspec.convert(values, IdentifyAsked)
+    except msgspec.ValidationError as error:
+        raise RefusedError(f"{where}: {error}: mend the row") from error
     try:
         return identified(desk, asked)
     except RefusedError as error:

@@ -25,7 +25,7 @@ from kizuna.formats import communique
 from kizuna.kernel.operation import Asked, Desk, Operation, Outcome
 from kizuna.kernel.statement import day_of
 
-_MOST = 100_000
+_MOST = 20_000
 BECOMES: tuple[steps.Becomes, ...] = ("carried", "closed", "superseded", "dropped")
 StartsOn = Annotated[str, Meta(description="First day, YYYY-MM-DD.")]
 EndsOn = Annotated[str, Meta(description="Last day, YYYY-MM-DD; the first where not given.")]
@@ -163,7 +163,10 @@ def propose(desk: Desk, asked: ProposeMeetingAsked) -> Outcome:
         ends_on=day(asked.ends_on or asked.starts_on, "last day"), ordinal=or_withheld(asked.ordinal or None), title=or_withheld(asked.title),
         place=or_withheld(asked.place),
     )  # fmt: skip
-    return Outcome((desk.open(MEETING, asked.key, body),))
+    expected = agenda.series(desk, agenda.SeriesWanted(mechanism=asked.mechanism))
+    out_of_turn = expected.host_rule == "alternates" and expected.next_host not in ("", desk.party)
+    told = {"out_of_turn": f"the two alternate, and `{expected.next_host}` would host next"} if out_of_turn else {}
+    return Outcome((desk.open(MEETING, asked.key, body),), told)
 
 
 def _rescheduled(asked: RescheduleAsked) -> steps.MeetingRescheduled:
