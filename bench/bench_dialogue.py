@@ -179,6 +179,7 @@ ASKED: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("commitment", "commitment", {"commitment": "ind-commitment-4321"}),
     ("vanished", "vanished", {}),
     ("roadmap", "roadmap", {}),
+    ("brief", "brief", {"mechanism": "mechanism-03"}),
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -30,7 +31,7 @@ They welcomed that the agreement on supplies and services had been put to use du
 The two ministers agreed that an early inaugural fighter exercise of the air forces should be held.
 
 They acknowledged the part that the partnership plays in a free and open region."""
-ARTICLES = Path("/work/shared/seeds")
+ARTICLES = Path(os.environ.get("KIZUNA_SHARED", Path(__file__).parents[3] / "shared")) / "seeds"
 
 kizuna = conftest.kizuna  # the fixture: a command line that is called in this process
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from kizuna.domains.dialogue.reading import read
 
-SEEDS = Path("/work/shared/seeds")
+SEEDS = Path(os.environ.get("KIZUNA_SHARED", Path(__file__).parents[4] / "shared")) / "seeds"
 BINDS = ("agreed to", "decided to", "committed to", "resolved to", "pledged to", "undertook to", "intended to")
 VIEWS = (
     "welcomed",
