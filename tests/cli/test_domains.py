@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from msgspec import Meta
 
-from kizuna.cli.domains import _parameters, lines, request
+from kizuna.cli.domains import _option_type, _parameters, lines, request
 from kizuna.errors import RecordError
 from kizuna.kernel.operation import Asked, LabelAsked
 from kizuna.node.settings import host_port, read_settings
@@ -87,6 +87,8 @@ class Example(Asked, frozen=True):
     parts: Annotated[tuple[dict[str, int], ...], Meta(description="Lines.")] = ()
     text: Annotated[str, Meta(description="A file.", extra={"file": True})] = ""
     data: Annotated[bytes, Meta(description="A file.", extra={"file": True})] = b""
+    step: Annotated[Literal[-1, 0, 1], Meta(description="One of three numbers.")] = 0
+    way: Annotated[Literal["up", "down"], Meta(description="One of two words.")] = "up"
 
 
 def test_options_go_before_the_body_and_files_are_read(tmp_path: Path) -> None:
@@ -115,6 +117,11 @@ class Limited(Asked, frozen=True):
 def test_a_type_with_limits_of_its_own_is_an_option_with_the_fields_own_words() -> None:
     shown = {each.name: each.annotation.__metadata__[0].help for each in _parameters(Limited)}
     assert shown == {"count": "How many.", "perhaps": "How many, where it is known."}
+
+
+def test_one_of_some_numbers_is_taken_as_a_number_and_one_of_some_words_as_a_word() -> None:
+    assert _option_type("step", Literal[-1, 0, 1], None) == int | None
+    assert _option_type("way", Literal["up", "down"], None) == str | None
 
 
 @pytest.mark.parametrize("body", ["[]", "{", '{"name": "a", "nothing": 1}', '{"name": 1}', "{}"])

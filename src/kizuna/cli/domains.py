@@ -35,7 +35,7 @@ from kizuna.cli.base import (
 from kizuna.cli.reach import reach
 from kizuna.cli.reading import reading
 from kizuna.errors import RecordError
-from kizuna.kernel.domain import Domain
+from kizuna.kernel.domain import Domain, tellers
 from kizuna.kernel.operation import Asked, Document, LabelAsked, Operation, Query, Wanted
 from kizuna.node.filling import kinds_of
 from kizuna.node.offering import Asker, ask, wanted
@@ -105,7 +105,7 @@ def _option_type(name: str, hint: Any, meta: msgspec.Meta | None) -> Any:
     if bare in (str, int, bool):
         return bare | None
     if get_origin(bare) is Literal:
-        return str | None
+        return (int if all(isinstance(word, int) for word in get_args(bare)) else str) | None
     if get_origin(bare) is tuple and get_args(bare)[:1] == (str,):
         return list[str] | None
     return None
@@ -245,7 +245,7 @@ def _ask(domains: Sequence[Domain], query: Query, asked: Wanted, config: Path) -
     with reading(settings_of(config)) as node:
         asker = Asker(
             now_ms=CLOCK.now_ms(), party=node.identity.party, actor="officer:local:administrator",
-            kinds=kinds_of(domains), agreements=node.agreements, random=random,
+            kinds=kinds_of(domains), agreements=node.agreements, random=random, tellers=tellers(domains),
         )  # fmt: skip
         return ask(node.store, query, asked, asker)
 

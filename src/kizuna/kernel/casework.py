@@ -42,7 +42,8 @@ CLOCK = "system:deadlines"
 """Who says that a deadline has passed."""
 SHARED: Mapping[str, type[Body]] = {ENDORSED: CaseEndorsed, RESOLVED: CaseResolved}
 """The steps that every kind of case has."""
-_KEY_CHARS = 100
+KEY_CHARS = 100
+"""How long the key of a case may be."""
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,7 +201,7 @@ def note(db: Db, kinds: Kinds, held: Record) -> None:
     """Keep a record that is a step of a case; any other, or one whose instant or payload does not show, is passed over."""
     subject = held.text("subject")
     found = kinds.of_record(held.clear.type, subject)
-    if found is None or held.at_ms is None or not 0 < len(subject.partition(":")[2]) <= _KEY_CHARS:
+    if found is None or held.at_ms is None or not 0 < len(subject.partition(":")[2]) <= KEY_CHARS:
         return
     try:
         body = body_of(held, found[1])

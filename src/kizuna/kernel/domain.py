@@ -6,7 +6,7 @@ signatures, channels or storage; those reach it as a `Fact`, a record that has b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -14,7 +14,7 @@ from kizuna.kernel.casework import CaseKind
 from kizuna.kernel.instrument import Obligations
 from kizuna.kernel.journal import Db
 from kizuna.kernel.label import Label
-from kizuna.kernel.operation import Operation, Query
+from kizuna.kernel.operation import Happenings, Operation, Query
 from kizuna.kernel.record import Body
 
 B = TypeVar("B", bound=Body)
@@ -84,7 +84,7 @@ class Domain:
     erased; `crossed` keeps what flowed under which clause; `portions` cuts a record whose items are released one by one; `derivations` rewrites
     one that obligations let go only coarser; `blob_checks` judges the large objects that a received record shows. `cases` are the kinds of
     two-party work whose steps are records of this domain; `operations` are what officers do and `queries` what they are shown: interface, command
-    line and pages offer just these.
+    line and pages offer just these. `happenings` tells other domains' briefs what happened between two days.
     """
 
     name: str
@@ -100,3 +100,9 @@ class Domain:
     cases: tuple[CaseKind, ...] = ()
     operations: tuple[Operation, ...] = ()
     queries: tuple[Query, ...] = ()
+    happenings: Happenings | None = None
+
+
+def tellers(domains: Iterable[Domain]) -> tuple[Happenings, ...]:
+    """Return what each of some domains tells of what happened."""
+    return tuple(domain.happenings for domain in domains if domain.happenings is not None)

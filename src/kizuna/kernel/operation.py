@@ -27,6 +27,21 @@ EVERYONE: frozenset[str] = frozenset()
 """As the roles of a query: whoever has a token."""
 
 
+class Happening(msgspec.Struct, frozen=True):
+    """Something that happened, on days `YYYY-MM-DD` of which both bounds are part; `kind` is a word that its domain gives."""
+
+    kind: str
+    title: str
+    first_on: str
+    last_on: str
+    place: str
+    ref: str
+
+
+Happenings = Callable[[Db, str, str], Sequence[Happening]]
+"""What a domain tells of what happened between two days, both included: a brief asks every domain and imports none."""
+
+
 class LabelAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How an officer wants a statement labelled, where other than the desk's usual way; what is None stays as usual."""
 
@@ -87,7 +102,8 @@ class Document:
 class Desk:
     """What an operation or a query may know: the tables, the time, who asks for which party, and the agreements that are held.
 
-    `actor` is `officer:<id>:<role>` or `system:<job>`, `second` the second person where one stands behind the act, else empty.
+    `actor` is `officer:<id>:<role>` or `system:<job>`, `second` the second person where one stands behind the act, else empty. `tellers` is what
+    each domain tells of what happened.
     """
 
     db: Db
@@ -98,6 +114,12 @@ class Desk:
     random: Random
     agreements: tuple[Agreement, ...] = ()
     second: str = ""
+    tellers: tuple[Happenings, ...] = ()
+
+    def happened(self, first_on: str, last_on: str) -> tuple[Happening, ...]:
+        """Return what any domain tells to have happened between two days, both included, the earliest first."""
+        found = (told for tell in self.tellers for told in tell(self.db, first_on, last_on))
+        return tuple(sorted(found, key=lambda told: (told.first_on, told.kind, told.title, told.ref)))
 
     def fresh(self) -> str:
         """Return a short name that nothing else bears, ten hex digits."""
@@ -124,8 +146,12 @@ class Desk:
         """Return the statement that opens a case; `purposes` are the kind's own where none are given.
 
         Raises:
-            RefusedError: the key is taken, or this party may not open a case of it.
+            RefusedError: the key is taken, too long or empty, or this party may not open a case of it.
         """
+        if not 0 < len(key) <= casework.KEY_CHARS:
+            raise RefusedError(
+                f"`{key[:100]}` has {len(key)} characters: name a `{kind.name}` in 1 to {casework.KEY_CHARS}"
+            )
         if self.find(kind, key) is not None:
             raise RefusedError(f"`{key}` is taken: a `{kind.name}` of that name is held already; choose another")
         return self._step(kind, key, None, body, purposes)

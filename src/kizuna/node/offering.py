@@ -15,7 +15,7 @@ from kizuna.errors import RecordError
 from kizuna.kernel.casework import Kinds
 from kizuna.kernel.instrument import Agreement
 from kizuna.kernel.journal import Store
-from kizuna.kernel.operation import Desk, Query, Wanted
+from kizuna.kernel.operation import Desk, Happenings, Query, Wanted
 from kizuna.kernel.ports import Random
 
 
@@ -29,6 +29,7 @@ class Asker:
     kinds: Kinds
     agreements: tuple[Agreement, ...]
     random: Random
+    tellers: tuple[Happenings, ...] = ()
 
 
 def wanted(query: Query, given: Iterable[tuple[str, str]]) -> Wanted:
@@ -53,6 +54,6 @@ def ask(store: Store, query: Query, asked: Wanted, asker: Asker) -> Any:
     with store.view() as db:
         desk = Desk(
             db=db, now_ms=asker.now_ms, party=asker.party, actor=asker.actor, kinds=asker.kinds,
-            agreements=asker.agreements, random=asker.random,
+            agreements=asker.agreements, random=asker.random, tellers=asker.tellers,
         )  # fmt: skip
         return query.run(desk, asked)

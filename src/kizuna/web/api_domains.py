@@ -13,7 +13,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.types import ControllerRouterHandler
 
-from kizuna.kernel.domain import Domain
+from kizuna.kernel.domain import Domain, tellers
 from kizuna.kernel.operation import Document, Operation, Query
 from kizuna.node import effects as fx
 from kizuna.node import offering
@@ -89,6 +89,6 @@ def _asked(office: Office, query: Query, wanted: Any, actor: str) -> Any:
     return offering.ask(
         node.store, query, wanted, offering.Asker(
             now_ms=office.clock.now_ms(), party=node.identity.party, actor=actor, kinds=world.kinds,
-            agreements=world.agreements, random=world.random,
+            agreements=world.agreements, random=world.random, tellers=tellers(world.domains),
         ),
     )  # fmt: skip

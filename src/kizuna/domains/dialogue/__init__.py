@@ -1,0 +1,25 @@
+"""Dialogue: meetings, joint texts, commitments and the roadmap of two parties.
+
+What one party says by itself (mechanisms, cited meetings and promises, positions) are statements; what both sign are cases: meeting, minute,
+commitment, milestone. A commitment points to a paragraph of an agreed text by its hash and never disappears without both.
+"""
+
+from kizuna.domains.dialogue.agenda import happenings
+from kizuna.domains.dialogue.cases import CASES
+from kizuna.domains.dialogue.operations import OPERATIONS
+from kizuna.domains.dialogue.projections import APPLY, SCHEMA, TABLES
+from kizuna.domains.dialogue.queries import QUERIES
+from kizuna.domains.dialogue.steps import RECORDS
+from kizuna.kernel.domain import Domain
+
+DOMAIN = Domain(
+    name="dialogue",
+    records=RECORDS,
+    schema=SCHEMA,
+    tables=TABLES,
+    apply=APPLY,
+    cases=CASES,
+    operations=OPERATIONS,
+    queries=QUERIES,
+    happenings=happenings,
+)
