@@ -25,6 +25,7 @@ from kizuna.domains.exercises.queries import (
     MeasuresWanted,
     edition,
     editions,
+    happenings,
     measured,
     series,
 )
@@ -242,3 +243,10 @@ def test_whatever_a_chart_is_called_it_stays_well_formed(name: str) -> None:
 def test_a_chart_that_lies_is_refused(values: list[float]) -> None:
     with pytest.raises(RecordError, match="one value of nought or more for each of 2"):
         svg_bars.bars("t", "d", ["a", "b"], [svg_bars.Series("s", values)])
+
+
+def test_a_brief_is_told_what_was_held_between_two_days(desk: Desk) -> None:
+    told = happenings(desk.db, "2023-01-01", "2023-01-31")
+    assert [(each.kind, each.ref) for each in told] == [("exercise", "veer-guardian-2023")]
+    assert happenings(desk.db, "2023-01-27", "2023-01-31") == []
+    assert happenings(desk.db, "2047-01-01", "2047-12-31") == []

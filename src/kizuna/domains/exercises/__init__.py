@@ -8,10 +8,11 @@ from kizuna.domains.exercises.cases import EDITION
 from kizuna.domains.exercises.documents import QUERIES
 from kizuna.domains.exercises.operations import OPERATIONS
 from kizuna.domains.exercises.projections import APPLY, SCHEMA, TABLES
+from kizuna.domains.exercises.queries import happenings
 from kizuna.domains.exercises.records import RECORDS
 from kizuna.kernel.domain import Domain
 
 DOMAIN = Domain(
     name="exercises", records=RECORDS, schema=SCHEMA, tables=TABLES, apply=APPLY, cases=(EDITION,), operations=OPERATIONS,
-    queries=QUERIES,
+    queries=QUERIES, happenings=happenings,
 )  # fmt: skip

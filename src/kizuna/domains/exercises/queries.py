@@ -11,8 +11,10 @@ import msgspec
 from msgspec import Meta
 
 from kizuna.domains.exercises.measures import FORMULAS, Edition, Measures, measures
+from kizuna.domains.exercises.rules import bounds
 from kizuna.errors import RefusedError
-from kizuna.kernel.operation import Desk, Wanted
+from kizuna.kernel.journal import Db
+from kizuna.kernel.operation import Desk, Happening, Wanted
 
 _MOST = 1000
 LAST_YEAR = 9999
@@ -261,3 +263,18 @@ def measured(desk: Desk, wanted: MeasuresWanted) -> MeasuresShown:
 def _spilling(groups: dict[str, list[Edition]], year: int) -> list[Edition]:
     """Return the editions that began the year before; their days in this year are days of this year."""
     return groups.get(str(year - 1), [])
+
+
+def happenings(db: Db, first_on: str, last_on: str) -> list[Happening]:
+    """Return the editions that were held between two days, for any domain's brief; one known to the month or year stands for all of it."""
+    rows = db.execute(
+        f"SELECT edition, COALESCE(name, edition), starts_on, ends_on, place FROM exercises_edition e WHERE {CHOSEN}"
+        f" AND state IN ({', '.join('?' * len(HELD))}) AND starts_on IS NOT NULL ORDER BY starts_on, edition",
+        HELD,
+    )
+    found = []
+    for ref, name, starts_on, ends_on, place in rows:
+        first, last = bounds(starts_on), bounds(ends_on or starts_on)
+        if first is not None and last is not None and first[0] <= last_on and last[1] >= first_on:
+            found.append(Happening("exercise", name, first[0], last[1], place or "", ref))
+    return found
