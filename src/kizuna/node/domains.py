@@ -1,6 +1,6 @@
 """The domains that this node runs: one explicit tuple, no discovery."""
 
-from kizuna.domains import case, claim, exercises, instruments, maritime, training
+from kizuna.domains import case, claim, exercises, instruments, maritime, supply, training
 from kizuna.kernel.domain import Domain
 
 DOMAINS: tuple[Domain, ...] = (
@@ -10,4 +10,5 @@ DOMAINS: tuple[Domain, ...] = (
     maritime.DOMAIN,
     exercises.DOMAIN,
     training.DOMAIN,
+    supply.DOMAIN,
 )
