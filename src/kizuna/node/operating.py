@@ -131,8 +131,9 @@ class Operating:
                 view = casework.view(db, self._world.kinds, case_id)
                 if kind is None or view is None or kind.lapse is None or (case_id, rule) in self._lapsing:
                     continue
+                if any(case_id == other for other, _ in lapsed):
+                    continue  # two words on the same heads are two versions of one: the second waits until the first is said
                 if rule in kind.clock:
-                    lapsed.append((case_id, rule))
                     asking = Asking(
                         db=db, now_ms=now_ms, party=self._world.identity.party, actor=casework.CLOCK, kinds=self._world.kinds,
                         random=self._world.random,
@@ -140,7 +141,8 @@ class Operating:
                     try:
                         said = asking.step(kind, view, kind.lapse(view, rule), purposes=kind.purposes)
                     except RefusedError:
-                        continue  # a case in conflict, say: its people see to it
+                        continue  # a case in conflict, say: its people see to it, and it is tried again
+                    lapsed.append((case_id, rule))
                     drafts.append(self.draft(said, casework.CLOCK))
         self._lapsing.update(lapsed)
         return self._say_lapses(drafts, lapsed, now_ms) if drafts else []
