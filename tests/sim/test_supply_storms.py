@@ -114,7 +114,7 @@ def test_two_orders_agreed_apart_may_pass_the_years_ceiling_and_both_see_it() ->
     federation.run(3_000)
     operate(india, "offer", order_no=number, price=big["price"])
     federation.run(3_000)
-    with pytest.raises(RefusedError, match="passes the year's ceiling `2000000000.00`"):
+    with pytest.raises(RefusedError, match=r"passes the year's ceiling `2000000000.00`"):
         operate(japan, "agree", order_no=number)
     operate(india, "deliver", order_no=numbers[1])
     federation.run(3_000)

@@ -120,7 +120,8 @@ class Operating:
         if self._busy or 0 <= now_ms - self._looked_ms < _DUE_EVERY_MS or not self._world.kinds.by_name:
             return []
         self._looked_ms = now_ms
-        drafts, lapsed = [], []
+        drafts: list[fx.Draft] = []
+        lapsed: list[tuple[str, str]] = []
         with self._world.store.view() as db:
             rows = db.execute(
                 "SELECT case_id, rule FROM case_due WHERE due_ms <= ? ORDER BY due_ms, case_id LIMIT ?",
