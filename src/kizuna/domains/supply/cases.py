@@ -38,7 +38,7 @@ from kizuna.domains.supply.records import (
     RemainderConverted,
     SettlementReceived,
 )
-from kizuna.domains.supply.standing import CASH, EQUAL_VALUE, KIND, Standing, standing
+from kizuna.domains.supply.standing import CASH, EQUAL_VALUE, KIND, METHODS, Standing, standing
 from kizuna.errors import RefusedError
 from kizuna.kernel.case import CaseType, Transition
 from kizuna.kernel.casework import CaseKind, CaseView, Move
@@ -237,18 +237,24 @@ def _post(db: Db, case_id: str, found: Standing, pair: tuple[str, str], year: in
             for party, partner, sign in ((creditor, debtor, 1), (debtor, creditor, -1))
         ],
     )  # fmt: skip
+    totals = [
+        (method, sum(minor for minor in minors if minor > 0), -sum(minor for minor in minors if minor < 0))
+        for method in METHODS
+        if (minors := [each.minor for each in found.postings if each.method == method])
+    ]
     db.executemany(
-        "INSERT INTO supply_open (case_id, party, partner, currency, method, fiscal_year, amount_minor) VALUES (?,?,?,?,?,?,?)",
+        "INSERT INTO supply_total (case_id, party, partner, fiscal_year, activity_ref, currency, method, more_minor, less_minor,"
+        " open_minor) VALUES (?,?,?,?,?,?,?,?,?,?)",
         [
-            (case_id, party, partner, found.currency, method, year, sign * minor)
-            for method, minor in found.owed().items()
-            for party, partner, sign in ((creditor, debtor, 1), (debtor, creditor, -1))
+            (case_id, party, partner, year, found.asked.activity_ref, found.currency, method, *amounts, amounts[0] - amounts[1])
+            for method, more, less in totals
+            for party, partner, amounts in ((creditor, debtor, (more, less)), (debtor, creditor, (less, more)))
         ],
-    )
+    )  # fmt: skip
 
 
 ORDER = CaseKind(
     table=TABLE, opens=OrderRequested, steps=STEPS, sides=sides, apply=apply,
-    tables=("supply_order", "supply_side", "supply_line", "supply_ledger", "supply_open"), purposes=(PURPOSE,), guards=GUARDS,
+    tables=("supply_order", "supply_side", "supply_line", "supply_ledger", "supply_total"), purposes=(PURPOSE,), guards=GUARDS,
     dues=dues, clock={OVERDUE: OrderOverdue, ESCALATE: OrderEscalated, CONVERT: OrderConverted}, lapse=lapse,
 )  # fmt: skip

@@ -51,20 +51,22 @@ SCHEMA = (
         case_id TEXT NOT NULL, seq BIGINT NOT NULL, party TEXT NOT NULL, partner TEXT NOT NULL, currency TEXT NOT NULL,
         method TEXT NOT NULL, entry TEXT NOT NULL, amount_minor BIGINT NOT NULL, at_ms BIGINT NOT NULL, fiscal_year BIGINT NOT NULL,
         activity_ref TEXT NOT NULL, PRIMARY KEY (case_id, seq, party))""",
-    """CREATE INDEX supply_ledger_by_year ON supply_ledger (
-        party, partner, fiscal_year, at_ms, case_id, seq, currency, method, entry, amount_minor)""",
-    """CREATE INDEX supply_ledger_by_activity ON supply_ledger (
-        party, partner, activity_ref, at_ms, case_id, seq, currency, method, entry, amount_minor)""",
-    """CREATE INDEX supply_ledger_by_time ON supply_ledger (
-        party, partner, at_ms, case_id, seq, currency, method, entry, amount_minor)""",
-    """CREATE TABLE supply_open (
-        case_id TEXT NOT NULL, party TEXT NOT NULL, partner TEXT NOT NULL, currency TEXT NOT NULL, method TEXT NOT NULL,
-        fiscal_year BIGINT NOT NULL, amount_minor BIGINT NOT NULL, PRIMARY KEY (case_id, party, method))""",
-    "CREATE INDEX supply_open_by_pair ON supply_open (party, partner, currency, method, fiscal_year, amount_minor)",
+    "CREATE INDEX supply_ledger_by_year ON supply_ledger (party, partner, fiscal_year, at_ms, case_id, seq)",
+    "CREATE INDEX supply_ledger_by_activity ON supply_ledger (party, partner, activity_ref, at_ms, case_id, seq)",
+    """CREATE TABLE supply_total (
+        case_id TEXT NOT NULL, party TEXT NOT NULL, partner TEXT NOT NULL, fiscal_year BIGINT NOT NULL, activity_ref TEXT NOT NULL,
+        currency TEXT NOT NULL, method TEXT NOT NULL, more_minor BIGINT NOT NULL, less_minor BIGINT NOT NULL, open_minor BIGINT NOT NULL,
+        PRIMARY KEY (case_id, party, method))""",
+    """CREATE INDEX supply_total_by_year ON supply_total (
+        party, partner, fiscal_year, currency, method, more_minor, less_minor)""",
+    """CREATE INDEX supply_total_by_activity ON supply_total (
+        party, partner, activity_ref, currency, method, more_minor, less_minor)""",
+    """CREATE INDEX supply_total_open ON supply_total (
+        party, partner, currency, method, fiscal_year, open_minor) WHERE open_minor <> 0""",
 )
 TABLES = (
     "supply_terms", "supply_authority", "supply_draft", "supply_order", "supply_side", "supply_line", "supply_ledger",
-    "supply_open",
+    "supply_total",
 )  # fmt: skip
 
 

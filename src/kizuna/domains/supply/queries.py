@@ -286,15 +286,15 @@ def balance(desk: Desk, wanted: BalanceWanted) -> Sequence[BalanceRow]:
     """Return what is open between us and our partners, for each currency and method."""
     where, given = (" AND partner = ?", [wanted.partner]) if wanted.partner else ("", [])
     ours = desk.db.execute(
-        "SELECT partner, currency, method, SUM(amount_minor), COUNT(*) FROM supply_open"
-        f" WHERE party = ?{where} GROUP BY partner, currency, method ORDER BY partner, currency, method",
+        "SELECT partner, currency, method, SUM(open_minor), COUNT(*) FROM supply_total"
+        f" WHERE party = ? AND open_minor <> 0{where} GROUP BY partner, currency, method ORDER BY partner, currency, method",
         (desk.party, *given),
     )
     theirs = {
         (party, currency, method): minor
         for party in sorted({row[0] for row in ours})
         for currency, method, minor in desk.db.execute(
-            "SELECT currency, method, SUM(amount_minor) FROM supply_open WHERE party = ? AND partner = ?"
+            "SELECT currency, method, SUM(open_minor) FROM supply_total WHERE party = ? AND partner = ? AND open_minor <> 0"
             " GROUP BY currency, method",
             (party, desk.party),
         )

@@ -96,9 +96,8 @@ def _where(desk: Desk, wanted: StatementWanted | PrintedWanted | SheetWanted) ->
 
 def _totals(desk: Desk, where: str, given: Sequence[object]) -> tuple[TotalShown, ...]:
     rows = desk.db.execute(
-        "SELECT currency, method, SUM(CASE WHEN amount_minor > 0 THEN amount_minor ELSE 0 END),"
-        " SUM(CASE WHEN amount_minor < 0 THEN -amount_minor ELSE 0 END) FROM supply_ledger"
-        f" WHERE {where} GROUP BY currency, method ORDER BY currency, method",
+        f"SELECT currency, method, SUM(more_minor), SUM(less_minor) FROM supply_total WHERE {where}"
+        " GROUP BY currency, method ORDER BY currency, method",
         given,
     )
     return tuple(

@@ -125,8 +125,8 @@ def require_authority(desk: Desk, arrangement: str, duty: str) -> str:
 def open_before(db: Db, requester: str, provider: str, currency: str, year: int) -> int:
     """Return what a requester owes a provider out of a fiscal year's orders, and is to owe by those agreed and not yet accepted, in minor units."""
     owed = db.execute(
-        "SELECT COALESCE(SUM(amount_minor), 0) FROM supply_open WHERE party = ? AND partner = ? AND currency = ?"
-        " AND fiscal_year = ?",
+        "SELECT COALESCE(SUM(open_minor), 0) FROM supply_total WHERE party = ? AND partner = ? AND currency = ?"
+        " AND fiscal_year = ? AND open_minor <> 0",
         (provider, requester, currency, year),
     )
     coming = db.execute(
