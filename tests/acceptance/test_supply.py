@@ -7,47 +7,77 @@ nodes show the same order, closed, and the same balance.
 from __future__ import annotations
 
 import json
-import subprocess
+import logging
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
-from tests.acceptance.stories import SOURCE, environment
-from tests.acceptance.test_three_nodes import Station, carry, enrol, make, sign
+from kizuna.cli.main import main
+from tests.cli.conftest import Done, Party, ports
 
 RPSS = "ind-jpn-2020-reciprocal-supplies-services"
 DUTIES = {"o1": ("order", "offer"), "o2": ("accept", "invoice"), "o3": ("pay", "receive", "order", "offer")}
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Done]]:
+    """Return `kizuna`, called in this process: some eighty commands would else each start an interpreter."""
+    kept = logging.getLogger().handlers[:], logging.getLogger().level, sys.excepthook, threading.excepthook
+
+    def call(*words: object, token: str = "") -> Done:
+        monkeypatch.setattr(sys, "argv", ["kizuna", *map(str, words)])
+        monkeypatch.setenv("KIZUNA_TOKEN", token) if token else monkeypatch.delenv("KIZUNA_TOKEN", raising=False)
+        capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        shown = capsys.readouterr()
+        return Done(code, shown.out, shown.err)
+
+    yield call
+    root = logging.getLogger()
+    root.handlers[:], root.level, sys.excepthook, threading.excepthook = kept
+    structlog.reset_defaults()
 
 
 class Staff:
     """The officers of one node, each with a token."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Party) -> None:
         self.station = station
         people = {"unit": "logistics", "m1": "desk", **dict.fromkeys(DUTIES, "logistics")}
         self.tokens = {
-            officer: str(station.kizuna("token", "add", officer, role)["token"]) for officer, role in people.items()
+            officer: str(station.ok("token", "add", officer, role)["token"]) for officer, role in people.items()
         }
 
-    def call(self, officer: str, *args: str | Path) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [sys.executable, "-m", "kizuna", "supply", *map(str, args), "--config", str(self.station.config), "--json"],
-            capture_output=True, env={**environment(), "KIZUNA_TOKEN": self.tokens[officer]}, timeout=180, check=False,
-        )  # fmt: skip
+    def call(self, officer: str, *args: str | Path) -> Done:
+        config = self.station.folder / "node.toml"
+        return self.station.kizuna("supply", *args, "--config", config, "--json", token=self.tokens[officer])
 
     def __call__(self, officer: str, *args: str | Path) -> Any:
         done = self.call(officer, *args)
-        assert done.returncode == 0, (args, done.stdout.decode(), done.stderr.decode())
-        return json.loads(done.stdout)
+        assert done.code == 0, (args, done.out, done.err)
+        return json.loads(done.out)
 
     def refused(self, officer: str, *args: str | Path) -> str:
         done = self.call(officer, *args)
-        assert done.returncode != 0, args
-        return done.stderr.decode()
+        assert done.code != 0, args
+        return done.err
+
+
+def carry(sender: Party, receiver: Party, desk: Path) -> None:
+    """Take a bundle from one node to the other in a bag."""
+    done = sender.carry(receiver, desk / f"{len([*desk.iterdir()])}.bundle")
+    assert done["refused"] == 0
 
 
 def fuel_order(category: str) -> tuple[str, ...]:
@@ -61,19 +91,18 @@ def fuel_order(category: str) -> tuple[str, ...]:
 
 
 def test_fuel_is_ordered_at_sea_settled_and_both_nodes_show_the_same_balance(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Callable[..., Done], tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
     desk = tmp_path / "desk"
     desk.mkdir()
-    india = make(tmp_path / "ind", "ind/delhi", ("bengal",), ("jpn",), wired=True)
-    japan = make(tmp_path / "jpn", "jpn/takanami", ("malacca",), ("ind",), wired=False)
-    enrol(india, japan, desk, wired=False)
-    sign(RPSS, india, japan)
+    india = Party(command, tmp_path / "ind", "ind", "delhi", *ports())
+    japan = Party(command, tmp_path / "jpn", "jpn", "takanami", *ports())
+    india.accept(japan)
+    japan.accept(india)
+    for station in (india, japan):
+        station.ok("instrument", "sign", RPSS, "--root-key", station.folder / "root.key")
     ours, theirs = Staff(india), Staff(japan)
-    india.start()
-    try:
-        india.wait_ready(lambda _text: None)
+    with india.running():
         both = ((india, japan), (japan, india))
         for sender, receiver in (*both, *both):
             carry(sender, receiver, desk)
@@ -87,8 +116,6 @@ def test_fuel_is_ordered_at_sea_settled_and_both_nodes_show_the_same_balance(
         number = order_at_sea(ours, theirs, desk)
         settle(ours, theirs, number, desk)
         assert_same(ours, theirs, number, tmp_path)
-    finally:
-        india.stop()
 
 
 def order_at_sea(ours: Staff, theirs: Staff, desk: Path) -> str:
@@ -98,7 +125,7 @@ def order_at_sea(ours: Staff, theirs: Staff, desk: Path) -> str:
     number = str(theirs("unit", *fuel_order("petroleum-oils-lubricants"))["told"]["order_no"])
     assert "no authority for `order`" in theirs.refused("o2", "request", "--order-no", number)
     theirs("o1", "request", "--order-no", number)
-    pack = desk / "pack.json"
+    pack = theirs.station.folder / "pack.json"
     theirs("o1", "order-pack", "--order-no", number, "--kind", "json", "--out", pack)
     scanned = pack.read_text(encoding="utf-8")
     assert ours("o1", "check-pack", "--pack", scanned)["outcome"] == "not-here"

@@ -11,7 +11,7 @@ from typing import Any
 from kizuna.domains.supply import ordering_checks as ordering
 from kizuna.domains.supply import rules
 from kizuna.domains.supply import settling_checks as settling
-from kizuna.domains.supply.records import OrderRequested
+from kizuna.domains.supply.records import OrderOffered, OrderRequested
 from kizuna.domains.supply.standing import Standing, standing
 from kizuna.errors import RefusedError
 from kizuna.kernel.casework import CaseView, Guard, Move
@@ -27,6 +27,8 @@ def guard(check: Callable[[Standing, Any, Move], None]) -> Guard:
             found = standing(view)
             if found.asked is None and not isinstance(body, OrderRequested):
                 return "the order itself is not held"
+            if found.offer is None and not isinstance(body, OrderRequested | OrderOffered):
+                return "nothing is offered yet"
             check(found, body, move)
         except RefusedError as error:
             return str(error)
