@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import pytest
 
+from kizuna.cli.init import bundled
 from kizuna.errors import RefusedError
 from tests.sim.supply_world import (
+    ARRANGEMENT,
     CERTIFIER,
+    DAY_MS,
     FUEL,
+    MINISTRY,
     PAYER,
     SIGNER,
     accepted,
     agreed,
     ask,
     draft,
+    enrolled,
     invoiced,
     operate,
     pair,
     rows,
 )
+from tests.sim.world import suspend
 
 
 def test_an_order_goes_from_draft_to_closing_and_both_sides_tell_the_same() -> None:
@@ -198,9 +204,74 @@ def test_only_the_creditors_named_authority_writes_a_debt_off() -> None:
     assert ask(india, "balance") == ask(japan, "balance") == []
 
 
-def test_what_the_terms_do_not_name_cannot_be_settled() -> None:
-    from tests.sim.supply_world import MINISTRY, enrolled  # noqa: PLC0415 # only this story begins without terms
+def test_an_order_names_an_agreement_that_is_in_force_on_its_days() -> None:
+    federation, india, japan = pair(10)
+    early = 1_600_000_000_000  # 13 September 2020: signed, and not in force
+    with pytest.raises(
+        RefusedError,
+        match=r"`window_from_ms` is `2020-09-13`: .* is not in force on that day: in force from 2021-07-11",
+    ):
+        draft(japan, "ind", window_from_ms=early, window_to_ms=early + DAY_MS)
+    with pytest.raises(RefusedError, match=r"`window_to_ms` is .* must end after it begins"):
+        draft(japan, "ind", window_to_ms=japan.now_ms - 1)
+    number = draft(japan, "ind")
+    suspend(india, next(each for each in bundled() if each.id == ARRANGEMENT))
+    federation.run(10_000)
+    with pytest.raises(RefusedError, match="is not in force on that day"):
+        operate(japan, "request", order_no=number)
 
+
+def test_bad_input_is_refused_by_field_value_rule_and_remedy() -> None:
+    federation, india, japan = pair(11)
+    number = agreed(federation, japan, india)
+    for name, node, actor, fields, said in (
+        ("deliver", india, SIGNER, {"line": ("1=300000 kg",)}, "unit` is `kg`: it measures mass, and the order's `litre` measures volume"),
+        ("deliver", india, SIGNER, {"line": ("1=306001",)}, "deliver no more, or agree an amendment first"),
+        ("deliver", india, SIGNER, {"line": ("7=1",)}, "`line` is `7`: it is no line of the order; use one of [1, 2]"),
+        ("pay", japan, PAYER, {"payment_ref": "p", "amount": "1.001"}, "`amount` is `1.001`: `INR` has 2 decimals"),
+        ("offer", india, SIGNER, {"price": ("1=x",)}, "`price` is `1=x`: it is a line's number and its unit price"),
+        ("decline", india, SIGNER, {"reason": "r", "code": "mood"}, "`code` is `mood`: it is not in the list; use one of not-available"),
+        ("accept", japan, CERTIFIER, {}, "not possible in the state `agreed`"),
+        ("settle", india, PAYER, {"received": ("ab",)}, "`received` is `ab`: it is not the beginning of one record that waits"),
+    ):  # fmt: skip
+        with pytest.raises(RefusedError) as refused:
+            operate(node, name, actor, order_no=number, **fields)
+        assert said in str(refused.value), str(refused.value)
+    with pytest.raises(RefusedError, match="`order_no` is `order 7`: it is party, fiscal year, service and sequence"):
+        operate(japan, "request", order_no="order 7")
+
+
+def test_an_amendment_counts_once_both_have_signed_it() -> None:
+    federation, india, japan = pair(12)
+    number = agreed(federation, japan, india)
+    operate(india, "amend", order_no=number, quantity=("1=200000",), price=("2=90",), reason="less is left")
+    federation.run(3_000)
+    assert ask(japan, "order", order_no=number).total == "21387450.00"
+    operate(japan, "sign", order_no=number)
+    federation.run(3_000)
+    assert ask(india, "order", order_no=number).total == "14261500.00"
+    with pytest.raises(RefusedError, match="it passes `204000` litre"):
+        operate(india, "deliver", order_no=number, line=("1=204001",))
+
+
+def test_an_officers_authority_ends_on_its_day_and_shows_where_it_lacked() -> None:
+    federation, india, japan = pair(13)
+    number = agreed(federation, japan, india)
+    operate(india, "grant", MINISTRY, partner="jpn", officer="o1", duties=())
+    federation.run(3_000)
+    with pytest.raises(RefusedError, match=r"no authority for `offer` under .* is valid on 2026-09-21"):
+        operate(india, "deliver", order_no=number)
+    assert ask(japan, "order", order_no=number).findings
+    operate(india, "grant", MINISTRY, partner="jpn", officer="o1", duties=("offer",), to_on="2026-09-22")
+    federation.run(3_000)
+    assert ask(japan, "order", order_no=number).findings == ()
+    federation.run(1_000)
+    india.skew_ms = 2 * DAY_MS
+    with pytest.raises(RefusedError, match="is valid on 2026-09-23"):
+        operate(india, "deliver", order_no=number)
+
+
+def test_what_the_terms_do_not_name_cannot_be_settled() -> None:
     federation, india, japan = enrolled(9)
     with pytest.raises(RefusedError, match="terms are stated for no arrangement"):
         draft(japan, "ind")

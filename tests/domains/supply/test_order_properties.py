@@ -231,6 +231,7 @@ def test_every_order_of_arrival_finds_the_same_balance(data: st.DataObject) -> N
     again = casework.folded(ORDER, CASE, shuffled)
     assert again is not None
     assert held(first) == held(again)
+    assert all(isinstance(cases.lapse(first, rule), tuple(ORDER.clock.values())) for rule, _ in cases.dues(first))
     rows = Rows()
     cases.apply(rows, first)
     assert sum(row[7] for row in rows.ledger) == 0
