@@ -228,15 +228,21 @@ def test_bad_input_is_refused_by_field_value_rule_and_remedy() -> None:
         ("deliver", india, SIGNER, {"line": ("1=300000 kg",)}, "unit` is `kg`: it measures mass, and the order's `litre` measures volume"),
         ("deliver", india, SIGNER, {"line": ("1=306001",)}, "deliver no more, or agree an amendment first"),
         ("deliver", india, SIGNER, {"line": ("7=1",)}, "`line` is `7`: it is no line of the order; use one of [1, 2]"),
-        ("pay", japan, PAYER, {"payment_ref": "p", "amount": "1.001"}, "`amount` is `1.001`: `INR` has 2 decimals"),
         ("offer", india, SIGNER, {"price": ("1=x",)}, "`price` is `1=x`: it is a line's number and its unit price"),
-        ("decline", india, SIGNER, {"reason": "r", "code": "mood"}, "`code` is `mood`: it is not in the list; use one of not-available"),
+        ("decline", india, SIGNER, {"reason": "r", "code": "mood"}, "not possible in the state `agreed` that its signers knew"),
         ("accept", japan, CERTIFIER, {}, "not possible in the state `agreed`"),
         ("settle", india, PAYER, {"received": ("ab",)}, "`received` is `ab`: it is not the beginning of one record that waits"),
     ):  # fmt: skip
         with pytest.raises(RefusedError) as refused:
             operate(node, name, actor, order_no=number, **fields)
         assert said in str(refused.value), str(refused.value)
+    charged = invoiced(federation, japan, india)
+    with pytest.raises(
+        RefusedError, match=r"`amount` is `1.001`: `INR` has 2 decimals; state the rounding as its own part"
+    ):
+        operate(japan, "pay", PAYER, order_no=charged, payment_ref="p", amount="1.001")
+    with pytest.raises(RefusedError, match=r"by `cash`, `21387450.00` is open and not yet covered"):
+        operate(japan, "pay", PAYER, order_no=charged, payment_ref="p", amount="21387450.01")
     with pytest.raises(RefusedError, match="`order_no` is `order 7`: it is party, fiscal year, service and sequence"):
         operate(japan, "request", order_no="order 7")
 

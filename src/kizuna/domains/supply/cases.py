@@ -41,7 +41,7 @@ from kizuna.domains.supply.records import (
 from kizuna.domains.supply.standing import CASH, EQUAL_VALUE, KIND, METHODS, Standing, standing
 from kizuna.errors import RefusedError
 from kizuna.kernel.case import CaseType, Transition
-from kizuna.kernel.casework import CaseKind, CaseView, Move
+from kizuna.kernel.casework import CaseKind, CaseView, Guard, Move
 from kizuna.kernel.deadline import Deadline
 from kizuna.kernel.journal import Db
 from kizuna.kernel.record import Body
@@ -253,8 +253,21 @@ def _post(db: Db, case_id: str, found: Standing, pair: tuple[str, str], year: in
     )  # fmt: skip
 
 
+def _where_possible(row: Transition, judge: Guard) -> Guard:
+    """Return a guard that leaves alone what its state forbids anyway: the officer is then told that, and not what else is wrong with it.
+
+    What two sign is judged in any state, since it may take effect in a later one than its author knew.
+    """
+
+    def judged(view: CaseView, move: Move) -> str:
+        return "" if row.signatures == 1 and view.state.state not in row.frm else judge(view, move)
+
+    return judged
+
+
 ORDER = CaseKind(
     table=TABLE, opens=OrderRequested, steps=STEPS, sides=sides, apply=apply,
-    tables=("supply_order", "supply_side", "supply_line", "supply_ledger", "supply_total"), purposes=(PURPOSE,), guards=GUARDS,
+    tables=("supply_order", "supply_side", "supply_line", "supply_ledger", "supply_total"), purposes=(PURPOSE,),
+    guards={row.name: _where_possible(row, GUARDS[row.name]) for row in TABLE.transitions if row.name in GUARDS},
     dues=dues, clock={OVERDUE: OrderOverdue, ESCALATE: OrderEscalated, CONVERT: OrderConverted}, lapse=lapse,
 )  # fmt: skip

@@ -11,10 +11,12 @@ from typing import Any
 from kizuna.domains.supply import ordering_checks as ordering
 from kizuna.domains.supply import rules
 from kizuna.domains.supply import settling_checks as settling
-from kizuna.domains.supply.records import OrderOffered, OrderRequested
+from kizuna.domains.supply.records import OrderDeclined, OrderOffered, OrderRequested, OrderWithdrawn
 from kizuna.domains.supply.standing import Standing, standing
 from kizuna.errors import RefusedError
 from kizuna.kernel.casework import CaseView, Guard, Move
+
+_BEFORE_AN_OFFER = (OrderRequested, OrderOffered, OrderWithdrawn, OrderDeclined)
 
 
 def guard(check: Callable[[Standing, Any, Move], None]) -> Guard:
@@ -27,7 +29,7 @@ def guard(check: Callable[[Standing, Any, Move], None]) -> Guard:
             found = standing(view)
             if found.asked is None and not isinstance(body, OrderRequested):
                 return "the order itself is not held"
-            if found.offer is None and not isinstance(body, OrderRequested | OrderOffered):
+            if found.offer is None and not isinstance(body, _BEFORE_AN_OFFER):
                 return "nothing is offered yet"
             check(found, body, move)
         except RefusedError as error:
@@ -39,6 +41,11 @@ def guard(check: Callable[[Standing, Any, Move], None]) -> Guard:
 
 GUARDS: Mapping[str, Guard] = {
     "request": guard(ordering.requested),
+    "withdraw": guard(ordering.whole),
+    "decline": guard(ordering.declined),
+    "cancel": guard(ordering.whole),
+    "fall-due": guard(ordering.whole),
+    "escalate": guard(ordering.whole),
     "offer": guard(ordering.offered),
     "agree": guard(ordering.agreed),
     "amend": guard(ordering.amended),

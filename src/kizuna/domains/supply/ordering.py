@@ -282,6 +282,7 @@ def request(desk: Desk, asked: OrderAsked) -> Outcome:
     Raises:
         RefusedError: there is no such draft, its drafter signs, the officer has no authority, or the order is not permitted any more.
     """
+    rules.parts_of(asked.order_no)
     held = terms.draft(desk.db, asked.order_no)
     if held is None:
         wrong(
@@ -319,7 +320,6 @@ def decline(desk: Desk, asked: DeclineAsked) -> Outcome:
     Raises:
         RefusedError: the code is unknown, or the officer has no authority.
     """
-    rules.require_one_of("code", asked.code, rules.DECLINED)
     view, found = order_of(desk, asked.order_no)
     terms.require_authority(desk, found.asked.arrangement, "offer")
     return Outcome((desk.step(ORDER, view, OrderDeclined(code=asked.code, reason=asked.reason)),))

@@ -100,6 +100,19 @@ def require_total(field: str, total: str, expected_minor: int, currency: str) ->
         wrong(field, total, f"the lines sum to `{numbers.money(expected_minor, currency)}`", "state that sum")
 
 
+def whole(_found: Standing, _body: Any, _move: Move) -> None:
+    """Judge a step of which nothing but its wholeness matters, which is judged for all."""
+
+
+def declined(_found: Standing, body: Any, _move: Move) -> None:
+    """Judge a refusal to provide.
+
+    Raises:
+        RefusedError: its code is unknown.
+    """
+    rules.require_one_of("code", body.code, rules.DECLINED)
+
+
 def offered(found: Standing, body: Any, move: Move) -> None:
     """Judge an offer.
 
