@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kizuna.cli.init import bundled
 from kizuna.domains.supply import notation, rules, sheets, terms
-from kizuna.domains.supply.records import OrderLine, OrderRequested
+from kizuna.domains.supply.records import RECORDS, OrderLine, OrderRequested
 from kizuna.errors import RecordError, RefusedError
 from kizuna.formats import xlsx_table
 
@@ -119,6 +120,23 @@ def test_the_fiscal_year_begins_in_its_month() -> None:
 def test_bad_terms_are_refused(field: str, value: object, said: str) -> None:
     with pytest.raises(RefusedError, match=said):
         rules.require_terms(msgspec.structs.replace(EXAMPLE, **{field: value}))
+
+
+def test_the_example_rules_let_every_record_but_the_draft_cross_whole() -> None:
+    made = next(each for each in bundled() if each.id == EXAMPLE.arrangement)
+    shown = {
+        (wire_name, clause.direction.to_party): set(clause.discloses)
+        for clause in made.provisions
+        for wire_name in clause.record_types
+    }
+    header = {"@actor", "@after", "@node", "@subject"}
+    for to in ("ind", "jpn"):
+        for name, kind in RECORDS.items():
+            if name == "supply.order-drafted.v1":
+                assert (name, to) not in shown
+            else:
+                assert shown[name, to] == header | set(kind.__struct_fields__)
+    assert all(clause.basis == "example" for clause in made.provisions)
 
 
 # --- sheets and notation ----------------------------------------------------------------------------------------------------------
