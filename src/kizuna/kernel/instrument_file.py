@@ -161,9 +161,9 @@ def _merge(source: _Source, document: dict[str, Any], values: dict[str, Any]) ->
     for field in ("in_force_on", "terminates_on"):
         if field in rules:
             values[field] = _date(source, rules[field], "rules", field)
+            values["basis"] = rules.get("basis", values["basis"])  # a date that is assumed makes the whole assumed
     if rules:
         values["scopes"] = [*values.get("scopes", ()), *rules.get("scopes", ())]
-        values["basis"] = rules.get("basis", values["basis"])
         note = {"source": source.name.rpartition("/")[2], "note": str(rules.get("note", ""))}
         values["citations"] = [*values["citations"], note]
     basis = rules.get("basis", values["basis"])

@@ -1,6 +1,6 @@
 """The domains that this node runs: one explicit tuple, no discovery."""
 
-from kizuna.domains import case, claim, dialogue, exercises, instruments, maritime, training
+from kizuna.domains import case, claim, dialogue, exercises, instruments, maritime, supply, training
 from kizuna.kernel.domain import Domain
 
 DOMAINS: tuple[Domain, ...] = (
@@ -11,4 +11,5 @@ DOMAINS: tuple[Domain, ...] = (
     exercises.DOMAIN,
     training.DOMAIN,
     dialogue.DOMAIN,
+    supply.DOMAIN,
 )

@@ -120,7 +120,8 @@ class Operating:
         if self._busy or 0 <= now_ms - self._looked_ms < _DUE_EVERY_MS or not self._world.kinds.by_name:
             return []
         self._looked_ms = now_ms
-        drafts, lapsed = [], []
+        drafts: list[fx.Draft] = []
+        lapsed: list[tuple[str, str]] = []
         with self._world.store.view() as db:
             rows = db.execute(
                 "SELECT case_id, rule FROM case_due WHERE due_ms <= ? ORDER BY due_ms, case_id LIMIT ?",
@@ -131,8 +132,9 @@ class Operating:
                 view = casework.view(db, self._world.kinds, case_id)
                 if kind is None or view is None or kind.lapse is None or (case_id, rule) in self._lapsing:
                     continue
+                if any(case_id == other for other, _ in lapsed):
+                    continue  # two words on the same heads are two versions of one: the second waits until the first is said
                 if rule in kind.clock:
-                    lapsed.append((case_id, rule))
                     asking = Asking(
                         db=db, now_ms=now_ms, party=self._world.identity.party, actor=casework.CLOCK, kinds=self._world.kinds,
                         random=self._world.random,
@@ -140,7 +142,8 @@ class Operating:
                     try:
                         said = asking.step(kind, view, kind.lapse(view, rule), purposes=kind.purposes)
                     except RefusedError:
-                        continue  # a case in conflict, say: its people see to it
+                        continue  # a case in conflict, say: its people see to it, and it is tried again
+                    lapsed.append((case_id, rule))
                     drafts.append(self.draft(said, casework.CLOCK))
         self._lapsing.update(lapsed)
         return self._say_lapses(drafts, lapsed, now_ms) if drafts else []

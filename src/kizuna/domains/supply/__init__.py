@@ -1,0 +1,14 @@
+"""Supply: support ordered from a partner, from request to closing, with one balance that both sides compute alike."""
+
+from kizuna.domains.supply import documents, statement
+from kizuna.domains.supply.cases import ORDER
+from kizuna.domains.supply.operations import OPERATIONS
+from kizuna.domains.supply.projections import APPLY, SCHEMA, TABLES
+from kizuna.domains.supply.queries import QUERIES
+from kizuna.domains.supply.records import RECORDS
+from kizuna.kernel.domain import Domain
+
+DOMAIN = Domain(
+    name="supply", records=RECORDS, schema=SCHEMA, tables=TABLES, apply=APPLY, cases=(ORDER,), operations=OPERATIONS,
+    queries=(*QUERIES, *statement.QUERIES, *documents.QUERIES),
+)  # fmt: skip
