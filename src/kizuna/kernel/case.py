@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
 
 import msgspec
@@ -62,7 +62,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     deadline: Deadline | None = None
 
 
-class CaseType(msgspec.Struct, frozen=True, kw_only=True):
+class CaseType(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The table of a kind of case.
 
     `precedence` lists the transitions that win over whatever runs beside them, the strongest first: suspension, revocation, withdrawal.
@@ -97,7 +97,11 @@ class CaseType(msgspec.Struct, frozen=True, kw_only=True):
 
     def row(self, name: str) -> Transition | None:
         """Return the transition of that name, or None."""
-        return next((row for row in self.transitions if row.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Transition]:
+        return {row.name: row for row in self.transitions}
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

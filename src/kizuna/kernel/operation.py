@@ -28,7 +28,10 @@ EVERYONE: frozenset[str] = frozenset()
 
 
 class Happening(msgspec.Struct, frozen=True):
-    """Something that happened, on days `YYYY-MM-DD` of which both bounds are part; `kind` is a word that its domain gives."""
+    """Something that happened, on days `YYYY-MM-DD` of which both bounds are part; `kind` is a word that its domain gives.
+
+    `group` names the standing thing that it is one of, a mechanism or a series, or is empty.
+    """
 
     kind: str
     title: str
@@ -36,6 +39,7 @@ class Happening(msgspec.Struct, frozen=True):
     last_on: str
     place: str
     ref: str
+    group: str = ""
 
 
 Happenings = Callable[[Db, str, str], Sequence[Happening]]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from kizuna.errors import KizunaError, RefusedError
 from kizuna.kernel import casework
 from kizuna.kernel import label as labels
+from kizuna.kernel.domain import tellers
 from kizuna.kernel.label import Grade, Label
 from kizuna.kernel.operation import Desk as Asking
 from kizuna.kernel.operation import LabelAsked, Operation, Outcome, Statement
@@ -81,6 +82,7 @@ class Operating:
             desk = Asking(
                 db=db, now_ms=now_ms, party=self._world.identity.party, actor=command.actor, kinds=self._world.kinds,
                 agreements=self._world.agreements, second=command.second_actor, random=self._world.random,
+                tellers=tellers(self._world.domains),
             )  # fmt: skip
             try:
                 return operation.run(desk, command.asked)

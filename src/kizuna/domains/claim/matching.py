@@ -14,8 +14,11 @@ import msgspec
 from kizuna.domains.claim.reading import Article, Mention
 from kizuna.errors import RecordError
 from kizuna.kernel.instrument import limited_date
+from kizuna.kernel.operation import Happening
 
 _REPORTED_WITHIN_DAYS = 7
+_PAIR = re.compile(r"^[a-z]{3}-[a-z]{3}-")
+"""The two parties with which the name of a mechanism may begin: what articles name is the mechanism."""
 _ENOUGH_PEOPLE = 2
 
 
@@ -116,6 +119,18 @@ def _overlap(one: str, one_end: str, other: str, other_end: str) -> bool:
     """Return whether two dates can be of one event; an unknown one can be any."""
     left, right = _span(one, one_end), _span(other, other_end)
     return left is None or right is None or (left[0] <= right[1] and right[0] <= left[1])
+
+
+def with_happenings(known: Sequence[KnownEvent], told: Iterable[Happening]) -> tuple[KnownEvent, ...]:
+    """Return what is known with what other domains tell of meetings and exercises; one that claims tell of already is not counted twice."""
+    found = [*known]
+    for each in told:
+        kind = _PAIR.sub("", each.group)
+        same = [event for event in known if event.kind == kind and event.date]
+        if kind and not any(_overlap(event.date, event.end, each.first_on, each.last_on) for event in same):
+            end = each.last_on if each.last_on != each.first_on else ""
+            found.append(KnownEvent(id=each.ref, kind=kind, date=each.first_on, end=end, place=each.place))
+    return tuple(found)
 
 
 # --- what is known already ----------------------------------------------------------------------------------------------------------

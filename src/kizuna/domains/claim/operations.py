@@ -275,6 +275,9 @@ def load(desk: Desk, asked: LoadAsked) -> Outcome:
     return Outcome(statements, {"asserted": len(statements), "held already": len(bodies) - len(statements)})
 
 
+_EVER = ("0001-01-01", "9999-12-31")
+
+
 # --- articles ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -282,7 +285,7 @@ def _read(desk: Desk, asked: ReadAsked) -> tuple[reading.Article, tuple[Proposal
     if asked.published_on and rules.precision_of(asked.published_on) != "day":
         raise RefusedError(f"`published_on` `{asked.published_on[:20]}` is no day `YYYY-MM-DD`")
     told = events.names(desk.db)
-    known = (*events.known_events(desk.db), *asked.known)
+    known = matching.with_happenings((*events.known_events(desk.db), *asked.known), desk.happened(*_EVER))
     exercises = (*events.exercise_names(told), *((name, event.kind) for event in asked.known for name in event.names))
     article = reading.read(asked.text, asked.published_on, exercises)
     return article, matching.propose(article, known, events.other_names(told))

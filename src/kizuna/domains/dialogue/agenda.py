@@ -264,7 +264,7 @@ def _vanished(db: Db, mechanism: str, limit: int) -> list[VanishedRow]:
 def happenings(db: Db, first_on: str, last_on: str) -> list[Happening]:
     """Return the meetings that were held and the documents that were exchanged between two days, for any domain's brief."""
     cased = db.execute(
-        "SELECT COALESCE(NULLIF(title, ''), mechanism), starts_on, ends_on, place, name FROM dialogue_meeting"
+        "SELECT COALESCE(NULLIF(title, ''), mechanism), starts_on, ends_on, place, name, mechanism FROM dialogue_meeting"
         " WHERE state IN ('held', 'reported') AND starts_on <= ? AND ends_on >= ?",
         (last_on, first_on),
     )
@@ -279,7 +279,8 @@ def happenings(db: Db, first_on: str, last_on: str) -> list[Happening]:
         if bounds[0] <= last_on and last[1] >= first_on:
             mechanism = shown(each.body, "mechanism") or ""
             place = shown(each.body, "place") or ""
-            found.append(Happening("meeting", titles.get(mechanism, mechanism), bounds[0], last[1], place, each.name))
+            title = titles.get(mechanism, mechanism)
+            found.append(Happening("meeting", title, bounds[0], last[1], place, each.name, mechanism))
     for each in lookup.told(db, records.DOCUMENT):
         bounds = rules.bounds(shown(each.body, "on"))
         if bounds is not None and bounds[0] <= last_on and bounds[1] >= first_on:

@@ -268,13 +268,14 @@ def _spilling(groups: dict[str, list[Edition]], year: int) -> list[Edition]:
 def happenings(db: Db, first_on: str, last_on: str) -> list[Happening]:
     """Return the editions that were held between two days, for any domain's brief; one known to the month or year stands for all of it."""
     rows = db.execute(
-        f"SELECT edition, COALESCE(name, edition), starts_on, ends_on, place FROM exercises_edition e WHERE {CHOSEN}"
+        "SELECT edition, COALESCE(name, edition), starts_on, ends_on, place, COALESCE('exercise-' || series, '')"
+        f" FROM exercises_edition e WHERE {CHOSEN}"
         f" AND state IN ({', '.join('?' * len(HELD))}) AND starts_on IS NOT NULL ORDER BY starts_on, edition",
         HELD,
     )
     found = []
-    for ref, name, starts_on, ends_on, place in rows:
+    for ref, name, starts_on, ends_on, place, group in rows:
         first, last = bounds(starts_on), bounds(ends_on or starts_on)
         if first is not None and last is not None and first[0] <= last_on and last[1] >= first_on:
-            found.append(Happening("exercise", name, first[0], last[1], place or "", ref))
+            found.append(Happening("exercise", name, first[0], last[1], place or "", ref, group))
     return found
