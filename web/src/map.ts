@@ -31,6 +31,7 @@ const RANKS = { alarm: 3, own: 2, fused: 1, partner: 1 };
 
 class Picture {
   private readonly vessels = new Map<string, Vessel>();
+  private readonly lines = new Map<string, HTMLElement>();
   private chosen: Vessel | null = null;
   private skew_ms = 0;
   private stale = true;
@@ -185,34 +186,52 @@ class Picture {
     (this.chart.getSource(source) as GeoJSONSource).setData({ type: "FeatureCollection", features });
   }
 
+  /** Brings the list up to date in place: a line that stays keeps its element, so that a click or the focus on it is never lost. */
   private tell(vessels: Vessel[], now: number): void {
     const list = this.list();
-    const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["key"] : undefined;
-    list.replaceChildren(...vessels.slice(0, MOST_LISTED).map((vessel) => this.line(vessel, now)));
-    if (focused) list.querySelector<HTMLElement>(`[data-key="${focused}"]`)?.focus({ preventScroll: true });
+    const listed = vessels.slice(0, MOST_LISTED);
+    const wanted = new Set(listed.map(key));
+    for (const [name, item] of this.lines) {
+      if (!wanted.has(name)) {
+        item.remove();
+        this.lines.delete(name);
+      }
+    }
+    listed.forEach((vessel, place) => {
+      const item = this.lines.get(key(vessel)) ?? this.line(vessel);
+      if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
+      this.fillLine(item, vessel, now);
+    });
     const none = document.getElementById("no-contacts");
     if (none) none.hidden = vessels.length > 0;
     this.say("listed", vessels.length > MOST_LISTED ? this.word("listed", MOST_LISTED, vessels.length) : "");
   }
 
-  private line(vessel: Vessel, now: number): HTMLElement {
+  private line(vessel: Vessel): HTMLElement {
     const [item, button] = [document.createElement("li"), document.createElement("button")];
     button.type = "button";
     button.dataset["key"] = key(vessel);
-    button.setAttribute("aria-pressed", String(this.chosen !== null && key(this.chosen) === key(vessel)));
-    const part = (kind: string, text: string): void => {
-      const span = document.createElement("span");
-      span.className = kind;
-      span.textContent = text;
-      button.append(span);
-    };
-    const state = stateOf(vessel, now);
-    part(`sign ${vessel.alarm ? "alarm" : vessel.origin}`, vessel.alarm ? "▲" : { own: "△", partner: "◁", fused: "◇" }[vessel.origin]);
-    part("what", `${vessel.name || vessel.mmsi}${vessel.simulated ? ` · ${this.word("sim")}` : ""}`);
-    part("figures", state === "lost" ? this.word("lost") : vessel.speed_kn === null ? "–" : `${vessel.speed_kn.toFixed(1)} kn`);
-    part("unseen", this.word(vessel.alarm ? "alarm" : vessel.origin));
+    button.append(...["sign", "what", "figures", "unseen"].map((kind) => Object.assign(document.createElement("span"), { className: kind })));
     item.append(button);
+    this.lines.set(key(vessel), item);
     return item;
+  }
+
+  private fillLine(item: HTMLElement, vessel: Vessel, now: number): void {
+    const speed = vessel.speed_kn === null ? "–" : `${vessel.speed_kn.toFixed(1)} kn`;
+    const texts = [
+      vessel.alarm ? "▲" : { own: "△", partner: "◁", fused: "◇" }[vessel.origin],
+      `${vessel.name || vessel.mmsi}${vessel.simulated ? ` · ${this.word("sim")}` : ""}`,
+      stateOf(vessel, now) === "lost" ? this.word("lost") : speed,
+      `${vessel.alarm ? `${this.word("alarm")}, ` : ""}${this.word(vessel.origin)}`,
+    ];
+    const button = item.firstElementChild as HTMLElement;
+    texts.forEach((text, at) => {
+      const part = button.children[at] as HTMLElement;
+      if (part.textContent !== text) part.textContent = text;
+    });
+    (button.children[0] as HTMLElement).className = `sign ${vessel.alarm ? "alarm" : vessel.origin}`;
+    button.setAttribute("aria-pressed", String(this.chosen !== null && key(this.chosen) === key(vessel)));
   }
 
   private pick(event: MapMouseEvent): void {

@@ -46,8 +46,9 @@ _SENTENCES = (
     ("missing required field", "this is needed"),
     ("of length >= 1", "this is needed"),
     ("of length", "this is too short or too long"),
-    ("Expected `int`", "a whole number is needed"),
-    ("Expected `int", "this number is too small or too large"),
+    ("Expected `int` >=", "this number is too small or too large"),
+    ("Expected `int` <=", "this number is too small or too large"),
+    ("Expected `int", "a whole number is needed"),
     ("Invalid enum value", "choose one of the list"),
     ("matching regex", "this is not written as it should be"),
 )

@@ -7,8 +7,9 @@ not see are not there at all. Colours and symbols are the browser's (`web/src`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -138,10 +139,10 @@ def by_priority(vessels: Iterable[VesselShown], own_units: frozenset[int]) -> li
     )
 
 
-def alarmed(db: Db, now_ms: int) -> frozenset[int]:
-    """Return the vessels that an event of the last day speaks of."""
-    rows = queries.events(db, since_ms=now_ms - ALARM_MS)
-    return frozenset(mmsi for row in rows for mmsi in (row.mmsi, row.other_mmsi) if mmsi is not None)
+def alarmed(rows: Iterable[queries.EventRow], issuers: frozenset[str]) -> frozenset[int]:
+    """Return the vessels that events of some parties speak of."""
+    seen = [row for row in rows if row.party in issuers]
+    return frozenset(mmsi for row in seen for mmsi in (row.mmsi, row.other_mmsi) if mmsi is not None)
 
 
 class Sea:
@@ -164,9 +165,15 @@ class Sea:
 
     def shown(self, view: View, rows: Sequence[VesselRow]) -> list[VesselShown]:
         """Return vessels as the browser draws them, as far as the officer may see them."""
-        with view.office.node.store.view() as db:
-            alarms = alarmed(db, view.now_ms)
-        return [vessel_shown(row, self.party, alarms) for row in self.seen(rows, view.sight.issuers({MARITIME}))]
+        issuers = view.sight.issuers({MARITIME})
+        alarms = alarmed(self.events(), issuers)
+        return [vessel_shown(row, self.party, alarms) for row in self.seen(rows, issuers)]
+
+    def events(self) -> list[queries.EventRow]:
+        """Return the events of the last day."""
+        office = self.pages.office
+        with office.node.store.view() as db:
+            return queries.events(db, since_ms=office.clock.now_ms() - ALARM_MS)
 
 
 def _of_parties(row: VesselRow, issuers: frozenset[str]) -> VesselRow | None:
@@ -204,10 +211,10 @@ class PageChanges:
         loop = self._loop
         if loop is None or loop.is_closed():
             return
-        office = self._sea.pages.office
-        with office.node.store.view() as db:
-            alarms = alarmed(db, office.clock.now_ms())
-        for issuers, hub in list(self._hubs.items()):
+        hubs = [(issuers, hub) for issuers, hub in list(self._hubs.items()) if hub.heard]
+        events = self._sea.events() if hubs else []
+        for issuers, hub in hubs:
+            alarms = alarmed(events, issuers)
             seen = self._sea.seen(rows[:MOST_CHANGES], issuers)
             data = msgspec.json.encode({"vessels": [vessel_shown(row, self._sea.party, alarms) for row in seen]})
             loop.call_soon_threadsafe(hub.publish, b"event: vessels\ndata: %s\n\n" % data)
@@ -233,7 +240,8 @@ def _chart(sea: Sea, own_units: frozenset[int]) -> list[ControllerRouterHandler]
         wanted = {name: request.query_params.get(name, "") for name in _FILTERS}
         issuers = view.sight.issuers({MARITIME})
         with view.office.node.store.view() as db:
-            events = [row for row in queries.events(db, limit=MOST_EVENTS) if row.party in issuers]
+            newest = queries.events(db, limit=MOST_EVENTS)
+        events = [row for row in newest if view.sight.record(row.record_id)]
         feeds = [row for row in sea.picture.feeds() if row.party in issuers]
         return view.page("picture.html", script="map", wanted=wanted, events=events, feeds=feeds, place=shown.place)
 
@@ -278,12 +286,21 @@ def _stream(sea: Sea) -> ControllerRouterHandler:
         view = pages.view(request)
         issuers = await asyncio.to_thread(view.sight.issuers, {MARITIME})
         hub = sea.changes.hub(issuers, view.office.hub)
+        heard = hub.listen(event("picture", {"now_ms": view.now_ms}))
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return Stream(
-            hub.listen(event("picture", {"now_ms": view.now_ms})), media_type="text/event-stream", headers=headers
-        )
+        return Stream(_while_signed_in(request, view, heard), media_type="text/event-stream", headers=headers)
 
     return stream
+
+
+async def _while_signed_in(request: Call, view: View, heard: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    """Yield what is heard until the session ends: who is signed out hears nothing more."""
+    held: str = request.cookies.get(view.office.cookie, "")
+    async with contextlib.aclosing(heard) as events:
+        async for data in events:
+            if not view.office.sessions.holds(held, view.now_ms):
+                return
+            yield data
 
 
 # --- one vessel -------------------------------------------------------------------------------------------------------------------

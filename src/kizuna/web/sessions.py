@@ -89,6 +89,12 @@ class Sessions:
             self._held.move_to_end(digest)
             return found
 
+    def holds(self, text: str, now_ms: int) -> bool:
+        """Return whether a session goes on, without using it."""
+        with self._lock:
+            found = self._held.get(_digest(text))
+            return found is not None and now_ms - found.used_ms < IDLE_MS and now_ms - found.begun_ms < WHOLE_MS
+
     def end(self, text: str) -> None:
         """Forget a session."""
         with self._lock:

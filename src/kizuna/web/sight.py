@@ -8,6 +8,7 @@ to it. What is not seen is not counted either. The marking of a page is the join
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -34,13 +35,16 @@ class Ceilings:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._seq = 0
+        self._lock = threading.Lock()
         self._found: dict[tuple[str, str], tuple[dict[str, int], int]] = {}
 
     def of(self, prefixes: Collection[str]) -> dict[str, tuple[Label, int]]:
         """Return for each issuer the label, and the grade in our policy, that everything held of these kinds of record stays below."""
-        self._follow()
+        with self._lock:
+            self._follow()
+            held = dict(self._found)
         found: dict[str, tuple[Label, int]] = {}
-        for (type_, issuer), (grades, level) in self._found.items():
+        for (type_, issuer), (grades, level) in held.items():
             if type_.partition(".")[0] in prefixes:
                 label = Label(tuple(Grade(policy, grades[policy]) for policy in sorted(grades)), frozenset({issuer}))
                 before = found.get(issuer)
@@ -91,6 +95,7 @@ class Sight:
         self._known: dict[str, tuple[Label | None, int]] = {}
         self.labels: list[Label] = []
         self.exercise = False
+        self._exercises: set[str] = set()
 
     @property
     def foreign(self) -> bool:
@@ -120,6 +125,7 @@ class Sight:
             return False
         if label is not None and label not in self.labels:
             self.labels.append(label)
+        self.exercise |= record_id in self._exercises
         return True
 
     def records(self, record_ids: Iterable[str]) -> bool:
@@ -168,25 +174,31 @@ class Sight:
         known = self._known.get(record_id)
         if known is None:
             with self._store.view() as db:
-                known = self._known[record_id] = label_held(db, record_id)
+                label, level, exercise = label_held(db, record_id)
+            known = self._known[record_id] = (label, level)
+            if exercise:
+                self._exercises.add(record_id)
         return known
 
 
-def label_held(db: Db, record_id: str) -> tuple[Label | None, int]:
-    """Return a held record's label as far as it is disclosed, and its grade in this node's policy; None and the highest where that is not known."""
+def label_held(db: Db, record_id: str) -> tuple[Label | None, int, bool]:
+    """Return a held record's label as far as it is disclosed, its grade in this node's policy, and whether it is of an exercise.
+
+    Where label or grade is not known: None, and the highest.
+    """
     rows = db.execute(
         "SELECT h.channel, e.header, b.body FROM holding h JOIN journal_entry e ON e.seq = h.seq"
         " JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL ORDER BY h.seq",
         (record_id,),
     )
     if not rows:
-        return None, MAX_CLASSIFICATION
+        return None, MAX_CLASSIFICATION, False
     held = whole(db, parse(bytes(rows[0][2])))
     try:
         label = record.label_of(held)
     except RecordError:
-        return None, MAX_CLASSIFICATION
-    return label, max(_level(channel, bytes(header), held) for channel, header, _ in rows)
+        return None, MAX_CLASSIFICATION, held.clear.exercise
+    return label, max(_level(channel, bytes(header), held) for channel, header, _ in rows), held.clear.exercise
 
 
 def _level(channel: str, header: bytes, held: Record) -> int:
