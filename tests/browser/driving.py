@@ -31,6 +31,7 @@ PHONE = {"width": 390, "height": 844}
 LINK = re.compile(r"^\s*(India|Japan)\s+(http://127\.0\.0\.1:\d+)(/signin/\S+)", re.MULTILINE)
 START_S = 150.0
 SHOWN_MS = 60_000
+expect.set_options(timeout=SHOWN_MS)
 
 
 def chromium() -> str:
@@ -120,8 +121,8 @@ def watched(context: BrowserContext, base: str) -> Watched:
 def drawn(page: Page) -> int:
     """Wait until the chart shows vessels and land, and return how many vessels there are."""
     chart = page.locator("#map")
-    expect(chart).to_have_attribute("data-ready", "true", timeout=SHOWN_MS)
-    expect(chart).to_have_attribute("data-drawn", re.compile("[1-9]"), timeout=SHOWN_MS)
+    expect(chart).to_have_attribute("data-ready", "true")
+    expect(chart).to_have_attribute("data-drawn", re.compile("[1-9]"))
     page.wait_for_timeout(2500)  # the chart draws what it was given in frames of its own
     return int(page.locator("#map").get_attribute("data-drawn") or 0)
 

@@ -38,7 +38,7 @@ def test_both_browsers_show_own_and_partners_traffic(sides: Sides) -> None:
             page.get_by_role("button", name="Zoom out").click()
             page.get_by_role("button", name="Zoom out").click()
             told = {"own": "own", "partner": "partner's"}[origin]
-            expect(page.locator("#contacts button").first).to_contain_text(told, timeout=driving.SHOWN_MS)
+            expect(page.locator("#contacts button").first).to_contain_text(told)
         assert not officer.faults
         assert not officer.foreign
 

@@ -243,7 +243,7 @@ def test_every_page_says_what_browsers_may_do_with_it(tmp_path: Path) -> None:
                 assert "unsafe" not in policy
                 assert "http" not in policy
                 assert browser.headers["x-content-type-options"] == "nosniff"
-                assert browser.headers["referrer-policy"] == "no-referrer"
+                assert browser.headers["referrer-policy"] == "same-origin"
                 assert browser.headers["cache-control"] == "no-store"
 
     asyncio.run(story())

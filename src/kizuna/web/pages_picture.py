@@ -24,6 +24,7 @@ from kizuna.domains.maritime.records import STATIC_FIELDS
 from kizuna.kernel.journal import Db
 from kizuna.node.picture import LivePicture, VesselRow
 from kizuna.node.watch import Watch
+from kizuna.storage.positions import Box
 from kizuna.web import access, shown
 from kizuna.web.access import OFFICERS
 from kizuna.web.api_picture import MOST_VESSELS, box_of
@@ -137,6 +138,18 @@ def by_priority(vessels: Iterable[VesselShown], own_units: frozenset[int]) -> li
     return sorted(
         vessels, key=lambda vessel: (not vessel.alarm, vessel.mmsi not in own_units, -(vessel.at_ms or 0), vessel.mmsi)
     )
+
+
+def view_box(south: float, west: float, north: float, east: float) -> Box | None:
+    """Return the box of what a chart shows, in degrees; west beyond east crosses 180 degrees. None for the whole earth.
+
+    Raises:
+        RecordError: it is no box of the earth.
+    """
+    if west <= east:
+        return box_of(south, west, north, east)
+    left, right = box_of(south, west, north, 180), box_of(south, -180, north, east)
+    return None if left is None or right is None else left._replace(east=right.east)
 
 
 def alarmed(rows: Iterable[queries.EventRow], issuers: frozenset[str]) -> frozenset[int]:
@@ -255,7 +268,7 @@ def _chart(sea: Sea, own_units: frozenset[int]) -> list[ControllerRouterHandler]
     ) -> Response[bytes]:
         view = pages.view(request)
         wanted = Wanted(**{name: request.query_params.get(name, "")[:100] for name in _FILTERS})
-        rows, _ = sea.picture.vessels(box_of(south, west, north, east))
+        rows, _ = sea.picture.vessels(view_box(south, west, north, east))
         found = [vessel for vessel in sea.shown(view, rows) if passes(vessel, wanted, view.now_ms)]
         cut = tuple(by_priority(found, own_units)[:MOST_VESSELS])
         answer = PictureShown(len(cut), len(found), view.now_ms, cut)
