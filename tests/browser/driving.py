@@ -155,7 +155,7 @@ def violations(page: Page) -> list[str]:
 
 
 def smaller(png: bytes) -> bytes:
-    """Return a picture of the same look in fewer bytes: 64 colours, packed hard."""
+    """Return a picture of the same look in fewer bytes: 128 colours, packed hard."""
     out = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return out.getvalue()

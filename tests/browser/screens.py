@@ -1,4 +1,4 @@
-"""Photographs every page into docs/screens/: `make screens`. Small files: flat colours, a palette of 64, one language or light a page."""
+"""Photographs every page into docs/screens/: `make screens`. Small files: flat colours, a palette of 128, one language or light a page."""
 
 from __future__ import annotations
 

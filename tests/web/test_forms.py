@@ -132,6 +132,7 @@ def test_no_value_becomes_markup(name: str, value: Any) -> None:
         ("at_ms", 1_789_367_400_000, "2026-09-14 06:30:00Z"),
         ("mmsi", 419000001, '<a href="/vessels/419000001">419000001</a>'),
         ("speed_kn", 12, "12 kn"),
+        ("draught_dm", 78, "7.8 m"),
         ("own", True, "yes"),
         ("state", "", "\N{EN DASH}"),
         ("case", "supply.order:ind-1", '<a href="/cases/supply.order:ind-1">supply.order:ind-1</a>'),

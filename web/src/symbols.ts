@@ -64,6 +64,8 @@ function outline(pen: CanvasRenderingContext2D, look: Look, size: number, ink: s
     pen.arc(0, 0, 5.5 * size, 0, 2 * Math.PI);
   }
   pen.lineJoin = "round";
+  pen.fillStyle = colour("halo"); // what lies below does not shine through
+  pen.fill();
   pen.strokeStyle = ink;
   pen.lineWidth = width;
   pen.setLineDash(dash);

@@ -20,13 +20,19 @@ NOTHING = "\N{EN DASH}"
 _MINUTES_OF_ARC = "\N{PRIME}"
 _MOST_MS = 253_402_300_799_000
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
-_UNITS = {"kn": "kn", "nm": "nm", "m": "m", "deg": "°", "percent": "%", "bytes": "B"}
+_UNITS = {
+    "kn": (1, " kn"), "dkn": (10, " kn"), "nm": (1, " nm"), "m": (1, " m"), "dm": (10, " m"), "deg": (1, "°"), "ddeg": (10, "°"),
+    "percent": (1, " %"), "bytes": (1, " B"),
+}  # fmt: skip
+"""Units that stand at the end of a name: by what the value is divided, and how the unit is written."""
 _ACRONYMS = {"mmsi": "MMSI", "imo": "IMO", "id": "id", "utc": "UTC"}
 
 
 def title(name: str) -> str:
     """Return a field's name as words: `opened_at_ms` is `Opened at`."""
     bare = name.removesuffix("_ms").removesuffix("_600000")
+    stem, _, unit = bare.rpartition("_")
+    bare = stem if stem and unit in _UNITS else bare
     words = [_ACRONYMS.get(word, word) for word in re.split(r"[_\s.-]+", bare) if word]
     text = " ".join(words)
     return text[:1].upper() + text[1:]
@@ -92,8 +98,8 @@ def _number(name: str, value: int) -> Markup:
         return Markup('<a href="/vessels/{0}">{0}</a>').format(value)
     if name.endswith("_600000"):
         return escape(f"{value / 600_000:.4f}°")
-    unit = _UNITS.get(name.rpartition("_")[2], "")
-    return escape(f"{value} {unit}".strip() if unit != "°" else f"{value}°")
+    divisor, unit = _UNITS.get(name.rpartition("_")[2], (1, "")) if "_" in name else (1, "")
+    return escape(f"{value / divisor:.1f}{unit}" if divisor > 1 else f"{value}{unit}")
 
 
 def _text(name: str, value: str, words: Words) -> Markup:
