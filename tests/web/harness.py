@@ -25,6 +25,7 @@ from kizuna.kernel.instrument import Direction, Instrument, LimitedDate, Obligat
 from kizuna.kernel.journal import Db
 from kizuna.kernel.label import label
 from kizuna.kernel.record import WITHHELD, Body, Withheld
+from kizuna.node import domains as node_domains
 from kizuna.node import effects as fx
 from kizuna.node import keyfiles, tokens
 from kizuna.node.archives import Archives
@@ -77,6 +78,8 @@ NOTES = Domain(
     apply={NoteSaid: _note},
 )
 DOMAINS = (INSTRUMENTS, MARITIME, NOTES)
+OFFERED = (*node_domains.DOMAINS, NOTES)
+"""The domains whose desks the pages show: all that a node runs."""
 
 
 class WallClock:
@@ -294,7 +297,7 @@ class Served:
         watch = watch_of(self.node, self.folder)
         serving = Serving(
             self.node.keys.files, self.tokens.path, self.folder, partner_port=0, api_port=0, routes=routes_of(watch),
-            pages=lambda office: page_routes(office, DOMAINS, watch, assets=self.assets), address=self.address,
+            pages=lambda office: page_routes(office, OFFERED, watch, assets=self.assets), address=self.address,
         )  # fmt: skip
         node = self.node
         self._task = asyncio.create_task(

@@ -14,13 +14,15 @@ import pytest
 
 from kizuna.node import effects as fx
 from kizuna.node.accounts import Account, Accounts
+from kizuna.node.tokens import ROLES
 from kizuna.web.access import OPEN
 from kizuna.web.api import make_app
 from kizuna.web.assets import Assets
+from kizuna.web.pages_desk import offers
 from kizuna.web.pages_index import page_routes
 from kizuna.web.serve import Serving, make_office
 from kizuna.web.sessions import IDLE_MS, TRIES, WHOLE_MS, Sessions
-from tests.web.harness import DOMAINS, Served, TestNode, introduce, note, secret, until, watch_of
+from tests.web.harness import DOMAINS, OFFERED, Served, TestNode, introduce, note, secret, until, watch_of
 
 PASSWORD = "correct horse battery staple"
 COOKIE = "kizuna-ind-delhi"
@@ -330,6 +332,39 @@ def test_pages_that_were_not_built_say_what_to_do(tmp_path: Path) -> None:
                 assert status == 200
                 assert "make pages" in text
                 assert "<script" not in text
+
+    asyncio.run(story())
+
+
+def test_every_form_of_every_desk_opens_for_a_role_that_may(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Served(tmp_path, "ind/delhi") as served:
+            roles = sorted(
+                {role for domain in OFFERED for act in domain.operations for role in act.roles}
+                & set(ROLES) - {"integrator"}
+            )
+            browser = await signed_in(served, "7", *roles)
+            opened = set()
+            for role in roles:
+                assert (await browser.open("/role", {"csrf": await browser.csrf(), "role": role}))[0] == 303
+                for offer in offers(OFFERED, role):
+                    for path in [
+                        f"/desk/{offer.name}",
+                        *(f"/desk/{offer.name}/do/{act.name}" for act in offer.operations),
+                    ]:
+                        if path not in opened:
+                            status, text = await browser.open(path)
+                            assert status == 200, (role, path)
+                            assert "csrf" in text
+                            opened.add(path)
+            acts = {
+                f"/desk/{domain.name}/do/{act.name}"
+                for domain in OFFERED
+                for act in domain.operations
+                if act.roles & set(roles)
+            }
+            assert acts <= opened
+            assert len(acts) > 2
 
     asyncio.run(story())
 
