@@ -40,7 +40,9 @@ class Browser:
 
     async def open(self, path: str, form: dict[str, str] | None = None, **headers: str) -> tuple[int, str]:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        sent = {"cookie": cookie} | {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {"cookie": cookie, "connection": "close"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
         method = "GET" if form is None else "POST"
         async with self._calls.request(
             method, self._base + path, data=form, headers=sent, allow_redirects=False
