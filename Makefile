@@ -6,9 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 BASE := $(VENV)/base.stamp
 DEV := $(VENV)/dev.stamp
+MANIFEST := src/kizuna/web/static/manifest.json
 TIMES := $(VENV)/check.times
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
-PYTEST := $(BIN)/python -m pytest -n auto
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 
 # Runs a part of `check` and keeps how long it took: $(call part,NAME,COMMAND)
 part = @echo "== $(1)"; start=$$(date +%s); $(2) || { echo "$(1) failed"; exit 1; }; \
@@ -18,7 +19,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench docs lock clean
+.PHONY: help setup demo test check fix bench docs pages screens lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets (the default)
@@ -54,22 +55,30 @@ bench: $(DEV) ## measure; prints a table and writes bench/latest.json (ONLY=name
 docs: $(DEV) ## check the documents: links, commands, settings, names
 	$(BIN)/python -m pytest tests/project
 
+pages: $(BASE) ## build what a browser loads from web/ anew (needs a package mirror for npm, no installed Node)
+	@$(BIN)/python hatch_build.py
+
+screens: $(DEV) ## photograph every page into docs/screens/ (needs Chromium)
+	$(BIN)/python tests/browser/screens.py
+
 lock: ## write locks/ anew from pyproject.toml (needs uv on the PATH)
 	@command -v uv >/dev/null || { echo "make lock needs uv: see docs/operations.md, 'Dependencies'"; exit 1; }
 	$(LOCK) --upgrade --group build -o locks/base.txt pyproject.toml
 	$(LOCK) --upgrade --group build --group dev --all-extras --constraint locks/base.txt -o locks/dev.txt pyproject.toml
 
 clean: ## remove .venv, caches and build results; data of nodes stays
-	rm -rf $(VENV) build dist bench/latest.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) web/node_modules src/kizuna/web/static build dist bench/latest.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 $(BASE): pyproject.toml locks/base.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Kizuna needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "on Debian: apt-get install python3-venv, then try again"; rm -rf $(VENV); exit 1; }
-	@echo "installing into $(VENV): about 100 MB to download, 400 MB on disk"
+	@echo "installing into $(VENV): about 160 MB to download, 600 MB on disk"
 	@$(PIP) --require-hashes -r locks/base.txt
+	@echo "building the pages from web/: about 40 MB more to download, 135 MB on disk, half a minute"
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@test -f $(MANIFEST) || $(BIN)/python hatch_build.py || echo "node and command line work without; the pages say what to do"
 	@touch $@
 
 $(DEV): $(BASE) locks/dev.txt

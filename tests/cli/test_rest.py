@@ -94,7 +94,19 @@ def test_what_cannot_be_read_is_told(kizuna: Kizuna, tmp_path: Path) -> None:
 def test_a_healthy_node_is_told_so(india: Party) -> None:
     said = india.ok("doctor")
     assert said["ok"]
-    names = {"settings", "keys", "certificate", "disk", "clock", "store", "journal", "high-water", "ports"}
+    names = {
+        "settings",
+        "keys",
+        "certificate",
+        "disk",
+        "clock",
+        "store",
+        "journal",
+        "high-water",
+        "ports",
+        "accounts",
+        "pages",
+    }
     assert {check["name"] for check in said["checks"]} == names
 
 

@@ -25,6 +25,7 @@ from kizuna.kernel.instrument import Direction, Instrument, LimitedDate, Obligat
 from kizuna.kernel.journal import Db
 from kizuna.kernel.label import label
 from kizuna.kernel.record import WITHHELD, Body, Withheld
+from kizuna.node import domains as node_domains
 from kizuna.node import effects as fx
 from kizuna.node import keyfiles, tokens
 from kizuna.node.archives import Archives
@@ -43,6 +44,8 @@ from kizuna.storage.highwater import HighWater
 from kizuna.storage.sqlite import SqliteStore, open_sqlite
 from kizuna.web.api_instruments import INSTRUMENT_ROUTES
 from kizuna.web.api_picture import picture_routes
+from kizuna.web.assets import Assets
+from kizuna.web.pages_index import page_routes
 from kizuna.web.partners import PartnerClient, PartnerListener
 from kizuna.web.serve import Ports, Serving, serve
 from kizuna.web.tls import TlsFiles
@@ -75,6 +78,8 @@ NOTES = Domain(
     apply={NoteSaid: _note},
 )
 DOMAINS = (INSTRUMENTS, MARITIME, NOTES)
+OFFERED = (*node_domains.DOMAINS, NOTES)
+"""The domains whose desks the pages show: all that a node runs."""
 
 
 class WallClock:
@@ -260,8 +265,10 @@ ALL_ROLES = ("watch", "liaison", "desk", "security", "integrator", "administrato
 class Served:
     """A node run by `serve`, with a token for each role; `calls` is an HTTP session to its API."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, *, address: str = "", assets: Assets | None = None) -> None:
         self.folder = folder
+        self.address = address
+        self.assets = assets
         self.node = TestNode(folder, name)
         self.stop = asyncio.Event()
         self.ports = Ports(0, 0)
@@ -289,8 +296,9 @@ class Served:
 
         watch = watch_of(self.node, self.folder)
         serving = Serving(
-            self.node.keys.files, self.tokens.path, self.folder, partner_port=0, api_port=0, routes=routes_of(watch)
-        )
+            self.node.keys.files, self.tokens.path, self.folder, partner_port=0, api_port=0, routes=routes_of(watch),
+            pages=lambda office: page_routes(office, OFFERED, watch, assets=self.assets), address=self.address,
+        )  # fmt: skip
         node = self.node
         self._task = asyncio.create_task(
             serve(node, node.client, node.clock, serving, self.stop, jobs=[watch], ready=ready)

@@ -124,6 +124,7 @@ def _run(folder: Path, seconds: float, scene: Scene, show: _Show, stopped: Calla
             show.tell("what may cross of those hours crosses")
             _drain(nodes, show)
         show.tell("the receivers are live")
+        show.links(nodes)
         _play(nodes, feeds, seconds, show, stopped)
         show.tell("waiting until everything that was released is receipted")
         _drain(nodes, show)
@@ -339,6 +340,12 @@ class _Show:
         """Say what is being done."""
         if not self._quiet:
             self._console.print(Text(f"· {text}", style="dim"))
+
+    def links(self, nodes: Sequence[DemoNode]) -> None:
+        """Show where each node's pages are; each link lets in once, so nobody finds an open door in the terminal's history."""
+        self._console.print(Text("Open both in a browser, each lets you in once:", style="bold"))
+        for node in nodes:
+            self._console.print(f"  {node.side.title:<6} {node.link(CLOCK)}", soft_wrap=True, markup=False)
 
     def nodes(self, nodes: Sequence[DemoNode], elapsed_s: float, of_s: float) -> None:
         """Show both nodes side by side."""

@@ -22,25 +22,31 @@ from typing import Any
 
 import msgspec
 
+from kizuna.cli.account import sign_in_link
 from kizuna.domains.maritime.fleet import OWN_UNITS
 from kizuna.domains.maritime.seas import ANCHORAGES, Ground
 from kizuna.errors import ChannelError, ConfigError
 from kizuna.formats.opening import chunks
 from kizuna.kernel import canonical, instrument
 from kizuna.kernel.instrument import Instrument
+from kizuna.kernel.label import MAX_CLASSIFICATION
 from kizuna.kernel.ports import Clock, Random
 from kizuna.node import agreeing, keyfiles, watch
 from kizuna.node import effects as fx
+from kizuna.node.accounts import Account, Accounts
 from kizuna.node.domains import DOMAINS
 from kizuna.node.filling import projections
 from kizuna.node.service import Node, open_node, open_store
 from kizuna.node.settings import read_settings
+from kizuna.node.tokens import ROLES
 
 ARRANGEMENT = "ind-jpn-2018-navy-implementing-arrangement"
 START_S = 30.0
 PORTS = range(20_000, 32_000)
 BUNDLE_GOOD_MS = 3_600_000
-ACTOR = "officer:demo:administrator"
+OFFICER = "demo"
+ACTOR = f"officer:{OFFICER}:administrator"
+LINK_GOOD_MS = 24 * 3_600_000
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,11 @@ class DemoNode:
             time.sleep(0.1)
         raise ChannelError(f"node `{self.side.node}` did not answer within {START_S:.0f} s")
 
+    def link(self, clock: Clock) -> str:
+        """Return an address that lets the demo's officer into the node's pages once."""
+        settings = read_settings(self.config)
+        return sign_in_link(settings, Accounts(settings.accounts), OFFICER, now_ms=clock.now_ms(), good_ms=LINK_GOOD_MS)
+
     def get(self, path: str) -> Any:
         """Return what the users' API answers, or None while it does not."""
         with suppress(OSError, http.client.HTTPException, msgspec.DecodeError):
@@ -248,7 +259,21 @@ def _make(folder: Path, side: Side, clock: Clock, random: Random) -> DemoNode:
         + "".join(_anchorage(ground) for ground in ANCHORAGES if ground.region in side.regions),
         encoding="utf-8",
     )
+    _open_account(node, clock)
     return node
+
+
+def _open_account(node: DemoNode, clock: Clock) -> None:
+    """Make the account of the demo's officer, who acts in every role of a person and sees everything."""
+    settings = read_settings(node.config)
+    settings.data.mkdir(mode=0o700, exist_ok=True)
+    roles = tuple(role for role in ROLES if role != "integrator")
+    Accounts(settings.accounts).add(
+        Account(
+            clearance=MAX_CLASSIFICATION, made_ms=clock.now_ms(), nationality=node.side.party, officer=OFFICER, password="",
+            roles=roles,
+        )
+    )  # fmt: skip
 
 
 def _anchorage(ground: Ground) -> str:

@@ -15,6 +15,7 @@ from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, settings_of, tabl
 from kizuna.cli.reading import Reading, reading
 from kizuna.errors import ConfigError, JournalCorruptError, KizunaError, RefusedError
 from kizuna.node import keyfiles
+from kizuna.node.accounts import Accounts
 from kizuna.node.service import DataLock, InUseError, mark_of, open_marks
 from kizuna.node.settings import SQLITE, Settings, host_port
 
@@ -22,6 +23,7 @@ _DAY_MS = 86_400_000
 _SOON_DAYS = 30
 _LEAST_FREE_PERCENT = 10
 _NEWEST = 1000
+_LEAST_FONTS = 100
 _PATIENCE_S = 5.0
 
 
@@ -40,7 +42,7 @@ def doctor(
     config: Config = CONFIG,
     json: Json = False,
 ) -> None:
-    """Say what is not right: settings, keys, certificate, disk, clock, journal, ports; exits as the first fault does."""
+    """Say what is not right: settings, keys, certificate, disk, clock, journal, ports, accounts, pages; exits as the first fault does."""
     settings = settings_of(config)
     checks = [Check("settings", f"`{settings.node}` in `{config}`")]
     for name, look in _LOOKS.items():
@@ -149,6 +151,28 @@ def _ports(settings: Settings) -> str:
     return f"free: {settings.partners.listen} and {settings.users.listen}"
 
 
+def _pages(_settings: Settings) -> str:
+    from kizuna.web.assets import FOLDER, Assets  # noqa: PLC0415 # the web layer is loaded where it is looked at
+
+    assets = Assets()
+    if not assets.built:
+        return "not built: run `make pages` with a network; node and command line work without"
+    missing = [entry for entry in ("page", "map") if not assets.scripts(entry) or not assets.styles(entry)]
+    fonts = assets.fonts()
+    if missing or fonts < _LEAST_FONTS:
+        raise ConfigError(f"{fonts} fonts, without `{missing}`: build them anew with `make pages`", where=str(FOLDER))
+    return f"built, {fonts} font files for three scripts"
+
+
+def _accounts(settings: Settings) -> str:
+    found = Accounts(settings.accounts).list()
+    if not found:
+        return "none yet: the first start prints a link, `kizuna account add` makes more"
+    open_ones = [account.officer for account in found if not account.password]
+    waiting = f", without a password yet: {', '.join(open_ones[:5])}" if open_ones else ""
+    return f"{len(found)} accounts{waiting}"
+
+
 def _store(settings: Settings) -> str:
     if settings.store != SQLITE:
         return "PostgreSQL"
@@ -188,4 +212,6 @@ _LOOKS: dict[str, Callable[[Settings], str]] = {
     "journal": _journal,
     "high-water": _high_water,
     "ports": _ports,
+    "accounts": _accounts,
+    "pages": _pages,
 }

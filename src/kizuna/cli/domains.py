@@ -9,11 +9,10 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-import types
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 import typer
@@ -38,10 +37,8 @@ from kizuna.errors import RecordError
 from kizuna.kernel.domain import Domain, tellers
 from kizuna.kernel.operation import Asked, Document, LabelAsked, Operation, Query, Wanted
 from kizuna.node.filling import kinds_of
-from kizuna.node.offering import Asker, ask, wanted
+from kizuna.node.offering import LABEL, Asker, FieldAsked, ask, fields, wanted
 
-_LABEL = "label"
-_FILE = "file"
 _BODY = Annotated[
     str, typer.Option("--body", metavar="FILE", help="A JSON file with the whole request, or - for standard input.")
 ]
@@ -73,34 +70,12 @@ def _first_sentence(domain: Domain) -> str:
 # --- options ----------------------------------------------------------------------------------------------------------------------
 
 
-def _hints(kind: type[msgspec.Struct]) -> dict[str, tuple[Any, msgspec.Meta | None]]:
-    """Return the fields of a request with their plain types and what is said of them."""
-    found = {}
-    for name, hint in get_type_hints(kind, include_extras=True).items():
-        if name == _LABEL or name not in kind.__struct_fields__:
-            continue
-        meta = None
-        if get_origin(hint) is Annotated:
-            hint, *notes = get_args(hint)  # noqa: PLW2901 # the type without its notes
-            meta = next((note for note in reversed(notes) if isinstance(note, msgspec.Meta)), None)  # the outermost
-        found[name] = (hint, meta)
-    return found
-
-
-def _bare(hint: Any) -> Any:
-    """Return a type without `| None` and without notes of its own."""
-    if get_origin(hint) in (types.UnionType, Union):
-        rest = [arg for arg in get_args(hint) if arg is not type(None)]
-        return _bare(rest[0]) if len(rest) == 1 else hint
-    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
-
-
-def _option_type(name: str, hint: Any, meta: msgspec.Meta | None) -> Any:
+def _option_type(field: FieldAsked) -> Any:
     """Return what the command line takes for a field, or None where only a body can say it."""
-    bare = _bare(hint)
-    if _is_file(meta):
+    bare = field.type
+    if field.file:
         return Path | None
-    if bare is int and name.endswith("_ms"):
+    if bare is int and field.name.endswith("_ms"):
         return str | None
     if bare in (str, int, bool):
         return bare | None
@@ -111,19 +86,14 @@ def _option_type(name: str, hint: Any, meta: msgspec.Meta | None) -> Any:
     return None
 
 
-def _is_file(meta: msgspec.Meta | None) -> bool:
-    return bool(meta is not None and meta.extra and meta.extra.get(_FILE))
-
-
 def _parameters(kind: type[msgspec.Struct]) -> list[inspect.Parameter]:
     made = []
-    for name, (hint, meta) in _hints(kind).items():
-        taken = _option_type(name, hint, meta)
+    for name, field in fields(kind).items():
+        taken = _option_type(field)
         if taken is None:
             continue
-        bare = _bare(hint)
+        bare, said = field.type, field.said
         flag = name.removesuffix("_ms").replace("_", "-")
-        said = (meta.description if meta is not None else None) or name.replace("_", " ")
         if get_origin(bare) is Literal:
             said = f"{said.rstrip('.')}: {', '.join(map(str, get_args(bare)))}."
         option = typer.Option(f"--{flag}/--no-{flag}" if bare is bool else f"--{flag}", help=said)
@@ -157,13 +127,13 @@ def _label_parameters() -> list[inspect.Parameter]:
 def _given(kind: type[msgspec.Struct], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the options say, as a request's values."""
     found: dict[str, Any] = {}
-    for name, (hint, meta) in _hints(kind).items():
+    for name, field in fields(kind).items():
         value = values.get(name)
         if value is None or value == []:
             continue
-        if _is_file(meta):
+        if field.file:
             data = read_file(value)
-            found[name] = b64encode(data).decode() if _bare(hint) is bytes else _text(data, value)
+            found[name] = b64encode(data).decode() if field.type is bytes else _text(data, value)
         elif name.endswith("_ms") and isinstance(value, str):
             found[name] = instant_ms(value)
         else:
@@ -171,7 +141,7 @@ def _given(kind: type[msgspec.Struct], values: Mapping[str, Any]) -> dict[str, A
     label = {
         name: value for name in LabelAsked.__struct_fields__ if (value := values.get(f"label_{name}")) not in (None, [])
     }
-    return found | ({_LABEL: label} if label else {})
+    return found | ({LABEL: label} if label else {})
 
 
 def _text(data: bytes, path: Path) -> str:

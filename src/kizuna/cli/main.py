@@ -14,6 +14,7 @@ import typer
 
 import kizuna
 from kizuna.cli import (
+    account,
     backup,
     channel,
     demo,
@@ -51,7 +52,7 @@ app.command()(picture.picture)
 app.command()(doctor.doctor)
 app.command()(backup.backup)
 app.command()(backup.restore)
-for part in (partner, instrument, release, channel, journal, keys, token):
+for part in (partner, instrument, release, channel, journal, keys, token, account):
     app.add_typer(part.app)
 domains.attach(app, DOMAINS, {"instruments": instrument.app})
 

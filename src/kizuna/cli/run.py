@@ -6,8 +6,9 @@ import asyncio
 import gc
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from kizuna.cli.account import first_link
 from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, progress, random, settings_of
 from kizuna.node import keyfiles, logs, tokens
 from kizuna.node.service import Node, open_node
@@ -49,6 +50,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
     from kizuna.web.api_instruments import INSTRUMENT_ROUTES  # noqa: PLC0415 # the same
     from kizuna.web.api_keys import key_routes  # noqa: PLC0415 # the same
     from kizuna.web.api_picture import picture_routes  # noqa: PLC0415 # the same
+    from kizuna.web.pages_index import page_routes  # noqa: PLC0415 # the same
     from kizuna.web.serve import Ports, Serving, serve  # noqa: PLC0415 # the same
 
     settings = node.settings
@@ -69,16 +71,22 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
         api_host=api_host,
         api_port=api_port,
         routes=(*INSTRUMENT_ROUTES, *domain_routes(node.domains), *key_routes(settings.keys), *picture_routes(watch)),
+        pages=lambda office: page_routes(office, node.domains, watch, own_units=frozenset(settings.own_units)),
+        address=settings.users.address,
     )
 
+    link = first_link(settings)
+
     def ready(ports: Ports) -> None:
-        result = {"node": settings.node, "partners_port": ports.partners, "users_port": ports.api}
-        lines = [
-            f"`{settings.node}` runs: partners on port {ports.partners}, users on http://{api_host}:{ports.api}/api/v1/status"
-        ]
+        result: dict[str, Any] = {"node": settings.node, "partners_port": ports.partners, "users_port": ports.api}
+        lines = [f"`{settings.node}` runs: partners on port {ports.partners}, users on http://{api_host}:{ports.api}/"]
+        if link:
+            result["link"] = link
+            lines.append(f"Let yourself in, once and within an hour: {link}")
         if first:
             lines.append(
-                f"An administrator's token is in `{settings.admin_token}`; `kizuna token add` makes one for each officer."
+                f"An administrator's token is in `{settings.admin_token}`; `kizuna token add` makes one for each program,"
+                " `kizuna account add` an account for each officer."
             )
         emit(result, json_wanted=json_wanted, lines=lines)
         sys.stdout.flush()

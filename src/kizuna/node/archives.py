@@ -94,17 +94,21 @@ class Archives:
             for day in archive.days()[-2:]:
                 archive.compact(day)
 
-    def read(self, key: ArchiveKey, from_ms: int, to_ms: int) -> pa.Table:
-        """Return the rows of a source in a half-open interval, in no order, without those that were struck.
+    def read(self, key: ArchiveKey, from_ms: int, to_ms: int, *, mmsi: int | None = None) -> pa.Table:
+        """Return the rows of a source in a half-open interval, of one vessel or of all, in no order, without those that were struck.
 
         Raises:
             RecordError: a file of the archive is damaged.
         """
         with self._lock:
-            tables = [PositionArchive(self._folder(key)).read(from_ms, to_ms)]
+            only = None if mmsi is None else (mmsi,)
+            tables = [PositionArchive(self._folder(key)).read(from_ms, to_ms, mmsi=only)]
             for table in self._fresh.get(key, []):
                 times = values_of(table, "time_ms")[0]
-                tables.append(table.filter(pa.array((times >= from_ms) & (times < to_ms))))
+                wanted = (times >= from_ms) & (times < to_ms)
+                if mmsi is not None:
+                    wanted &= values_of(table, "mmsi")[0] == mmsi
+                tables.append(table.filter(pa.array(wanted)))
             struck = list(self._struck.get(key, []))
         rows = pa.concat_tables(tables)
         return _without(rows, pa.concat_tables(struck)) if struck and rows.num_rows else rows

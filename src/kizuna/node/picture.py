@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -71,6 +71,23 @@ class VesselRow(msgspec.Struct, frozen=True):
     """Newest value of each static field that was told."""
     static_by: dict[str, str]
     """Who told it, `party/source`."""
+
+
+class TrackRow(msgspec.Struct, frozen=True):
+    """One position of a vessel, and who told it."""
+
+    party: str
+    source: str
+    time_ms: int
+    lat_600000: int | None
+    lon_600000: int | None
+    speed_dkn: int | None
+    course_ddeg: int | None
+
+
+_TRACK = ["time_ms", "lat_600000", "lon_600000", "speed_dkn", "course_ddeg"]
+MOST_TRACK = 50
+"""Positions in a vessel's track on its page."""
 
 
 class PictureCounts(msgspec.Struct):
@@ -159,6 +176,22 @@ class LivePicture:
         with self._lock:
             found = self._pictures[simulated].vessel(mmsi)
             return None if found is None else _row(found, simulated=simulated)
+
+    def track(self, mmsi: int, parties: Collection[str], *, simulated: bool = False) -> list[TrackRow]:
+        """Return the newest positions of a vessel that these parties told of, the newest first.
+
+        Raises:
+            RecordError: a file of the archive is damaged.
+        """
+        found: list[TrackRow] = []
+        to_ms = self._clock.now_ms() + 1
+        for key in self.archives.keys():  # noqa: SIM118 # not a mapping
+            if key.party not in parties or (key.source_kind == SIMULATED) is not simulated:
+                continue
+            rows = self.archives.read(key, to_ms - LOOK_BACK_MS, to_ms, mmsi=mmsi).select(_TRACK)
+            found += [TrackRow(party=key.party, source=key.source, **row) for row in rows.to_pylist()]
+        found.sort(key=lambda row: -row.time_ms)
+        return found[:MOST_TRACK]
 
     def feeds(self) -> list[FeedRow]:
         """Return the last told state of every feed, own and partners': where one is silent, its part of the sea is unknown, not empty."""

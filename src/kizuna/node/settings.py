@@ -23,6 +23,7 @@ from kizuna.node.world import Limits
 NODE = re.compile(r"[a-z][a-z0-9-]{1,31}/[a-z][a-z0-9-]{1,63}").fullmatch
 SQLITE = "sqlite"
 _HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})").fullmatch
+_HTTPS = re.compile(r"https://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?").fullmatch
 _TOML_LINE = re.compile(r"line (\d+)").search
 _TABLE = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\s-]+?)\s*\]\]?\s*(?:#.*)?$").match
 _LAST_PORT = 65_535
@@ -41,9 +42,10 @@ class PartnerSettings(_Part, frozen=True, kw_only=True):
 
 
 class UserSettings(_Part, frozen=True, kw_only=True):
-    """The listener for users and programs."""
+    """The listener for users and programs, and the address under which browsers reach it through a proxy with TLS."""
 
     listen: str = "127.0.0.1:7080"
+    address: str = ""
     unsafe_not_loopback: bool = False
     """Listen beyond loopback without TLS: only inside a container whose network is the boundary."""
 
@@ -174,6 +176,11 @@ class Settings(_Part, frozen=True, kw_only=True):
     def admin_token(self) -> Path:
         """The file in which a running node leaves the local administrator's token."""
         return self.data / "admin.token"
+
+    @property
+    def accounts(self) -> Path:
+        """The file of the officers' accounts."""
+        return self.data / "accounts.json"
 
     @property
     def tokens(self) -> Path:
@@ -342,6 +349,11 @@ def _check_addresses(source: _Source, settings: Settings) -> None:
             host_port(text)
         except RecordError as error:
             source.fail(steps, str(error))
+    if settings.users.address and not _HTTPS(settings.users.address):
+        source.fail(
+            ("users", "address"),
+            f"`{settings.users.address[:80]}` is not `https://host` or `https://host:port`: give the proxy's, or remove the line",
+        )
     if not is_loopback(host_port(settings.users.listen)[0]) and not settings.users.unsafe_not_loopback:
         source.fail(
             ("users", "listen"),

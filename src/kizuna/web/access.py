@@ -1,6 +1,7 @@
-"""What the API's routes stand on: the running node, who calls, and what their role lets them do.
+"""What the routes of API and pages stand on: the running node, who calls, and what their role lets them do.
 
-A route without stated roles is closed: what is forgotten is refused.
+A program calls with a token, a browser with a session; both are an officer in a role, and pass the same guard. A route without stated roles is
+closed: what is forgotten is refused.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from litestar.params import SkipValidation
 from kizuna.errors import RefusedError
 from kizuna.kernel.journal import Store
 from kizuna.kernel.ports import Clock
+from kizuna.node.accounts import Account, Accounts
 from kizuna.node.core import Core
 from kizuna.node.facts import Identity
 from kizuna.node.metrics import Health, Metrics
 from kizuna.node.runner import Runner
 from kizuna.node.tokens import ROLES, Officer, Tokens
 from kizuna.web.bodies import Call
-from kizuna.web.errors import NoTokenError, NotYourRoleError
+from kizuna.web.errors import NoTokenError, NotSignedInError, NotYourRoleError
+from kizuna.web.sessions import Session, Sessions, Tries
 from kizuna.web.stream import Hub
 
 EVERYONE = frozenset(ROLES)
@@ -75,6 +78,22 @@ class Office:
     health: Callable[[], Health]
     metrics: Metrics
     hub: Hub
+    accounts: Accounts
+    sessions: Sessions
+    tries: Tries
+    address: str = ""
+    """Where browsers reach the pages, `https://...`; empty: over loopback, without TLS."""
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session's cookie; two nodes on one host keep apart by it, for a cookie knows no port."""
+        name = f"kizuna-{self.node.identity.node.replace('/', '-')}"
+        return f"__Host-{name}" if self.secure else name
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers come over TLS."""
+        return self.address.startswith("https://")
 
 
 OfficeDependency = NamedDependency[SkipValidation[Office]]
@@ -91,6 +110,9 @@ def guard(office: Office) -> Callable[[Connection, BaseRouteHandler], None]:
 
     def check(connection: Connection, handler: BaseRouteHandler) -> None:
         access = handler.opt.get("access", frozenset())
+        if handler.opt.get("page"):
+            _check_page(office, connection, access)
+            return
         if access == OPEN or (access == LOOPBACK and _is_local(connection)):
             return
         officer = officer_of(office, connection.headers.get("authorization", ""))
@@ -99,6 +121,46 @@ def guard(office: Office) -> Callable[[Connection, BaseRouteHandler], None]:
         connection.state.officer = officer
 
     return check
+
+
+def _check_page(office: Office, connection: Connection, access: frozenset[str] | str) -> None:
+    """Accept a browser's request: what it changes must come from our own pages, and its session must be of a role that may."""
+    if connection.scope.get("method") not in {"GET", "HEAD"}:
+        _check_origin(connection)
+    signed_in = session_of(office, connection)
+    connection.state.session, connection.state.account = signed_in or (None, None)
+    if access == OPEN:
+        return
+    if signed_in is None:
+        raise NotSignedInError("sign in first")
+    session, _ = signed_in
+    if session.role not in access:
+        raise NotYourRoleError(f"role `{session.role}` may not do this")
+    connection.state.officer = session.caller
+
+
+def _check_origin(connection: Connection) -> None:
+    """Accept a request that a page of this very host has made, by what browsers say of it (Fetch Metadata, RFC 6454)."""
+    site = connection.headers.get("sec-fetch-site", "same-origin")
+    origin = connection.headers.get("origin", "")
+    if site != "same-origin" or (origin and origin.partition("://")[2] != connection.headers.get("host", "")):
+        raise NotYourRoleError("this request does not come from a page of this node")
+
+
+def session_of(office: Office, connection: Connection) -> tuple[Session, Account] | None:
+    """Return session and account of whoever is signed in, None where nobody is, or no longer with this role."""
+    text = connection.cookies.get(office.cookie, "")
+    session = office.sessions.find(text, office.clock.now_ms()) if text else None
+    account = office.accounts.get(session.officer) if session is not None else None
+    if session is None or account is None or session.role not in account.roles:
+        office.sessions.end(text)
+        return None
+    return session, account
+
+
+def page(roles: frozenset[str] | str) -> dict[str, Any]:
+    """Return the route options of a page that these roles may open."""
+    return {"access": roles, "page": True}
 
 
 def officer_of(office: Office, header: str) -> Officer:

@@ -23,12 +23,17 @@ from kizuna.errors import (
     UnknownTypeError,
 )
 from kizuna.kernel import canonical
+from kizuna.web.sessions import TooManyTriesError
 
 _log = structlog.get_logger("kizuna.web.api")
 
 
 class NoTokenError(KizunaError):
     """A call without a token that counts."""
+
+
+class NotSignedInError(KizunaError):
+    """A page asked for by a browser that is not signed in."""
 
 
 class NotYourRoleError(KizunaError):
@@ -45,6 +50,8 @@ class TooLargeError(KizunaError):
 
 STATUSES: tuple[tuple[type[KizunaError], int, str, str], ...] = (
     (NoTokenError, 401, "no-token", "send `Authorization: Bearer` with a token that an administrator has made"),
+    (NotSignedInError, 401, "not-signed-in", "sign in at `/signin`"),
+    (TooManyTriesError, 429, "too-many-tries", "wait, then try again"),
     (NotYourRoleError, 403, "not-your-role", "ask an officer of a role that may"),
     (NotHeldError, 404, "not-held", "check the id or name"),
     (TooLargeError, 413, "too-large", "send less at once"),
@@ -82,14 +89,18 @@ def _said(status: int, word: str, sentence: str, remedy: str) -> Answer:
     return Answer({"error": word, "remedy": remedy, "sentence": sentence}, status)
 
 
+def branch_of(error: KizunaError) -> tuple[int, str, str]:
+    """Return status, word and remedy of an error's branch; what is our own fault is logged."""
+    status, word, remedy = next(row[1:] for row in STATUSES if isinstance(error, row[0]))
+    if status >= 500:  # noqa: PLR2004 # our fault
+        _log.error("call failed", status=status, error=type(error).__name__)
+    return status, word, remedy
+
+
 def on_kizuna_error(_request: Request[Any, Any, Any], error: KizunaError) -> Answer:
     """Answer with the status of the error's branch."""
-    for kind, status, word, remedy in STATUSES:
-        if isinstance(error, kind):
-            if status >= 500:  # noqa: PLR2004 # our fault
-                _log.error("call failed", status=status, error=type(error).__name__)
-            return _said(status, word, str(error), remedy)
-    raise error
+    status, word, remedy = branch_of(error)
+    return _said(status, word, str(error), remedy)
 
 
 def on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Answer:

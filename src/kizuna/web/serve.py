@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +20,10 @@ import uvicorn
 from litestar.types import ControllerRouterHandler
 
 from kizuna.errors import KizunaError
-from kizuna.kernel.ports import Clock
+from kizuna.kernel.ports import Clock, Random
 from kizuna.node import keyfiles, logs
+from kizuna.node.accounts import FILE as ACCOUNTS
+from kizuna.node.accounts import Accounts
 from kizuna.node.facts import Partner, load_partners, without_expired
 from kizuna.node.metrics import Health, Metrics, disk_space
 from kizuna.node.runner import Committed
@@ -30,6 +33,7 @@ from kizuna.web.access import Office, RunningNode
 from kizuna.web.api import make_app
 from kizuna.web.listening import listen
 from kizuna.web.partners import PartnerClient, PartnerListener
+from kizuna.web.sessions import Sessions, Tries
 from kizuna.web.stream import Hub
 from kizuna.web.tls import TlsFiles
 
@@ -55,7 +59,12 @@ class Serving:
     api_host: str = "127.0.0.1"
     api_port: int = 8080
     routes: Sequence[ControllerRouterHandler] = field(default=())
-    """Routes that domains add to the users' API."""
+    """Routes that domains and pages add to the users' listener."""
+    pages: Callable[[Office], Sequence[ControllerRouterHandler]] = lambda _office: ()
+    """Makes the routes of the pages, which know the office that they are of."""
+    address: str = ""
+    """Where browsers reach the users' listener through a proxy, `https://...`; empty: over loopback."""
+    random: Random = os.urandom
     keys: Path | None = None
     """The key folder, where the node's keys may be rotated while it runs."""
 
@@ -187,13 +196,16 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
             now_ms=clock.now_ms(),
         )
 
-    return Office(node, Tokens(serving.tokens), clock, health, Metrics(node.store, health), Hub())
+    return Office(
+        node, Tokens(serving.tokens), clock, health, Metrics(node.store, health), Hub(),
+        Accounts(serving.tokens.with_name(ACCOUNTS)), Sessions(serving.random), Tries(), serving.address,
+    )  # fmt: skip
 
 
 def _api_server(office: Office, serving: Serving) -> tuple[_Server, socket.socket]:
     bound = listen(serving.api_host, serving.api_port, "the users' api")
     config = uvicorn.Config(
-        make_app(office, serving.routes),
+        make_app(office, (*serving.routes, *serving.pages(office))),
         access_log=False,
         date_header=False,
         h11_max_incomplete_event_size=32 << 10,

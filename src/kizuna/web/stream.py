@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -56,6 +56,11 @@ class Hub:
         """Begin, in the running event loop."""
         self._loop = asyncio.get_running_loop()
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._listeners)
+
     def begin(self, other: Hub) -> None:
         """Let another hub begin here, and end with this one; not where this one has ended."""
         if self._loop is not None:
@@ -92,7 +97,7 @@ class Hub:
         queue.put_nowait(last)
         queue.put_nowait(_END)
 
-    def listen(self, first: bytes) -> AsyncIterator[bytes]:
+    def listen(self, first: bytes) -> AsyncGenerator[bytes, None]:
         """Return the events from now on, `first` before all, with a comment as a sign of life when nothing happens.
 
         Raises:
@@ -105,7 +110,7 @@ class Hub:
         self._listeners.add(queue)
         return self._events(queue)
 
-    async def _events(self, queue: asyncio.Queue[bytes]) -> AsyncIterator[bytes]:
+    async def _events(self, queue: asyncio.Queue[bytes]) -> AsyncGenerator[bytes, None]:
         try:
             while True:
                 try:

@@ -1,0 +1,242 @@
+"""What every page is made with: its frame, its words, its marking, who looks at it, and how it says that something went wrong.
+
+A page is a handler that collects what it shows through a `View` and renders a template. Its marking is made from what was collected, so that the
+banner is never lower than anything below it. Which pages there are is told in `kizuna.web.pages_index`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jinja2
+import structlog
+from litestar import MediaType, Response
+from litestar.exceptions import HTTPException
+from markupsafe import Markup
+
+from kizuna.errors import KizunaError
+from kizuna.kernel.explain import LANGUAGES
+from kizuna.node.accounts import Account
+from kizuna.web import shown
+from kizuna.web.access import Office
+from kizuna.web.assets import Assets
+from kizuna.web.bodies import Call
+from kizuna.web.catalogue import NAMES, Words, language_of
+from kizuna.web.errors import NotSignedInError, branch_of
+from kizuna.web.sessions import Session
+from kizuna.web.sight import Ceilings, Sight
+
+PALETTES = ("day", "dusk", "night")
+LANGUAGE_COOKIE = "kizuna-language"
+PALETTE_COOKIE = "kizuna-palette"
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self';"
+        " worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "referrer-policy": "same-origin",  # with `no-referrer` browsers send forms with `Origin: null`
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+"""What every page says to the browser: nothing inline, nothing from elsewhere, in nobody's frame, in no cache."""
+ROLE_TITLES = {
+    "watch": "Watch officer",
+    "liaison": "Liaison officer",
+    "desk": "Desk officer",
+    "logistics": "Logistics officer",
+    "exercise": "Exercise planner",
+    "equipment": "Equipment and technology officer",
+    "security": "Security officer",
+    "cyber": "Cyber analyst",
+    "space": "Space analyst",
+    "integrator": "Integrator",
+    "administrator": "Administrator",
+}
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+_log = structlog.get_logger("kizuna.web.pages")
+
+
+@dataclass(frozen=True)
+class Task:
+    """An entry of the navigation: where it leads, what it is called, and to which roles it is shown."""
+
+    path: str
+    title: str
+    roles: frozenset[str]
+
+
+class Pages:
+    """The templates, words and files of the pages of one node."""
+
+    def __init__(self, office: Office, tasks: Sequence[Task], assets: Assets | None = None) -> None:
+        self.office = office
+        self.tasks = tuple(tasks)
+        self.assets = Assets() if assets is None else assets
+        self.ceilings = Ceilings(office.node.store)
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(_TEMPLATES),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals |= {"languages": NAMES, "palettes": PALETTES, "role_titles": ROLE_TITLES}
+
+    def view(self, request: Call) -> View:
+        """Return what a handler collects a page in."""
+        return View(
+            pages=self,
+            path=request.url.path,
+            session=request.state.session,
+            account=request.state.account,
+            words=Words(_language(request)),
+            palette=_choice(request.cookies.get(PALETTE_COOKIE, ""), PALETTES),
+        )
+
+    def render(self, template: str, values: dict[str, Any]) -> str:
+        """Return the text of a template."""
+        return self._templates.get_template(template).render(values)
+
+
+def _choice(wanted: str, of: Sequence[str]) -> str:
+    return wanted if wanted in of else of[0]
+
+
+def _language(request: Call) -> str:
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    return chosen if chosen in LANGUAGES else language_of(request.headers.get("accept-language", ""))
+
+
+@dataclass
+class View:
+    """One page in the making: who looks at it, in which language and palette, and the labels of what is on it."""
+
+    pages: Pages
+    path: str
+    session: Session | None
+    account: Account | None
+    words: Words
+    palette: str
+    _sight: Sight | None = field(default=None)
+
+    @property
+    def office(self) -> Office:
+        """The node that the page is of."""
+        return self.pages.office
+
+    @property
+    def now_ms(self) -> int:
+        """The node's clock."""
+        return self.office.clock.now_ms()
+
+    @property
+    def role(self) -> str:
+        """The role in which the officer is signed in; empty where nobody is."""
+        return self.session.role if self.session is not None else ""
+
+    @property
+    def sight(self) -> Sight:
+        """What the officer may see, and the labels on the page."""
+        if self._sight is None:
+            if self.account is None:
+                raise NotSignedInError("sign in first")
+            self._sight = Sight(
+                self.office.node.store, self.pages.ceilings, self.office.node.identity.party, self.account
+            )
+        return self._sight
+
+    def page(self, template: str, *, status: int = 200, script: str = "page", **values: Any) -> Response[str]:
+        """Return a whole page; one that only changes a part of another is `part`."""
+        assets = self.pages.assets
+        entries = ("page",) if script == "page" else ("page", script)
+        body_class = "picture" if script == "map" else ""
+        text = self.pages.render(
+            template,
+            self._values(values)
+            | {
+                "body_class": body_class,
+                "scripts": [url for entry in entries for url in assets.scripts(entry)],
+                "styles": [url for entry in entries for url in assets.styles(entry)],
+                "built": assets.built,
+                "tasks": [task for task in self.pages.tasks if self.role in task.roles],
+                "marked": self.sight.marked(self.words.language) if self.account is not None else "",
+            },
+        )
+        return Response(text, status_code=status, media_type=MediaType.HTML, headers=HEADERS)
+
+    def part(self, template: str, **values: Any) -> Response[str]:
+        """Return a part of a page that is put into one that is open."""
+        text = self.pages.render(template, self._values(values))
+        return Response(text, media_type=MediaType.HTML, headers=HEADERS)
+
+    def _values(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "_": self.words,
+            "view": self,
+            "node": self.office.node.identity.node,
+            "party": self.office.node.identity.party,
+            "language": self.words.language,
+            "palette": self.palette,
+            "cell": self.cell,
+            "instant": shown.instant,
+            "ago": lambda at_ms: shown.ago(at_ms, self.now_ms, self.words),
+            "title_of": lambda name: self.words(shown.title(name)),
+            "role_title": lambda role: self.words(ROLE_TITLES.get(role, role)),
+            "query": lambda **parts: urlencode(parts),
+            "query_of": lambda asked, page: urlencode({**asked, "page": page}),
+            "csrf": Markup('<input type="hidden" name="csrf" value="{}">').format(
+                self.session.csrf if self.session else ""
+            ),  # the value is escaped by format
+        } | values
+
+    def cell(self, name: str, value: Any) -> Markup:
+        """Return a value as a page shows it; see `kizuna.web.shown`."""
+        return shown.cell(name, value, self.words)
+
+
+def problem(pages: Pages) -> dict[Any, Any]:
+    """Return how pages say that something went wrong, by the branch of the error."""
+
+    def on_error(request: Call, error: KizunaError) -> Response[Any]:
+        if isinstance(error, NotSignedInError):
+            return redirect("/signin")
+        status, _, remedy = branch_of(error)
+        return _failed(pages, request, status, str(error), remedy)
+
+    def on_http(request: Call, error: HTTPException) -> Response[Any]:
+        return _failed(
+            pages, request, error.status_code, "there is no such page", "go back, or begin at the start page"
+        )
+
+    def on_any(request: Call, error: Exception) -> Response[Any]:
+        _log.exception("page failed", status=500, exc_info=error)
+        return _failed(
+            pages,
+            request,
+            500,
+            "the page failed on an unexpected error",
+            "an administrator must look into the node's log",
+        )
+
+    return {KizunaError: on_error, HTTPException: on_http, Exception: on_any}
+
+
+def _failed(pages: Pages, request: Call, status: int, sentence: str, remedy: str) -> Response[str]:
+    for name in ("session", "account"):
+        if not hasattr(request.state, name):
+            setattr(request.state, name, None)
+    view = pages.view(request)
+    return view.page("failed.html", status=status, sentence=sentence, remedy=remedy)
+
+
+def redirect(path: str) -> Response[None]:
+    """Return an answer that leads the browser to a page of ours."""
+    return Response(None, status_code=303, headers={**HEADERS, "location": path})

@@ -1,0 +1,43 @@
+"""Which pages there are: one explicit list, and the order of the navigation. A page that a domain makes of its own is named here too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from litestar.types import ControllerRouterHandler
+
+from kizuna.kernel.domain import Domain
+from kizuna.node.watch import Watch
+from kizuna.web import pages_case, pages_desk, pages_liaison, pages_picture
+from kizuna.web.access import Office
+from kizuna.web.assets import Assets
+from kizuna.web.pages import Pages
+from kizuna.web.pages_account import account_pages
+
+TASKS = (
+    pages_picture.TASK,
+    pages_case.TASK,
+    pages_desk.TASK,
+    pages_liaison.CHANNELS,
+    pages_liaison.WITHHELD,
+    pages_liaison.ALERTS,
+)
+
+
+def page_routes(
+    office: Office,
+    domains: Sequence[Domain],
+    watch: Watch,
+    *,
+    own_units: frozenset[int] = frozenset(),
+    assets: Assets | None = None,
+) -> list[ControllerRouterHandler]:
+    """Return the routes of all pages of a node."""
+    pages = Pages(office, TASKS, assets)
+    return [
+        *account_pages(pages),
+        *pages_picture.picture_pages(pages, watch, own_units=own_units),
+        *pages_case.case_pages(pages, domains),
+        *pages_desk.desk_pages(pages, domains),
+        *pages_liaison.liaison_pages(pages),
+    ]

@@ -1,0 +1,220 @@
+"""What one officer may see, and how the page on which it stands is marked.
+
+A record is seen by whoever's clearance reaches its grade in this node's own policy: its own grade where the node made it, the sender's translation of
+it where a partner did. What has neither is seen with the highest clearance alone. Who is of another nation sees only what is shown to be releasable
+to it. What is not seen is not counted either. The marking of a page is the join of all labels on it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import msgspec
+
+from kizuna.errors import RecordError
+from kizuna.kernel import record
+from kizuna.kernel.journal import Db, Store
+from kizuna.kernel.label import MAX_CLASSIFICATION, Grade, Label, join
+from kizuna.kernel.marking import marking
+from kizuna.kernel.record import Record
+from kizuna.node.accounts import Account
+from kizuna.node.parsed import parse
+from kizuna.node.tables import whole
+
+_RECORD_ID = re.compile(r"[0-9a-f]{64}").fullmatch
+_CASE = re.compile(r"[a-z][a-z0-9.-]{1,63}:.{1,100}").fullmatch
+_PAGE = 10_000
+
+
+class Ceilings:
+    """The highest grades of what is held, by record type and issuer, for what is shown without its records; follows the journal."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seq = 0
+        self._lock = threading.Lock()
+        self._found: dict[tuple[str, str], tuple[dict[str, int], int]] = {}
+
+    def of(self, prefixes: Collection[str]) -> dict[str, tuple[Label, int]]:
+        """Return for each issuer the label, and the grade in our policy, that everything held of these kinds of record stays below."""
+        with self._lock:
+            self._follow()
+            held = dict(self._found)
+        found: dict[str, tuple[Label, int]] = {}
+        for (type_, issuer), (grades, level) in held.items():
+            if type_.partition(".")[0] in prefixes:
+                label = Label(tuple(Grade(policy, grades[policy]) for policy in sorted(grades)), frozenset({issuer}))
+                before = found.get(issuer)
+                found[issuer] = (label, level) if before is None else (join(before[0], label), max(before[1], level))
+        return found
+
+    def _follow(self) -> None:
+        while True:
+            rows = self._store.query(
+                "SELECT seq, header FROM journal_entry WHERE seq > ? ORDER BY seq LIMIT ?", (self._seq, _PAGE)
+            )
+            for seq, header in rows:
+                self._seq = seq
+                self._take(bytes(header))
+            if len(rows) < _PAGE:
+                return
+
+    def _take(self, header: bytes) -> None:
+        if b'"kind":"record"' not in header and b'"kind":"received"' not in header:
+            return
+        entry = msgspec.json.decode(header)
+        meta = entry["meta"]
+        if entry["kind"] == "record" and "clear" in meta:
+            type_, issuer, text = meta["clear"]
+            pairs = [part.rpartition(":") for part in text.split(",") if part]
+            grades = {policy: int(grade) for policy, _, grade in pairs}
+            self._raise(type_, issuer, grades, max(grades.values(), default=MAX_CLASSIFICATION))
+        elif entry["kind"] == "received" and meta.get("kind") == "record":
+            said = msgspec.json.decode(meta["header"])
+            translated = {grade["policy"]: grade["classification"] for grade in said["label"]}
+            issuer = said["channel"].split("/")[1]
+            self._raise(said["type"], issuer, translated, max(translated.values(), default=MAX_CLASSIFICATION))
+
+    def _raise(self, type_: str, issuer: str, grades: dict[str, int], level: int) -> None:
+        before, highest = self._found.get((type_, issuer), ({}, 0))
+        joined = {policy: max(before.get(policy, 0), grades.get(policy, 0)) for policy in {*before, *grades}}
+        self._found[type_, issuer] = (joined, max(highest, level))
+
+
+class Sight:
+    """What one officer may see within one page, and the labels that came onto it."""
+
+    def __init__(self, store: Store, ceilings: Ceilings, party: str, account: Account) -> None:
+        self._store = store
+        self._ceilings = ceilings
+        self._party = party
+        self._account = account
+        self._known: dict[str, tuple[Label | None, int]] = {}
+        self.labels: list[Label] = []
+        self.exercise = False
+        self._exercises: set[str] = set()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the officer is of another nation than the node's party."""
+        return self._account.nationality != self._party
+
+    def marked(self, language: str) -> str:
+        """Return the marking of the page: the join of all labels on it, nothing where there is none."""
+        if not self.labels:
+            return ""
+        joined = self.labels[0]
+        for label in self.labels[1:]:
+            joined = join(joined, label)
+        return marking(joined, language=language, exercise=self.exercise)
+
+    def admits(self, label: Label | None, level: int) -> bool:
+        """Return whether a label is within clearance and nationality; `level` is its grade in this node's policy."""
+        if label is None:
+            return False
+        releasable = label.releasable_to | label.originators
+        return level <= self._account.clearance and (not self.foreign or self._account.nationality in releasable)
+
+    def record(self, record_id: str) -> bool:
+        """Return whether a record may be seen; if so, its label is on the page."""
+        label, level = self._look(record_id)
+        if not self.admits(label, level):
+            return False
+        if label is not None and label not in self.labels:
+            self.labels.append(label)
+        self.exercise |= record_id in self._exercises
+        return True
+
+    def records(self, record_ids: Iterable[str]) -> bool:
+        """Return whether all of some records may be seen, and then put their labels on the page."""
+        wanted = list(record_ids)
+        return all(self.admits(*self._look(each)) for each in wanted) and all(self.record(each) for each in wanted)
+
+    def issuers(self, prefixes: Collection[str]) -> frozenset[str]:
+        """Return the parties all of whose records of some kinds may be seen, and put the highest label of those on the page."""
+        seen = set()
+        for issuer, (label, level) in self._ceilings.of(prefixes).items():
+            if level <= self._account.clearance and (not self.foreign or issuer == self._account.nationality):
+                seen.add(issuer)
+                self.labels.append(label)
+        return frozenset(seen)
+
+    def rows(self, found: Any, prefix: str) -> Any:
+        """Return what a query shows without the rows that may not be seen; None where nothing of it may.
+
+        A row is judged by the records and cases that it names; one that names none by the highest grade of all that is held of the domain.
+        """
+        if isinstance(found, list | tuple):
+            return [row for row in found if self._row(row, prefix)]
+        return found if self._row(found, prefix) else None
+
+    def _row(self, row: Any, prefix: str) -> bool:
+        named = sorted(self._named(row))
+        if named:
+            return self.records(named)
+        ceilings = self._ceilings.of({prefix})
+        return self.issuers({prefix}) >= ceilings.keys()
+
+    def _named(self, value: Any) -> set[str]:
+        """Return the held records that a value names, and those of the cases that it names."""
+        texts = {text for text in _texts(value) if _RECORD_ID(text) or _CASE(text)}
+        if not texts:
+            return set()
+        marks = ",".join("?" * len(texts))
+        rows = self._store.query(
+            f"SELECT id FROM record WHERE id IN ({marks}) UNION SELECT record_id FROM case_step WHERE case_id IN ({marks})",
+            (*sorted(texts), *sorted(texts)),
+        )
+        return {str(record_id) for (record_id,) in rows}
+
+    def _look(self, record_id: str) -> tuple[Label | None, int]:
+        known = self._known.get(record_id)
+        if known is None:
+            with self._store.view() as db:
+                label, level, exercise = label_held(db, record_id)
+            known = self._known[record_id] = (label, level)
+            if exercise:
+                self._exercises.add(record_id)
+        return known
+
+
+def label_held(db: Db, record_id: str) -> tuple[Label | None, int, bool]:
+    """Return a held record's label as far as it is disclosed, its grade in this node's policy, and whether it is of an exercise.
+
+    Where label or grade is not known: None, and the highest.
+    """
+    rows = db.execute(
+        "SELECT h.channel, e.header, b.body FROM holding h JOIN journal_entry e ON e.seq = h.seq"
+        " JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL ORDER BY h.seq",
+        (record_id,),
+    )
+    if not rows:
+        return None, MAX_CLASSIFICATION, False
+    held = whole(db, parse(bytes(rows[0][2])))
+    try:
+        label = record.label_of(held)
+    except RecordError:
+        return None, MAX_CLASSIFICATION, held.clear.exercise
+    return label, max(_level(channel, bytes(header), held) for channel, header, _ in rows), held.clear.exercise
+
+
+def _level(channel: str, header: bytes, held: Record) -> int:
+    if not channel:
+        return max((grade.classification for grade in held.clear.label), default=MAX_CLASSIFICATION)
+    said = msgspec.json.decode(msgspec.json.decode(header)["meta"]["header"])
+    return max((grade["classification"] for grade in said["label"]), default=MAX_CLASSIFICATION)
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _texts(name)
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)

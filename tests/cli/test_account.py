@@ -1,0 +1,55 @@
+"""An administrator lets an officer in: a link that is shown once, never a password."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+
+import pytest
+
+from tests.cli.conftest import Party
+
+
+def test_an_account_is_made_with_a_link_and_taken_away(india: Party) -> None:
+    made = india.ok("account", "add", "7", "--role", "watch", "--role", "liaison", "--clearance", "2")
+    kept = (india.folder / "data" / "accounts.json").read_text()
+    code = made["link"].rpartition("/signin/")[2]
+    assert len(code) == 43
+    assert code not in kept
+    (listed,) = india.ok("account", "list")["accounts"]
+    assert listed == {
+        "clearance": 2, "made_ms": listed["made_ms"], "nationality": "ind", "officer": "7", "password": False,
+        "roles": ["watch", "liaison"],
+    }  # fmt: skip
+    assert code not in india("account", "list").out
+    assert india.ok("account", "link", "7")["link"] != made["link"]
+    india.ok("account", "remove", "7")
+    assert india.ok("account", "list")["accounts"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("account", "add", "Seven!", "--role", "watch"), 6),
+        (("account", "add", "7", "--role", "admiral"), 6),
+        (("account", "add", "7"), 2),
+        (("account", "add", "7", "--role", "watch", "--clearance", "16"), 2),
+        (("account", "add", "7", "--role", "watch", "--nationality", "India"), 6),
+        (("account", "link", "none"), 6),
+        (("account", "remove", "none"), 6),
+    ],
+)
+def test_a_wrong_account_is_refused(india: Party, words: tuple[str, ...], code: int) -> None:
+    assert india(*words).code == code
+    assert india.ok("account", "list")["accounts"] == []
+
+
+def test_the_first_start_prints_a_link_and_no_password(india: Party) -> None:
+    with india.running():
+        (listed,) = india.ok("account", "list")["accounts"]
+    assert (listed["officer"], listed["roles"], listed["password"]) == ("local", ["administrator"], False)
+    made = india.ok("account", "link", "local")
+    with india.running(), urllib.request.urlopen(made["link"], timeout=20) as answer:  # noqa: S310 # our own node
+        assert answer.status == 200
+        assert answer.headers["set-cookie"].startswith("kizuna-ind-fusion-delhi=")
+    assert json.loads((india.folder / "data" / "accounts.json").read_text())["accounts"][0]["password"] == ""

@@ -1,0 +1,71 @@
+"""Nothing that a page says is missing in a language, and nothing is said past the catalogue."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+import pytest
+
+from kizuna.kernel.domain import Domain
+from kizuna.node.domains import DOMAINS
+from kizuna.web.catalogue import FOLDER, Words, catalogue, language_of
+from tests.web import wording
+
+LANGUAGES = ("ja", "hi")
+SAME_EVERYWHERE = {"MMSI", "kn", "Kizuna", "UTC", "· IST", "· JST"}
+"""Names and units that no language of ours writes otherwise."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_of_the_pages_is_missing(language: str) -> None:
+    words = Words(language)
+    texts = wording.of_pages()
+    assert len(texts) > 200
+    assert not [text for text in sorted(texts) if not words.knows(text)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("domain", DOMAINS, ids=lambda domain: domain.name)
+def test_no_text_of_a_desk_is_missing(domain: Domain, language: str) -> None:
+    if not (FOLDER / language / f"{domain.name}.po").exists():
+        pytest.xfail(f"the words of `{domain.name}` are not written yet: its desk is shown in English")
+    words = Words(language)
+    assert not [text for text in sorted(wording.of_domain(domain)) if not words.knows(text)]
+
+
+@pytest.mark.parametrize("template", wording.TEMPLATES, ids=lambda path: path.name)
+def test_all_text_goes_through_the_catalogue(template: Path) -> None:
+    assert not [text for text in wording.literal_text(template) if text not in SAME_EVERYWHERE]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_keeps_the_places_of_values(language: str) -> None:
+    found = catalogue(language)
+    assert found
+    wrong = [text for text, said in found.items() if _places(text) != _places(said)]
+    assert not wrong
+
+
+def _places(text: str) -> list[str]:
+    return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("ja", "ja"),
+        ("fr, hi-IN;q=0.8, en;q=0.5", "hi"),
+        ("en;q=0.5, ja;q=0.9", "ja"),
+        ("de;q=1.5, ;;;, ja;q=x", "en"),
+        ("*", "en"),
+    ],
+)
+def test_the_browser_says_which_language_comes_first(header: str, language: str) -> None:
+    assert language_of(header) == language
+
+
+def test_what_has_no_translation_is_shown_in_english() -> None:
+    assert Words("ja")("a text that nobody has translated") == "a text that nobody has translated"
+    assert Words("xx").language == "en"
