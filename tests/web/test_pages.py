@@ -325,6 +325,17 @@ def test_the_pages_speak_three_languages_and_know_three_lights(tmp_path: Path) -
     asyncio.run(story())
 
 
+def test_a_desk_shows_a_word_in_the_sense_that_it_has_there(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Served(tmp_path, "ind/delhi") as served:
+            browser = await signed_in(served, "7", "desk")
+            text = (await browser.open("/desk/training/do/offer-course", accept_language="ja"))[1]
+            assert "課程" in text
+            assert "針路" not in text
+
+    asyncio.run(story())
+
+
 def test_pages_that_were_not_built_say_what_to_do(tmp_path: Path) -> None:
     async def story() -> None:
         async with Served(tmp_path, "ind/delhi", assets=Assets(tmp_path / "nothing")) as served:

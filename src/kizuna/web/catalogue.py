@@ -1,7 +1,8 @@
 """The words of the pages in English, Japanese and Hindi: one gettext catalogue a language, read when the node starts.
 
-The English text is the key. What a domain says of its operations and fields goes through the same catalogue; what has no translation yet is shown in
-English rather than not at all, and tests say what that is.
+The English text is the key. What a domain says of its operations and fields goes through the same catalogue; what has no translation is shown in
+English rather than not at all, and tests say that there is none. A short word may mean something else at one desk: a vessel has a course, a school
+gives one. Such a message bears the domain's name as its context (`msgctxt`) and counts on the pages of that desk alone.
 """
 
 from __future__ import annotations
@@ -23,22 +24,23 @@ _PREFERRED = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q\s*=\s
 
 
 @cache
-def catalogue(language: str) -> Mapping[str, str]:
-    """Return the translations of a language by the English text, of all its files; empty for English."""
-    found: dict[str, str] = {}
+def catalogue(language: str) -> Mapping[str, Mapping[str, str]]:
+    """Return the translations of a language, of all its files: by the desk where they count, empty for all pages, then by the English text."""
+    found: dict[str, dict[str, str]] = {"": {}}
     for path in sorted((FOLDER / language).glob("*.po")):
         for message in pofile.read_po(BytesIO(path.read_bytes()), locale=language):
             if isinstance(message.id, str) and message.id and isinstance(message.string, str) and message.string:
-                found[message.id] = message.string
+                found.setdefault(message.context or "", {})[message.id] = message.string
     return found
 
 
 class Words:
-    """The words of one language; called with an English text it returns the text in that language."""
+    """The words of one language, at a desk or anywhere; called with an English text it returns the text in that language."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, desk: str = "") -> None:
         self.language = language if language in LANGUAGES else "en"
-        self._found = catalogue(self.language)
+        found = catalogue(self.language)
+        self._found = {**found[""], **found.get(desk, {})}
 
     def __call__(self, text: str | None, **values: Any) -> str:
         """Return the text in this language, with values in its braces; nothing for nothing."""

@@ -90,14 +90,14 @@ class Pages:
         )
         self._templates.globals |= {"languages": NAMES, "palettes": PALETTES, "role_titles": ROLE_TITLES}
 
-    def view(self, request: Call) -> View:
-        """Return what a handler collects a page in."""
+    def view(self, request: Call, desk: str = "") -> View:
+        """Return what a handler collects a page in; a desk has words of its own."""
         return View(
             pages=self,
             path=request.url.path,
             session=request.state.session,
             account=request.state.account,
-            words=Words(_language(request)),
+            words=Words(_language(request), desk),
             palette=_choice(request.cookies.get(PALETTE_COOKIE, ""), PALETTES),
         )
 

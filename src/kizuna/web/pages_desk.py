@@ -78,12 +78,12 @@ def desk_pages(pages: Pages, domains: Sequence[Domain]) -> list[ControllerRouter
 
     @get("/desk/{name:str}", sync_to_thread=True, **options)
     def desk(request: Call, name: FromPath[str]) -> Response[str]:
-        view = pages.view(request)
+        view = pages.view(request, name)
         return view.page("desk.html", offer=_offer(domains, view.role, name))
 
     @get("/desk/{name:str}/{listed:str}", sync_to_thread=True, **options)
     def shown(request: Call, name: FromPath[str], listed: FromPath[str]) -> Response[Any]:
-        view = pages.view(request)
+        view = pages.view(request, name)
         offer = _offer(domains, view.role, name)
         asked = _named(offer.queries, listed)
         return _show(
@@ -92,7 +92,7 @@ def desk_pages(pages: Pages, domains: Sequence[Domain]) -> list[ControllerRouter
 
     @get("/desk/{name:str}/do/{operation:str}", **options)
     async def form(request: Call, name: FromPath[str], operation: FromPath[str]) -> Response[str]:
-        view = pages.view(request)
+        view = pages.view(request, name)
         offer = _offer(domains, view.role, name)
         act = _named(offer.operations, operation)
         made = forms.form_of(act.asks, dict(request.query_params.items()), labelled=True)
@@ -100,7 +100,7 @@ def desk_pages(pages: Pages, domains: Sequence[Domain]) -> list[ControllerRouter
 
     @post("/desk/{name:str}/do/{operation:str}", **options)
     async def do(request: Call, name: FromPath[str], operation: FromPath[str]) -> Response[str]:
-        view = pages.view(request)
+        view = pages.view(request, name)
         offer = _offer(domains, view.role, name)
         act = _named(offer.operations, operation)
         return await done(view, offer, act, await forms.read_fields(request))
