@@ -41,6 +41,7 @@ SENTENCES = 8_000
 BYTES = 16 << 20
 PIECE = 1 << 22
 START_MS = 1_790_000_000_000
+DEGREE = 600_000
 GAP_MS, STOP_M, STOP_MS = 1_800_000, 200.0, 900_000
 
 Row = dict[str, Any]
@@ -99,7 +100,7 @@ def repeated(lines: list[bytes]) -> tuple[bytes, int]:
 
 def decoding(name: str, *, tag: bool) -> Row:
     """Measure the decoder against `pyais`, in turns; the two must count the same."""
-    lines = lines_of(tag)
+    lines = lines_of(tag=tag)
     data, times = repeated(lines)
     reader = columns_of(data, Passes())
     assert reader.counts.readable_by_type().total() == times * decode_with_pyais(lines)
@@ -166,20 +167,20 @@ def history() -> pa.Table:
 
 
 def _recorded(path: Path) -> pa.Table:
-    table = pq.read_table(path)
-    names = {name.lower(): name for name in table.column_names}
-    values = {
-        key: np.asarray(table[names[key]].combine_chunks().to_numpy(zero_copy_only=False))
-        for key in ("lat", "lon", "sog", "cog", "mmsi")
-    }
-    at_ms = table[names.get("basedatetime", names.get("t", "t"))].cast(pa.timestamp("ms")).cast(pa.int64())
-    speed, course = (np.nan_to_num(values[key] * 10, nan=-1).round() for key in ("sog", "cog"))
-    known = (speed >= 0) & (speed <= 1022), (course >= 0) & (course < 3600)  # noqa: PLR2004 # what the columns hold
-    arrays = [
-        at_ms, values["mmsi"].astype(np.int32), np.rint(values["lat"] * 600_000).astype(np.int32), np.rint(values["lon"] * 600_000).astype(np.int32),
-        pa.array(speed.astype(np.int16), mask=~known[0]), pa.array(course.astype(np.int16), mask=~known[1]),
-        pa.nulls(len(speed), pa.int16()), pa.nulls(len(speed), pa.int8()),
-    ]  # fmt: skip
+    """Return recorded positions; the recording has no speeds and courses, so those are what leads from row to row."""
+    table = pq.read_table(path).sort_by([("mmsi", "ascending"), ("t", "ascending")])
+    at_ms = np.asarray(table["t"].cast(pa.timestamp("ms")).cast(pa.int64()))
+    mmsi = np.asarray(table["mmsi"]).astype(np.int32)
+    lat, lon = (np.rint(np.asarray(table[name]) * DEGREE).astype(np.int64) for name in ("lat", "lon"))
+    hours = np.maximum(1e-3, np.diff(at_ms, append=at_ms[-1] + 1000) / 3_600_000)
+    north, east = (
+        np.diff(lat, append=lat[-1:]) / 10_000,
+        np.diff(lon, append=lon[-1:]) / 10_000 * np.cos(np.radians(lat / DEGREE)),
+    )
+    speed = np.minimum(1022, np.hypot(north, east) / hours * 10).astype(np.int16)
+    course = (np.degrees(np.arctan2(east, north)) * 10 % 3600).astype(np.int16) % 3600
+    empty = pa.nulls(len(mmsi), pa.int16())
+    arrays = [at_ms, mmsi, lat.astype(np.int32), lon.astype(np.int32), speed, course, empty, empty.cast(pa.int8())]
     return pa.table(arrays, schema=SCHEMA)
 
 
@@ -240,7 +241,7 @@ lines = open(sys.argv[1], "rb").read()
 a = time.process_time()
 columns = {}
 count = 0
-for message in aiscat.decode(lines):
+for message in aiscat.iter_decode([lines]):
     for name in ("mmsi", "lat", "lon", "speed", "course", "heading", "type"):
         columns.setdefault(name, []).append(message.get(name))
     count += 1
