@@ -34,15 +34,12 @@ class ColumnReader:
     Args:
         passes: returns compiled passes for this reader alone, or None as long as they are not ready; asked before each chunk.
         worth_bytes: how much must have come before they are asked for.
-        judge_binary: read also the binary messages (6 and 8), as `AisReader` does, to set aside those that lie about their own layout; without it
-            they are counted by their type alone.
     """
 
-    def __init__(self, passes: Callable[[], Passes | None], *, worth_bytes: int = 0, judge_binary: bool = True) -> None:
+    def __init__(self, passes: Callable[[], Passes | None], *, worth_bytes: int = 0) -> None:
         self._careful = AisReader()
         self._ask = passes
         self._passes: Passes | None = None
-        self._judge = judge_binary
         self._worth = worth_bytes
         self._seen = 0
         self._rest = b""
@@ -107,7 +104,7 @@ class ColumnReader:
         last = data.rfind(b"\n") + 1
         while begin < last:
             end = data.rfind(b"\n", begin, begin + CHUNK_BYTES) + 1 or data.index(b"\n", begin) + 1
-            used = passes.run(data, begin, end, judge=self._judge)
+            used = passes.run(data, begin, end)
             parts.append(passes.columns())
             slow = passes.slow_lines()
             if slow:

@@ -46,9 +46,9 @@ _STATIC_AT = np.array([
 _TEXT_CHARS = np.array([20, 7, 20], np.int64)
 _TEXT_AT = np.array([[112, 70, 302], [143, 0, 0], [43, 0, 0], [40, 0, 0], [0, 90, 0], [0, 90, 0]], np.int64)
 """Where name, call sign and destination begin."""
-_JUDGED = np.zeros(64, np.bool_)
-_JUDGED[[6, 8]] = True
-"""Binary messages: their content has a layout of its own, about which they may lie; of other types without columns any bits can be read."""
+ADDRESSED_BINARY, BROADCAST_BINARY = 6, 8
+_BINARY_BITS = 88
+"""A binary message that is shorter may lack what says how to read it; of longer ones, and of other types, `pyais` reads any bits."""
 _ONE, _TWO, _FOUR, _SIX_BITS, _NINE, MMSI_AT, MMSI_BITS, _PART_AT = (np.int64(n) for n in (1, 2, 4, 6, 9, 8, 30, 38))
 # As 64-bit numbers: of a literal, Numba would compile a helper anew for each value.
 _NO_SPEED, _NO_COURSE, _NO_HEADING, _NO_STATUS = (np.int64(n) for n in (NO_SPEED, NO_COURSE, 511, NO_STATUS))
@@ -140,11 +140,12 @@ def put_static(six, length, kind, mmsi, texts, texts_size, ends, wide, row):
 
 
 @inlined
-def is_slow(six: int, chars: int, fill: int, judge: bool) -> bool:
+def is_slow(six: int, chars: int, fill: int) -> bool:
     """Return whether the careful reader is to judge a message of right sentences."""
     for k in range(chars, max(chars + 1, 28)):
         put_byte(six + k, np.int64(0))
     kind, length = byte(six), 6 * chars - fill
-    if kind < 1 or kind > 27 or length < _LEAST_BITS or (judge and _JUDGED[kind]):
+    binary = kind == ADDRESSED_BINARY or kind == BROADCAST_BINARY
+    if kind < 1 or kind > 27 or length < (_BINARY_BITS if binary else _LEAST_BITS):
         return True
     return kind == 24 and (length < STATIC_NEEDS[24] or num(six, _PART_AT, _TWO) > 1)

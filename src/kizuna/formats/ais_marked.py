@@ -370,11 +370,11 @@ def _time_of(one: int, state: int) -> int:
 
 
 @compiled(ais_words, ais_plain, ais_fields)
-def second_pass(buf, judge, numbers, spare, names, slots, open_table, six_bits, times, wide, narrow, tiny, flags, counts, marked,
+def second_pass(buf, numbers, spare, names, slots, open_table, six_bits, times, wide, narrow, tiny, flags, counts, marked,
                 static_times, static_wide, static_tiny, texts, ends, slow):  # fmt: skip
     """Read the lines that the first pass marked; rows go behind its own, static data into their columns, what is left into `slow`.
 
-    `judge`: leave binary messages to the careful reader too; they are counted by their type otherwise. A first half at the end is
+    Messages without columns are counted by their type. A first half at the end is
     not consumed: it comes again with what follows. `slow` tells addresses.
     """
     state, one, two = address(numbers), address(spare), address(spare) + 8 * LINE_SIZE
@@ -400,7 +400,7 @@ def second_pass(buf, judge, numbers, spare, names, slots, open_table, six_bits, 
         adjoins = k < marks and base + marked[k, 0] == eol + 1
         lines = _sentences(number, last, adjoins, six, one, two, opened) if plain else np.int64(0)
         station = np.int64(-2)
-        if lines > 0 and get(state, LENT) == 0 and not is_slow(six, get(one, CHARS), get(one, FILL), judge):
+        if lines > 0 and get(state, LENT) == 0 and not is_slow(six, get(one, CHARS), get(one, FILL)):
             station = station_of(get(one, STATION), get(one, STATION_END), address(names), address(slots), state)
         if station == -2:
             _hand_over(start, eol, number, state, opened, one, address(slow))

@@ -69,7 +69,7 @@ def _rows(most: int) -> _Rows:
 def compile_all() -> None:
     """Have every pass compiled, or loaded from the cache, by reading a few sentences: one for each pass and one that is broken."""
     sentences = b"!AIVDM,1,1,,A,13u?etPv2;0n:dDPwUM1U1Cb069D,0*24\n!AIVDM,1,1,,A,13u?etPv2;0n:dDPwUM1U1Cb069D,0*00\n"
-    Passes().run(sentences, 0, len(sentences), judge=True)
+    Passes().run(sentences, 0, len(sentences))
 
 
 class Passes:
@@ -134,7 +134,7 @@ class Passes:
         state[words.WRAP_MS] = words.NONE
         return announced, announced is None
 
-    def run(self, data: bytes, begin: int, end: int, *, judge: bool) -> int:
+    def run(self, data: bytes, begin: int, end: int) -> int:
         """Pass over the whole lines of `data[begin:end]`, and return how many bytes were read; at least a line, unless a second half is missing."""
         size = end - begin
         if end + words.PAD <= len(data):
@@ -153,7 +153,7 @@ class Passes:
         state[words.STATICS] = state[words.SLOW] = 0
         if state[words.MARKED]:
             second_pass(
-                buf, judge, state, self._spare, *shared, self._open, self._six, *places,
+                buf, state, self._spare, *shared, self._open, self._six, *places,
                 self._static_times, self._static_wide, self._static_tiny, self._texts, self._ends, self._slow,
             )  # fmt: skip
         spread_flags(self._flags, int(state[words.ROWS]), rows.bits)
