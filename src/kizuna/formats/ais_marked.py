@@ -37,6 +37,7 @@ from kizuna.formats.ais_words import (
     LINES,
     MARKED,
     MAX_LINE,
+    MORE_SPREAD,
     NONE,
     NOT_AIS,
     NUMBER,
@@ -82,6 +83,7 @@ MAX_APART_MS = 60_000
 MAX_AGE_LINES = 4096
 """As `nmea.MAX_AGE_MS` and `nmea.MAX_AGE_LINES`: an older first half is given up before another one is looked at."""
 OPEN_SIZE = np.int64(4096)
+_NO_STREAM, _ANY_STREAM, _STREAMS_FROM = np.int64(0), np.int64(1), np.int64(2)
 DIGIT_1 = ord("1")
 KEEP = -2
 """As a wrapper's time: the careful reader keeps what it holds."""
@@ -250,14 +252,36 @@ def _milliseconds(parts: int) -> int:
 
 
 @inlined
-def _sequence_place(sequence: int, channel: int) -> int:
-    """Return the place of a multipart message in the table of those that may be open; a comma stands for what is empty."""
-    return place_of(np.uint64(sequence * 256 + channel))
+def _stream(line: int) -> int:
+    """Return a number for the group that a line stands in, else for its station; `_NO_STREAM` where it names neither."""
+    at, end = get(line, STATION), get(line, STATION_END)
+    if get(line, PART) != 0:
+        at, end = get(line, GROUP), get(line, GROUP_END)
+    if at == end:
+        return _NO_STREAM
+    return place_of(some_bytes(at, end - at) ^ (some_bytes(at + 8, end - at - 8) * MORE_SPREAD)) + _STREAMS_FROM
+
+
+@inlined
+def _open_place(message: int, stream: int) -> int:
+    """Return the place of a multipart message in the table of those that may be open."""
+    return place_of(np.uint64(message * 65_536 + stream))
+
+
+@inlined
+def _since(message: int, stream: int, opened: int) -> int:
+    """Return the number behind the last line from which a message may be open that a half of this stream might join, 0 for none.
+
+    A half without a stream may join any, and one with a stream those that have the same or none.
+    """
+    if stream == _NO_STREAM:
+        return get(opened, _open_place(message, _ANY_STREAM))
+    return max(get(opened, _open_place(message, stream)), get(opened, _open_place(message, _NO_STREAM)))
 
 
 @inlined
 def _opens(start: int, eol: int) -> int:
-    """Return the place of the multipart message that the careful reader may open with a line, -1 where it is surely no part of one."""
+    """Return sequence and channel of the multipart message that the careful reader may open with a line, -1 where it is surely no part of one."""
     i = start
     if byte(i) == BACKSLASH:
         i += 1
@@ -273,7 +297,7 @@ def _opens(start: int, eol: int) -> int:
     sequence = byte(i)
     while i < eol and byte(i) != COMMA:
         i += 1
-    return _sequence_place(sequence, byte(i + 1)) if i < eol else np.int64(-1)
+    return sequence * 256 + byte(i + 1) if i < eol else np.int64(-1)
 
 
 @inlined
@@ -283,11 +307,12 @@ def group_place(at: int, end: int) -> int:
 
 
 @inlined
-def _note_open(start: int, eol: int, number: int, opened: int) -> None:
+def _note_open(start: int, eol: int, number: int, stream: int, opened: int) -> None:
     """Remember which message and which group the careful reader may hold open after a line."""
-    place = _opens(start, eol)
-    if place >= 0:
-        put(opened, place, number + 1)
+    message = _opens(start, eol)
+    if message >= 0:
+        put(opened, _open_place(message, stream), number + 1)
+        put(opened, _open_place(message, _ANY_STREAM), number + 1)
     if byte(start) != BACKSLASH:
         return
     i = start + 1
@@ -317,7 +342,9 @@ def _hand_over(start: int, eol: int, number: int, state: int, opened: int, one: 
     if get(state, WRAP_MS) >= 0 or may_announce(start, at):
         put(state, LENT, 1)
     put(state, WRAP_MS, NONE)
-    _note_open(start, eol, number, opened)
+    # Without a right TAG block a name may stand behind the sentence: then it counts as a line that may join any.
+    stream = _stream(one) if byte(start) == BACKSLASH and at >= 0 else _NO_STREAM
+    _note_open(start, eol, number, stream, opened)
 
 
 @inlined
@@ -334,7 +361,7 @@ def _is_other(start: int, eol: int, state: int, parts: int) -> bool:
         return False
     for k in range(start, eol):
         if byte(k) == COMMA:
-            put(state, NOT_AIS, get(state, NOT_AIS) + (1))
+            put(state, NOT_AIS, get(state, NOT_AIS) + 1)
             return True
     return False
 
@@ -347,13 +374,13 @@ def _sentences(number: int, end: int, adjoins: bool, six: int, one: int, two: in
         return np.int64(0)
     if get(one, TOTAL) == 1:
         return np.int64(get(one, PART) != 1)
-    since = get(opened, _sequence_place(get(one, SEQUENCE), get(one, CHANNEL)))
+    since = _since(get(one, SEQUENCE) * 256 + get(one, CHANNEL), _stream(one), opened)
     if not adjoins or get(one, PART) == 3 or (since > 0 and number - since <= MAX_AGE_LINES):
         return np.int64(0)
     if not _read_line(get(one, EOL) + 1, end, six, get(one, CHARS), two) or not _belong(one, two):
         return np.int64(0)
-    put(one, CHARS, get(one, CHARS) + (get(two, CHARS)))
-    put(one, CHECK, get(one, CHECK) ^ (get(two, CHECK)))
+    put(one, CHARS, get(one, CHARS) + get(two, CHARS))
+    put(one, CHECK, get(one, CHECK) ^ get(two, CHECK))
     put(one, FILL, get(two, FILL))
     put(one, EOL, get(two, EOL))
     return np.int64(2)

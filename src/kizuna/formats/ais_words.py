@@ -319,7 +319,7 @@ def some_bytes(at: int, count: int) -> np.uint64:
 
 
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
-_MORE_SPREAD = np.uint64(0xC2B2AE3D27D4EB4F)
+MORE_SPREAD = np.uint64(0xC2B2AE3D27D4EB4F)
 _TOP_TWELVE = np.uint64(52)
 
 
@@ -344,7 +344,7 @@ def station_of(at: int, end: int, names: int, slots: int, state: int) -> int:
         return np.int64(-2)
     a, b = some_bytes(at, size), some_bytes(at + 8, size - 8)
     c, d = some_bytes(at + 16, size - 16), some_bytes(at + 24, size - 24)
-    slot = place_of(a ^ (b * _MORE_SPREAD) ^ (c >> _U7) ^ (d * SPREAD))
+    slot = place_of(a ^ (b * MORE_SPREAD) ^ (c >> _U7) ^ (d * SPREAD))
     k = get(slots, slot) - 1
     while k >= 0:
         name = 4 * k
