@@ -13,7 +13,7 @@ import numpy as np
 
 from kizuna.formats import ais_fields, ais_plain, ais_words
 from kizuna.formats.ais_fields import MMSI_AT, MMSI_BITS, NEEDS, STATIC_NEEDS, is_slow, num, put_static, told
-from kizuna.formats.ais_plain import is_name, put_row
+from kizuna.formats.ais_plain import is_name, put_row, six_values
 from kizuna.formats.ais_words import (
     BACKSLASH,
     BANG,
@@ -22,6 +22,7 @@ from kizuna.formats.ais_words import (
     CHECK,
     COLON,
     COMMA,
+    COMMAS,
     CONSUMED,
     DASH,
     DIGIT_0,
@@ -61,13 +62,17 @@ from kizuna.formats.ais_words import (
     begins,
     byte,
     digits,
+    equal_bytes,
+    first_byte,
+    fold,
     forget,
     get,
     hex_pair,
+    load,
     may_announce,
     place_of,
     put,
-    put_byte,
+    put_word,
     read_end,
     read_tag,
     some_bytes,
@@ -88,11 +93,28 @@ DIGIT_1 = ord("1")
 KEEP = -2
 """As a wrapper's time: the careful reader keeps what it holds."""
 
-_SIX = np.full(256, 255, np.uint8)
-_SIX[48:88] = np.arange(40)
-_SIX[96:120] = np.arange(40, 64)
+_U0, _U1, _U7 = np.uint64(0), np.uint64(1), np.uint64(7)
 _DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int64)
 _V, _D, _M, _O = b"VDMO"
+
+
+@inlined
+def _read_payload(begin: int, limit: int, six: int) -> int:
+    """Write the six-bit values of armoured characters, eight at a time; return where their comma is, -1 where there is none or another character."""
+    i = begin
+    while i < limit:
+        word = load(i)
+        values, strange = six_values(word)
+        commas = equal_bytes(word, COMMAS)
+        put_word(six + i - begin, values)
+        if commas != _U0:
+            before = ((commas & (~commas + _U1)) >> _U7) - _U1
+            end = i + first_byte(commas)
+            return end if (strange & before) == _U0 and end < limit else np.int64(-1)
+        if strange != _U0:
+            return np.int64(-1)
+        i += 8
+    return np.int64(-1)
 
 
 @inlined
@@ -124,14 +146,8 @@ def _read_sentence(at: int, end: int, six: int, have: int, line: int) -> int:
     if byte(i) != COMMA:
         return np.int64(-1)
     begin = i = i + 1
-    limit = min(end, begin + _SENTENCE_CHARS + 1)
-    worst = np.int64(0)
-    while i < limit and byte(i) != COMMA:
-        value = np.int64(_SIX[byte(i)])
-        worst |= value
-        put_byte(six + have + i - begin, value)
-        i += 1
-    if i >= limit or worst > 63 or i == begin:
+    i = _read_payload(begin, min(end, begin + _SENTENCE_CHARS + 1), six + have)
+    if i <= begin:
         return np.int64(-1)
     put(line, CHARS, i - begin)
     i += 1
@@ -151,9 +167,10 @@ def _read_sentence(at: int, end: int, six: int, have: int, line: int) -> int:
 
 @inlined
 def _end_of_sum(begin: int, star: int, line: int) -> int:
-    check = np.int64(0)
-    for k in range(begin, star):
-        check ^= byte(k)
+    total = _U0
+    for at in range(begin, star, 8):
+        total ^= some_bytes(at, star - at)
+    check = fold(total)
     put(line, CHECK, check)
     return star + 3 if hex_pair(star + 1) == check else -1
 

@@ -97,8 +97,8 @@ def is_name(c: int) -> bool:
 
 
 @inlined
-def six_bits(word: np.uint64) -> tuple[int, np.uint64]:
-    """Return the 48 bits that eight armoured characters spell, first one highest, and whether one is no such character (then not zero).
+def six_values(word: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """Return the values of eight armoured characters, a byte each, and a bit in the byte of each that is no such character.
 
     The characters are `0` to `W` and backquote to `w` (IEC 61162-1): 48 to 87 and 96 to 119.
     """
@@ -108,7 +108,14 @@ def six_bits(word: np.uint64) -> tuple[int, np.uint64]:
     strange = (
         (word & _HIGH) | (~raised & _HIGH) | (((value + _FROM_88) & _HIGH) ^ above) | ((value + _FROM_112) & _HIGH)
     )
-    value = turned(value - (above >> _U4))
+    return value - (above >> _U4), strange
+
+
+@inlined
+def six_bits(word: np.uint64) -> tuple[int, np.uint64]:
+    """Return the 48 bits that eight armoured characters spell, first one highest, and a bit in the byte of each that is no such character."""
+    value, strange = six_values(word)
+    value = turned(value)
     value = ((value >> _U2) & _PAIRS[0]) | (value & _PAIRS[1])
     value = ((value >> _U4) & _FOURS[0]) | (value & _FOURS[1])
     value = ((value >> _U8) & _EIGHTS[0]) | (value & _EIGHTS[1])

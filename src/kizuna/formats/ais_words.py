@@ -58,7 +58,7 @@ def _each(byte: int) -> np.uint64:
 
 
 _ONES, _LOW, _HIGH, _SPACES = _each(1), _each(0x7F), _each(0x80), _each(SPACE)
-_COMMAS, _BACKSLASHES, _NEWLINES = _each(COMMA), _each(BACKSLASH), _each(NEWLINE)
+COMMAS, _BACKSLASHES, _NEWLINES = _each(COMMA), _each(BACKSLASH), _each(NEWLINE)
 _U0, _U1, _U4, _U7, _U8, _U16, _U32 = (np.uint64(n) for n in (0, 1, 4, 7, 8, 16, 32))
 _BYTE = np.uint64(255)
 
@@ -85,6 +85,18 @@ def load(_context: Any, at: Any) -> Any:
 def byte(_context: Any, at: Any) -> Any:
     """Return the byte at an address."""
     return types.int64(types.int64), _loads(8)
+
+
+@intrinsic
+def put_word(_context: Any, at: Any, word: Any) -> Any:
+    """Write a word at an address."""
+
+    def build(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        stored = builder.store(args[1], builder.inttoptr(args[0], ir.IntType(64).as_pointer()))
+        stored.align = 1
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.uint64), build
 
 
 @intrinsic
@@ -245,7 +257,7 @@ def read_tag(at: int, end: int, line: int) -> int:
         kept = word & before
         total ^= kept
         strange |= (kept | ((word - _SPACES) & ~word & before)) & _HIGH
-        commas = equal_bytes(word, _COMMAS) & before
+        commas = equal_bytes(word, COMMAS) & before
         while commas != _U0:
             comma = i + first_byte(commas)
             commas &= commas - _U1
