@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kizuna.formats.ais_plain import NO_COURSE, NO_SPEED, NO_STATUS, signed
-from kizuna.formats.ais_words import NONE, SPACE, byte, put_byte
+from kizuna.formats.ais_plain import NO_COURSE, NO_SPEED, NO_STATUS, packed, signed
+from kizuna.formats.ais_words import NONE, SPACE, byte, load, put_byte
 from kizuna.formats.compiled import inlined
 
 _TEXT = np.frombuffer(b"@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_ !\"#$%&'()*+,-./0123456789:;<=>?", np.uint8).copy()
@@ -59,12 +59,9 @@ _NO_ETA = (24 << 6) + 60
 
 @inlined
 def num(six: int, at: int, width: int) -> int:
-    """Return the unsigned integer of `width` bits from bit `at` of six-bit values."""
-    value = np.int64(0)
-    first, last = at // 6, (at + width + 5) // 6
-    for i in range(first, last):
-        value = (value << 6) | byte(six + i)
-    return (value >> (last * 6 - at - width)) & ((np.int64(1) << width) - 1)
+    """Return the unsigned integer of at most 43 bits from bit `at`: of the eight values from the one on in which it begins."""
+    first = at // 6
+    return (packed(load(six + first)) >> (48 - at + 6 * first - width)) & ((np.int64(1) << width) - 1)
 
 
 @inlined

@@ -112,14 +112,19 @@ def six_values(word: np.uint64) -> tuple[np.uint64, np.uint64]:
 
 
 @inlined
-def six_bits(word: np.uint64) -> tuple[int, np.uint64]:
-    """Return the 48 bits that eight armoured characters spell, first one highest, and a bit in the byte of each that is no such character."""
-    value, strange = six_values(word)
-    value = turned(value)
+def packed(values: np.uint64) -> int:
+    """Return the 48 bits of eight six-bit values, a byte each, first one highest."""
+    value = turned(values)
     value = ((value >> _U2) & _PAIRS[0]) | (value & _PAIRS[1])
     value = ((value >> _U4) & _FOURS[0]) | (value & _FOURS[1])
-    value = ((value >> _U8) & _EIGHTS[0]) | (value & _EIGHTS[1])
-    return np.int64(value), strange
+    return np.int64(((value >> _U8) & _EIGHTS[0]) | (value & _EIGHTS[1]))
+
+
+@inlined
+def six_bits(word: np.uint64) -> tuple[int, np.uint64]:
+    """Return the 48 bits that eight armoured characters spell, first one highest, and a bit in the byte of each that is no such character."""
+    values, strange = six_values(word)
+    return packed(values), strange
 
 
 @inlined
