@@ -49,7 +49,7 @@ _TEXT_AT = np.array([[112, 70, 302], [143, 0, 0], [43, 0, 0], [40, 0, 0], [0, 90
 ADDRESSED_BINARY, BROADCAST_BINARY = 6, 8
 _BINARY_BITS = 88
 """A binary message that is shorter may lack what says how to read it; of longer ones, and of other types, `pyais` reads any bits."""
-_ONE, _TWO, _FOUR, _SIX_BITS, _NINE, MMSI_AT, MMSI_BITS, _PART_AT = (np.int64(n) for n in (1, 2, 4, 6, 9, 8, 30, 38))
+_ONE, _TWO, _FOUR, _NINE, MMSI_AT, MMSI_BITS, _PART_AT = (np.int64(n) for n in (1, 2, 4, 9, 8, 30, 38))
 # As 64-bit numbers: of a literal, Numba would compile a helper anew for each value.
 _NO_SPEED, _NO_COURSE, _NO_HEADING, _NO_STATUS = (np.int64(n) for n in (NO_SPEED, NO_COURSE, 511, NO_STATUS))
 _NO_LONG_RANGE_SPEED = 63
@@ -87,8 +87,9 @@ def _text(six: int, at: int, chars: int, length: int, out: int) -> int:
     """Write six-bit text without its filling; return its length. Bits beyond a short message's end are filling."""
     have = min(chars, max(0, (length - at) // 6))
     end = start = np.int64(0)
+    first, left = six + at // 6, at % 6
     for k in range(have):
-        c = np.int64(_TEXT[num(six, at + 6 * k, _SIX_BITS)])
+        c = np.int64(_TEXT[((byte(first + k) << left) | (byte(first + k + 1) >> (6 - left))) & 63])
         put_byte(out + k, c)
         if c != _AT:
             end = k + 1

@@ -61,6 +61,9 @@ _ONES, _LOW, _HIGH, _SPACES = _each(1), _each(0x7F), _each(0x80), _each(SPACE)
 COMMAS, _BACKSLASHES, _NEWLINES = _each(COMMA), _each(BACKSLASH), _each(NEWLINE)
 _U0, _U1, _U4, _U7, _U8, _U16, _U32 = (np.uint64(n) for n in (0, 1, 4, 7, 8, 16, 32))
 _BYTE = np.uint64(255)
+_TENS, _ZEROS, _SIXES = _each(0xF0), _each(DIGIT_0), _each(6)
+_U10, _U100, _U10000 = (np.uint64(n) for n in (10, 100, 10_000))
+_PAIRS, _FOURS, _EIGHTS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFFFFFF)
 
 
 def _loads(bits: int) -> Any:
@@ -198,8 +201,17 @@ def digits(at: int, end: int) -> int:
     if at >= end or end - at > 13:
         return np.int64(NONE)
     value = np.int64(0)
+    if end - at >= 8:
+        word = load(at)
+        if ((word & _TENS) ^ _ZEROS) | (((word + _SIXES) & _TENS) ^ _ZEROS):
+            return np.int64(NONE)
+        word -= _ZEROS
+        word = (word * _U10 + (word >> _U8)) & _PAIRS
+        word = (word * _U100 + (word >> _U16)) & _FOURS
+        value = np.int64((word * _U10000 + (word >> _U32)) & _EIGHTS)
+        at += 8
     for i in range(at, end):
-        digit = (byte(i)) - DIGIT_0
+        digit = byte(i) - DIGIT_0
         if digit < 0 or digit > 9:
             return np.int64(NONE)
         value = value * 10 + digit
