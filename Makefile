@@ -28,6 +28,8 @@ help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(BASE) ## make .venv and install Kizuna into it from the hash lock
+	@echo "compiling the decoder's passes for this machine, once: ten to twenty seconds"
+	@$(BIN)/python -c 'from kizuna.formats.ais_passes import compile_all; compile_all()'
 	@echo "ready: $(BIN)/kizuna"
 
 demo: $(BASE) ## two nodes, India's and Japan's, exchange ship traffic before your eyes

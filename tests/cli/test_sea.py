@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,3 +70,42 @@ def test_a_box_that_is_none_says_what_to_write(kizuna: Kizuna, folder: Path) -> 
     done = kizuna("picture", "--box", "5,80,3,95", "--config", folder / "node.toml")
     assert done.code == 3
     assert "south,west,north,east" in done.err
+
+
+def test_positions_leave_as_files_and_a_grid_shows_where_they_are(
+    kizuna: Kizuna, folder: Path, recording: Path
+) -> None:
+    config = folder / "node.toml"
+    config.write_text(config.read_text(encoding="utf-8") + FEED, encoding="utf-8")
+    done = kizuna("ingest", recording, "--config", config, "--json").json
+    out = folder / "bay.geojson"
+    made = kizuna("archive", "export", out, "--form", "geojson", "--simulated", "--config", config, "--json")
+    assert made.code == 0, made.err
+    assert made.json["positions"] == done["positions"]
+    features = json.loads(out.read_bytes())["features"]
+    assert len(features) == done["positions"]
+    again = kizuna("archive", "export", out, "--form", "geojson", "--config", config)
+    assert again.code != 0
+    assert "is there already" in again.err
+    vessel = features[0]["properties"]["mmsi"]
+    one = kizuna(
+        "archive",
+        "export",
+        folder / "one.csv",
+        "--form",
+        "csv",
+        "--mmsi",
+        vessel,
+        "--simulated",
+        "--config",
+        config,
+        "--json",
+    ).json
+    assert 0 < one["positions"] == sum(each["properties"]["mmsi"] == vessel for each in features)
+    real = kizuna("archive", "export", folder / "real.csv", "--form", "csv", "--config", config, "--json").json
+    assert real["positions"] == 0, "made-up traffic does not mix with the real one"
+    cells = kizuna("archive", "density", "--step", "2", "--simulated", "--config", config, "--json").json["cells"]
+    assert sum(cell["positions"] for cell in cells) == done["positions"]
+    wrong = kizuna("archive", "export", folder / "x", "--form", "shape", "--config", config)
+    assert wrong.code != 0
+    assert "geoparquet" in wrong.err

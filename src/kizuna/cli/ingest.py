@@ -16,9 +16,15 @@ from kizuna.formats.opening import chunks
 from kizuna.node.service import open_node
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kizuna.formats.ais import AisCounts
+    from kizuna.node.warming import Warming
 
 _STDIN = "-"
+_MUCH = 1 << 23
+"""Bytes from which loading the compiled passes is worth it; less is read before they are ready."""
+_PIECE = 1 << 20
 
 
 def ingest(
@@ -86,9 +92,14 @@ def _counted(files: list[str], *, json_wanted: bool) -> tuple[dict[str, Any], li
     rejected: Counter[str] = Counter()
     lines = 0
     total = sum(Path(name).stat().st_size for name in files if Path(name).is_file())
+    from kizuna.node.warming import Warming  # noqa: PLC0415 # the decoder takes long to load, and other commands need none
+
+    warming = Warming()
+    if total >= _MUCH:
+        warming.begin()
     with progress("reading", json_wanted=json_wanted) as tick:
         for name in files:
-            counts = _count(name, tick, total)
+            counts = _count(name, warming, tick, total)
             by_type += counts.readable_by_type()
             failed += counts.checksum_failed_by_type
             rejected += counts.rejected
@@ -107,13 +118,13 @@ def _counted(files: list[str], *, json_wanted: bool) -> tuple[dict[str, Any], li
     return result, shown
 
 
-def _count(name: str, tick: Tick, total: int) -> AisCounts:
-    from kizuna.formats.ais import AisReader  # noqa: PLC0415 # the decoder takes long to load, and other commands need none
+def _count(name: str, warming: Warming, tick: Tick, total: int) -> AisCounts:
+    from kizuna.formats.ais_columns import ColumnReader  # noqa: PLC0415 # as above
 
-    reader = AisReader()
+    reader = ColumnReader(warming.passes, worth_bytes=_MUCH)
     try:
         with _opened(name) as file:
-            for chunk in chunks(file):
+            for chunk in _pieces(chunks(file)):
                 reader.feed(chunk)
                 if file.seekable():
                     tick(file.tell(), total)
@@ -123,6 +134,20 @@ def _count(name: str, tick: Tick, total: int) -> AisCounts:
         raise ConfigError(f"cannot be read ({error.strerror}): check the name", where=name) from error
     reader.close()
     return reader.counts
+
+
+def _pieces(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield chunks joined to the size of which the decoder reads most in a second, the first ones as they are."""
+    held: list[bytes] = []
+    size = read = 0
+    for part in parts:
+        held.append(part)
+        size += len(part)
+        if size >= min(_PIECE, read + 1):
+            yield b"".join(held)
+            read += size
+            held, size = [], 0
+    yield b"".join(held)
 
 
 def _opened(name: str) -> BinaryIO:

@@ -15,6 +15,7 @@ import typer
 import kizuna
 from kizuna.cli import (
     account,
+    archive,
     backup,
     channel,
     demo,
@@ -52,7 +53,7 @@ app.command()(picture.picture)
 app.command()(doctor.doctor)
 app.command()(backup.backup)
 app.command()(backup.restore)
-for part in (partner, instrument, release, channel, journal, keys, token, account):
+for part in (partner, instrument, release, channel, journal, keys, token, archive, account):
     app.add_typer(part.app)
 domains.attach(app, DOMAINS, {"instruments": instrument.app})
 

@@ -361,6 +361,11 @@ class AisReader:
         """Return what an unended last line says and every multipart message that stayed open."""
         return self._decode(self._reader.close())
 
+    @property
+    def lines(self) -> AisLineReader:
+        """The reader of the lines."""
+        return self._reader
+
     def _decode(self, items: Iterable[AisPayload | Rejected]) -> list[AisMessage | Rejected]:
         out: list[AisMessage | Rejected] = []
         counts = self.counts

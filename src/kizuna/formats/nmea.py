@@ -159,6 +159,31 @@ class AisLineReader:
         self._skipping = False
         return out
 
+    def take_rest(self) -> bytes:
+        """Return the bytes of an unended line that are held, and hold them no more."""
+        rest, self._rest = self._rest, b""
+        return rest
+
+    @property
+    def skipping(self) -> bool:
+        """Whether all is passed over up to the end of a line that was too long."""
+        return self._skipping
+
+    def resume(self, lines: int, announced: tuple[int, int] | None, *, keep: bool) -> None:
+        """Go on after `lines` lines, of which others were read elsewhere; `announced` is the wrapper before the next one unless ours is to `keep`."""
+        self.lines = lines
+        if not keep:
+            self._wrapper = announced
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a wrapper waits for its sentence."""
+        return self._wrapper is not None
+
+    def open_groups(self) -> list[str]:
+        """Return the ids of the groups of which the last sentence has not come."""
+        return list(self._groups)
+
     def _line(self, line: bytes, out: list[AisPayload | Rejected]) -> None:
         self.lines += 1
         if len(line) > MAX_LINE_BYTES:
@@ -184,11 +209,13 @@ class AisLineReader:
         """Complete a group's later block from its first one: only the first carries time and source."""
         if tag.group_first:
             self._groups.pop(group, None)
+            if tag.group_last:
+                return tag
             if len(self._groups) >= MAX_PENDING:
                 del self._groups[next(iter(self._groups))]
             self._groups[group] = tag
             return tag
-        first = self._groups.get(group, NO_TAG)
+        first = self._groups.pop(group, NO_TAG) if tag.group_last else self._groups.get(group, NO_TAG)
         received_ms = first.received_ms if tag.received_ms is None else tag.received_ms
         return Tag(received_ms, tag.station or first.station, group)
 

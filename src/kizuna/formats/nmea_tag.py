@@ -29,6 +29,8 @@ class Tag(msgspec.Struct, frozen=True, gc=False):
     """The id of the group of sentences that belong together, from `g:n-total-id`."""
     group_first: bool = False
     """Whether this is the group's first sentence; only that one carries time and station for all."""
+    group_last: bool = False
+    """Whether this is the group's last sentence, after which the group is closed."""
 
     @property
     def stream(self) -> bytes:
@@ -67,7 +69,7 @@ def parse_tag(block: bytes) -> Tag | None:
     received_ms: int | None = None
     station: str | None = None
     group: str | None = None
-    group_first = False
+    group_first = group_last = False
     for field in body.split(b","):
         code, value = field[:2], field[2:]
         if code == b"c:":
@@ -76,8 +78,9 @@ def parse_tag(block: bytes) -> Tag | None:
             station = value.decode("ascii") or None
         elif code == b"g:":
             group = value.rpartition(b"-")[2].decode("ascii") or None
-            group_first = value.startswith(b"1-")
-    return Tag(received_ms, station, group, group_first)
+            number, _, others = value.partition(b"-")
+            group_first, group_last = number == b"1", number == others.partition(b"-")[0]
+    return Tag(received_ms, station, group, group_first, group_last)
 
 
 def parse_time(value: bytes) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -19,9 +20,10 @@ import pyarrow as pa
 
 from kizuna.errors import ConfigError, RecordError
 from kizuna.formats.positions_arrow import SCHEMA, empty, values_of
-from kizuna.storage.positions import DAY_MS, PositionArchive
+from kizuna.storage.positions import DAY_MS, Box, PositionArchive
 
 PARTS_BEFORE_COMPACTION = 60
+SIMULATED = "simulated"
 _PROGRESS = "journalled.json"
 _MAX_NAME = 120
 _EPOCH = dt.date(1970, 1, 1)
@@ -122,6 +124,32 @@ class Archives:
             end_ms = (max(days, default=0) + 1) * DAY_MS
             return self.read(key, end_ms - span_ms, end_ms)
 
+    def select(
+        self, from_ms: int, to_ms: int, *, box: Box | None = None, mmsi: Collection[int] = (), simulated: bool = False
+    ) -> Iterator[pa.Table]:
+        """Yield the rows of all sources of one kind in a half-open interval, a source and a day at a time; see `read`.
+
+        Args:
+            from_ms: start, milliseconds UTC.
+            to_ms: end, not included.
+            box: only places inside; None for all.
+            mmsi: only these vessels; empty for all.
+            simulated: made-up traffic instead of the real one.
+        """
+        for key in self.keys():
+            if (key.source_kind == SIMULATED) is not simulated:
+                continue
+            with self._lock:
+                days = {(day - _EPOCH).days for day in PositionArchive(self._folder(key)).days()}
+                for table in self._fresh.get(key, []):
+                    days |= set(np.unique(values_of(table, "time_ms")[0] // DAY_MS).tolist())
+            for day in sorted(days):
+                begin, end = max(from_ms, day * DAY_MS), min(to_ms, (day + 1) * DAY_MS)
+                rows = self.read(key, begin, end) if begin < end else SCHEMA.empty_table()
+                rows = _chosen(rows, box, mmsi)
+                if rows.num_rows:
+                    yield rows.sort_by([("mmsi", "ascending"), ("time_ms", "ascending")])
+
     def keys(self) -> list[ArchiveKey]:
         """Return the archives that there are, sorted."""
         with self._lock:
@@ -138,6 +166,17 @@ class Archives:
         if len(name) > _MAX_NAME:
             raise RecordError(f"source `{key.source[:40]}` has too long a name for an archive")
         return self._root / quote(key.party, safe="") / quote(key.source_kind, safe="") / name
+
+
+def _chosen(rows: pa.Table, box: Box | None, mmsi: Collection[int]) -> pa.Table:
+    wanted = np.ones(rows.num_rows, np.bool_)
+    if box is not None:
+        lat, lon = (values_of(rows, name)[0] for name in ("lat_600000", "lon_600000"))
+        west, east = lon >= box.west, lon <= box.east
+        wanted &= (lat >= box.south) & (lat <= box.north) & ((west & east) if box.west <= box.east else (west | east))
+    if mmsi:
+        wanted &= np.isin(values_of(rows, "mmsi")[0], np.fromiter(mmsi, np.int64))
+    return rows if wanted.all() else rows.filter(pa.array(wanted))
 
 
 def newest_rows(table: pa.Table) -> pa.Table:

@@ -9,23 +9,27 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import structlog
 
 from kizuna.domains.maritime.operations import Statement
 from kizuna.errors import ChannelError, ConfigError, KizunaError
+from kizuna.formats.ais_columns import no_passes
 from kizuna.formats.nmea import Rejected
 from kizuna.kernel.label import Label, label
 from kizuna.kernel.ports import Clock
 from kizuna.node.effects import Command, Draft, Say
 from kizuna.node.intake import FeedStatus, Intake
 from kizuna.node.sources import Feed, receive
+
+if TYPE_CHECKING:
+    from kizuna.formats.ais_passes import Passes
 
 FLUSH_S = 0.2
 """How long a sentence waits at most before it is said: a batch has one blob for each cell, and each is made durable."""
@@ -120,6 +124,7 @@ class Feeding:
         clock: the node's clock.
         rejected: where unusable sentences are kept; None keeps none.
         flush_s: how long a sentence waits at most before it is said.
+        passes: gives compiled passes to the feeds that bring much; see `kizuna.node.warming`.
     """
 
     def __init__(
@@ -131,12 +136,13 @@ class Feeding:
         clock: Clock,
         rejected: RejectedFiles | None = None,
         flush_s: float = FLUSH_S,
+        passes: Callable[[], Passes | None] = no_passes,
     ) -> None:
         self._runner = runner
         self._clock = clock
         self._rejected = rejected
         self._flush_s = flush_s
-        self._intakes = [Intake(feed, own_units, clock.now_ms()) for feed in feeds]
+        self._intakes = [Intake(feed, own_units, clock.now_ms(), passes) for feed in feeds]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="kizuna-feeds", daemon=True)

@@ -7,17 +7,27 @@ Pure but for its own state: bytes and the time go in, statements come out. Who r
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
 from kizuna.domains.maritime import operations
 from kizuna.domains.maritime.operations import LIVE_WINDOW_MS, RECORDED_WINDOW_MS, Statement
 from kizuna.domains.maritime.picture import FeedHealth
-from kizuna.formats.ais import AisMessage, AisReader, PositionReport, StaticReport
+from kizuna.domains.maritime.records import STATIC_FIELDS
+from kizuna.formats.ais_columns import WORTH_BYTES, ColumnReader, no_passes
+from kizuna.formats.ais_tables import Columns
 from kizuna.formats.nmea import Rejected
-from kizuna.formats.positions_arrow import from_reports
+from kizuna.formats.positions_arrow import SCHEMA, empty, values_of
 from kizuna.node.sources import Feed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kizuna.formats.ais_passes import Passes
 
 AHEAD_MS = 300_000
 """How far a feed's receive time may lie in our future; beyond that our own clock is taken."""
@@ -57,17 +67,21 @@ class _Said(msgspec.Struct):
 
 
 class Intake:
-    """One feed between its bytes and its statements."""
+    """One feed between its bytes and its statements; `passes` gives each of its readers compiled passes once there is enough to read."""
 
-    def __init__(self, feed: Feed, own_units: frozenset[int], now_ms: int) -> None:
+    def __init__(
+        self, feed: Feed, own_units: frozenset[int], now_ms: int, passes: Callable[[], Passes | None] = no_passes
+    ) -> None:
         self.feed = feed
         self.own_units = own_units
         self.health = FeedHealth()
         self.ended = False
         self._began_ms = now_ms
         self._state: str | None = None
-        self._readers: dict[int, AisReader] = {}
-        self._positions: list[PositionReport] = []
+        self._passes = passes
+        self._readers: dict[int, ColumnReader] = {}
+        self._positions: list[pa.Table] = []
+        self._held = 0
         self._statics: dict[int, _Said] = {}
         self._changed: set[int] = set()
         self._types: Counter[int] = Counter()
@@ -78,82 +92,87 @@ class Intake:
 
     def take(self, connection: int, data: bytes, now_ms: int) -> list[Rejected]:
         """Decode what came over a connection, no bytes meaning that it ended; return what was set aside."""
-        if not data:
-            reader = self._readers.pop(connection, None)
-            return [] if reader is None else self._sort(reader, reader.close(), reader.counts.lines, now_ms)
-        reader = self._readers.setdefault(connection, AisReader())
-        before = reader.counts.lines
-        return self._sort(reader, reader.feed(data), before, now_ms)
+        reader = self._readers.get(connection)
+        if reader is None:
+            if not data:
+                return []
+            reader = self._readers[connection] = ColumnReader(self._passes, worth_bytes=WORTH_BYTES)
+        before = reader.counts
+        lines, types = before.lines, before.messages_by_type.copy()
+        if data:
+            columns = reader.feed(data)
+        else:
+            columns = reader.close()
+            del self._readers[connection]
+        after = reader.counts
+        self._types += after.messages_by_type - types
+        self._sentences += after.lines - lines
+        self.health.observe(after.lines - lines, now_ms)
+        return self._sort(columns, now_ms)
 
-    def _sort(self, reader: AisReader, items: list[AisMessage | Rejected], before: int, now_ms: int) -> list[Rejected]:
-        sentences = reader.counts.lines - before
-        self._sentences += sentences
-        self.health.observe(sentences, now_ms)
-        aside: list[Rejected] = []
-        for item in items:
-            if isinstance(item, Rejected):
-                self._rejected[item.reason] += 1
-                aside.append(item)
-                continue
-            self._types[item.msg_type] += 1
-            if item.position is not None and item.position.lat_600000 is not None:
-                self._positions.append(self._timed(item.position, now_ms))
-                self._total += 1
-            if item.static is not None:
-                self._learn(item.static, self._time(item.static.received_ms, now_ms))
-        return aside
+    def _sort(self, columns: Columns, now_ms: int) -> list[Rejected]:
+        self._rejected.update(each.reason for each in columns.rejected)
+        table = columns.positions
+        placed = table.filter(table["lat_600000"].is_valid()) if table.num_rows else table
+        if placed.num_rows:
+            times = self._times(placed, now_ms)
+            self._positions.append(pa.table([pa.array(times), *placed.columns[1 : len(SCHEMA)]], schema=SCHEMA))
+            self._held += placed.num_rows
+            self._total += placed.num_rows
+        if columns.statics.num_rows:
+            times = self._times(columns.statics, now_ms)
+            for report, at_ms in zip(columns.statics.to_pylist(), times.tolist(), strict=True):
+                self._learn(report, at_ms)
+        return columns.rejected
 
-    def _time(self, received_ms: int | None, now_ms: int) -> int:
-        if received_ms is not None and received_ms > now_ms + AHEAD_MS:
-            self._replaced += 1
-            return now_ms
-        return now_ms if received_ms is None else received_ms
+    def _times(self, table: pa.Table, now_ms: int) -> NDArray[np.int64]:
+        """Return when rows were received; where the feed did not say, or named a time in our future, that is now."""
+        told, known = values_of(table, "time_ms")
+        ahead = told > now_ms + AHEAD_MS
+        self._replaced += int(ahead.sum())
+        return np.where(known & ~ahead, told, now_ms)
 
-    def _timed(self, report: PositionReport, now_ms: int) -> PositionReport:
-        at_ms = self._time(report.received_ms, now_ms)
-        return report if at_ms == report.received_ms else msgspec.structs.replace(report, received_ms=at_ms)
-
-    def _learn(self, report: StaticReport, at_ms: int) -> None:
-        known = self._statics.get(report.mmsi)
+    def _learn(self, report: dict[str, Any], at_ms: int) -> None:
+        mmsi = report["mmsi"]
+        known = self._statics.get(mmsi)
         if known is None:
             while len(self._statics) >= MOST_VESSELS:
                 gone = next(iter(self._statics))
                 del self._statics[gone]
                 self._changed.discard(gone)
-            known = self._statics[report.mmsi] = _Said({}, {}, at_ms, 0)
+            known = self._statics[mmsi] = _Said({}, {}, at_ms, 0)
         if at_ms >= known.heard_ms:
-            known.values |= operations.known_fields(report)
+            known.values |= {name: report[name] for name in STATIC_FIELDS if report[name] is not None}
             known.heard_ms = at_ms
         if known.values != known.said or known.heard_ms - known.said_ms >= STATIC_AGAIN_MS:
-            self._changed.add(report.mmsi)
+            self._changed.add(mmsi)
 
     # --- out -----------------------------------------------------------------------------------------------------------------------
 
     @property
     def full(self) -> bool:
         """Whether so much is held that it should be said before more is taken."""
-        return len(self._positions) >= MOST_ROWS
+        return self._held >= MOST_ROWS
 
     def flush(self, now_ms: int) -> list[Statement]:
         """Return all that is held as statements, with the feed's state where it changed; nothing is held afterwards."""
-        reports, self._positions = self._positions, []
+        held = pa.concat_tables(self._positions) if self._positions else empty()
+        self._positions, self._held = [], 0
         out: list[Statement] = []
         if self.feed.in_bulk:
-            out += self._cut(reports, RECORDED_WINDOW_MS)
-        else:
-            edge = now_ms - BACKLOG_MS
-            out += self._cut([each for each in reports if (each.received_ms or 0) >= edge], LIVE_WINDOW_MS)
-            out += self._cut([each for each in reports if (each.received_ms or 0) < edge], RECORDED_WINDOW_MS)
+            out += self._cut(held, RECORDED_WINDOW_MS)
+        elif held.num_rows:
+            live = values_of(held, "time_ms")[0] >= now_ms - BACKLOG_MS
+            out += self._cut(held.filter(pa.array(live)), LIVE_WINDOW_MS)
+            out += self._cut(held.filter(pa.array(~live)), RECORDED_WINDOW_MS)
         changed, self._changed = sorted(self._changed), set()
         out += [self._static(mmsi) for mmsi in changed]
         state = self._health_changed(now_ms)
         return out + ([state] if state is not None else [])
 
-    def _cut(self, reports: list[PositionReport], window_ms: int) -> list[Statement]:
-        if not reports:
-            return []
+    def _cut(self, table: pa.Table, window_ms: int) -> list[Statement]:
         return operations.cut_batches(
-            from_reports(reports, received_ms=0),
+            table,
             source=self.feed.source,
             source_kind=self.feed.source_kind,
             window_ms=window_ms,

@@ -20,6 +20,7 @@ from kizuna.node.intake import FeedStatus
 from kizuna.node.picture import LivePicture
 from kizuna.node.service import Node
 from kizuna.node.sources import Feed
+from kizuna.node.warming import Warming
 
 DEGREE = 600_000
 
@@ -61,7 +62,8 @@ def open_watch(node: Node, clock: Clock) -> Watch:
     node.runner.observe(picture.observe)
     feeds = [feed_of(each, each.label.label(party)) for each in settings.feeds]
     rejected = RejectedFiles(settings.data / "rejected")
-    feeding = Feeding(node.runner, feeds, own_units=own_units, clock=clock, rejected=rejected)
+    passes = Warming().passes
+    feeding = Feeding(node.runner, feeds, own_units=own_units, clock=clock, rejected=rejected, passes=passes)
     detecting = None
     if feeds:
         areas = tuple(part for each in settings.areas for part in areas_of(each))
@@ -99,7 +101,9 @@ def read_files(node: Node, through: given.Feed, paths: Sequence[Path], clock: Cl
     as_file = msgspec.structs.replace(through, receiver=through.receiver or through.source, kind="file", address="")
     feeds = [feed_of(msgspec.structs.replace(as_file, source=str(path), path=path), mark) for path in paths]
     rejected = RejectedFiles(node.settings.data / "rejected")
-    feeding = Feeding(node.runner, feeds, own_units=frozenset(node.settings.own_units), clock=clock, rejected=rejected)
+    own_units = frozenset(node.settings.own_units)
+    passes = Warming().passes
+    feeding = Feeding(node.runner, feeds, own_units=own_units, clock=clock, rejected=rejected, passes=passes)
     feeding.start()
     feeding.join()
     for fault in feeding.faults.values():

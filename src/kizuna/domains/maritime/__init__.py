@@ -4,6 +4,7 @@ Positions travel as signed batches cut by cell; static data, events and the heal
 Arrow blobs and in the archive, never in SQL rows.
 """
 
+from kizuna.domains.maritime.identity_desk import OPERATIONS, QUERIES
 from kizuna.domains.maritime.operations import derive_batch
 from kizuna.domains.maritime.projections import APPLY, SCHEMA, TABLES
 from kizuna.domains.maritime.records import RECORDS, OwnUnitBatch, PositionBatch
@@ -20,4 +21,6 @@ DOMAIN = Domain(
     portions={OwnUnitBatch: releasable_chunks, PositionBatch: releasable_chunks},
     derivations={PositionBatch: derive_batch},
     blob_checks={OwnUnitBatch: parse_ipc, PositionBatch: parse_ipc},
+    operations=OPERATIONS,
+    queries=QUERIES,
 )

@@ -11,6 +11,8 @@ from kizuna.domains.maritime.records import (
     AreaEntered,
     EventDetected,
     FeedReported,
+    IdentityLinked,
+    IdentityUnlinked,
     OwnUnitBatch,
     PositionBatch,
     StaticReported,
@@ -37,8 +39,14 @@ SCHEMA = (
     """CREATE TABLE maritime_feed (
         party TEXT NOT NULL, source TEXT NOT NULL, exercise TEXT NOT NULL, record_id TEXT NOT NULL, from_ms BIGINT NOT NULL,
         state TEXT, source_kind TEXT, rate_per_min BIGINT, PRIMARY KEY (party, source, exercise))""",
+    """CREATE TABLE maritime_link (
+        record_id TEXT PRIMARY KEY, party TEXT NOT NULL, own BIGINT NOT NULL, exercise TEXT NOT NULL, actor TEXT NOT NULL, at_ms BIGINT NOT NULL,
+        identity_a TEXT, identity_b TEXT, basis TEXT, manual BIGINT)""",
+    """CREATE TABLE maritime_unlink (
+        record_id TEXT PRIMARY KEY, party TEXT NOT NULL, own BIGINT NOT NULL, exercise TEXT NOT NULL, actor TEXT NOT NULL, at_ms BIGINT NOT NULL,
+        link TEXT, reason TEXT)""",
 )
-TABLES = ("maritime_batch", "maritime_static", "maritime_event", "maritime_feed")
+TABLES = ("maritime_batch", "maritime_static", "maritime_event", "maritime_feed", "maritime_link", "maritime_unlink")
 
 
 def _fuller(table: str, columns: tuple[str, ...]) -> str:
@@ -132,6 +140,14 @@ _FEED = _insert(
     _newest("maritime_feed", _FEED_FACTS, "from_ms"),
 )
 
+_SAID = ("record_id", "party", "own", "exercise", "actor", "at_ms")
+_LINK_FACTS = ("identity_a", "identity_b", "basis", "manual")
+_LINK = _insert("maritime_link", (*_SAID, *_LINK_FACTS), ("record_id",), _fuller("maritime_link", _LINK_FACTS))
+_UNLINK_FACTS = ("link", "reason")
+_UNLINK = _insert(
+    "maritime_unlink", (*_SAID, *_UNLINK_FACTS), ("record_id",), _fuller("maritime_unlink", _UNLINK_FACTS)
+)
+
 
 def _values(body: Body, names: tuple[str, ...]) -> list[Any]:
     return [_known(getattr(body, name)) for name in names]
@@ -174,10 +190,25 @@ def _feed(db: Db, fact: Fact[FeedReported]) -> None:
     db.execute(_FEED, [*key, *_values(body, _FEED_FACTS)])
 
 
+def _said(fact: Fact[Any]) -> list[Any]:
+    return [fact.record_id, fact.issuer, int(fact.own), fact.exercise, fact.actor, fact.at_ms]
+
+
+def _link(db: Db, fact: Fact[IdentityLinked]) -> None:
+    a, b, basis, manual = _values(fact.body, _LINK_FACTS)
+    db.execute(_LINK, [*_said(fact), a, b, basis, None if manual is None else int(manual)])
+
+
+def _unlink(db: Db, fact: Fact[IdentityUnlinked]) -> None:
+    db.execute(_UNLINK, [*_said(fact), *_values(fact.body, _UNLINK_FACTS)])
+
+
 APPLY: dict[type[Body], Apply] = {
     AreaEntered: _area_entered,
     EventDetected: _event,
     FeedReported: _feed,
+    IdentityLinked: _link,
+    IdentityUnlinked: _unlink,
     OwnUnitBatch: _batch,
     PositionBatch: _batch,
     StaticReported: _static,

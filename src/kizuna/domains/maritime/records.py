@@ -16,6 +16,8 @@ Confidence = Literal["low", "high"]
 
 Cell = Annotated[str, msgspec.Meta(pattern=r"\A[NS][0-9]{2}[EW][0-9]{3}\Z")]
 Digest = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+IDENTITY = r"\A(?:mmsi:[0-9]{9}|imo:[0-9]{7}|callsign:[A-Z0-9]{3,7}|name:[^\x00-\x1f]{1,40})\Z"
+Identity = Annotated[str, msgspec.Meta(pattern=IDENTITY)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Mmsi = Annotated[int, msgspec.Meta(ge=0, lt=2**30)]
 Latitude = Annotated[int, msgspec.Meta(ge=-90 * 600_000, le=90 * 600_000)]
@@ -128,17 +130,40 @@ class FeedReported(Body, frozen=True):
     rate_per_min: Count | Withheld = WITHHELD
 
 
+class IdentityLinked(Body, frozen=True):
+    """Two identities are held to be one vessel's: who holds it is the record's actor, why is the basis; a program says so with `manual` false.
+
+    An identity is written with its kind, such as `mmsi:419000001`, `imo:9074729`, `callsign:VTAA` or `name:SEA STAR`.
+    """
+
+    identity_a: Identity | Withheld = WITHHELD
+    identity_b: Identity | Withheld = WITHHELD
+    basis: str | Withheld = WITHHELD
+    manual: bool | Withheld = WITHHELD
+
+
+class IdentityUnlinked(Body, frozen=True):
+    """A link is held no more: for everybody where its issuer says so, else for the party that says it."""
+
+    link: Digest | Withheld = WITHHELD
+    reason: str | Withheld = WITHHELD
+
+
 POSITION_BATCH = "maritime.position-batch.v1"
 OWN_UNIT_BATCH = "maritime.own-unit-batch.v1"
 STATIC_REPORTED = "maritime.static-reported.v1"
 EVENT_DETECTED = "maritime.event-detected.v1"
 AREA_ENTERED = "maritime.area-entered.v1"
 FEED_REPORTED = "maritime.feed-reported.v1"
+IDENTITY_LINKED = "maritime.identity-linked.v1"
+IDENTITY_UNLINKED = "maritime.identity-unlinked.v1"
 
 RECORDS: dict[str, type[Body]] = {
     AREA_ENTERED: AreaEntered,
     EVENT_DETECTED: EventDetected,
     FEED_REPORTED: FeedReported,
+    IDENTITY_LINKED: IdentityLinked,
+    IDENTITY_UNLINKED: IdentityUnlinked,
     OWN_UNIT_BATCH: OwnUnitBatch,
     POSITION_BATCH: PositionBatch,
     STATIC_REPORTED: StaticReported,

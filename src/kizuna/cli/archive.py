@@ -1,0 +1,124 @@
+"""`kizuna archive`: positions of a node at rest as files for other programs, and where traffic is dense."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, group, instant_ms, random, settings_of
+from kizuna.cli.base import table as shown
+from kizuna.cli.picture import box_of
+from kizuna.errors import ConfigError, RefusedError
+from kizuna.node.service import open_node
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from kizuna.node.archives import Archives
+    from kizuna.storage.positions import Box
+
+app = group("archive", "Positions as files for other programs, and where traffic is dense.")
+
+_DEGREE = 600_000
+_FORMS = ("parquet", "geoparquet", "csv", "geojson", "mf-json")
+_MOST_CELLS = 20
+From = Annotated[
+    str, typer.Option("--from", metavar="INSTANT", help="Only from this instant on, such as `2026-09-14`.")
+]
+To = Annotated[str, typer.Option("--to", metavar="INSTANT", help="Only before this instant.")]
+InBox = Annotated[str, typer.Option("--box", metavar="S,W,N,E", help="Only this box of degrees, such as `5,80,23,95`.")]
+Vessels = Annotated[list[int], typer.Option("--mmsi", help="Only this vessel; may be given again.")]
+Simulated = Annotated[
+    bool, typer.Option("--simulated", help="Made-up traffic instead of the real one; they never mix.")
+]
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write; it must not be there yet.")],
+    form: Annotated[str, typer.Option(help=f"What to write: {', '.join(_FORMS)}.")] = "parquet",
+    begin: From = "1970-01-01",
+    end: To = "9999-12-31",
+    box: InBox = "",
+    mmsi: Vessels = [],  # noqa: B006 # Typer takes the default apart and changes nothing
+    config: Config = CONFIG,
+    *,
+    simulated: Simulated = False,
+    json: Json = False,
+) -> None:
+    """Write positions, own and partners', for use inside this party: a file carries no label."""
+    from kizuna.formats.positions_out import FORMS, write  # noqa: PLC0415 # Arrow is loaded by this command alone
+
+    chosen = next((each for each in FORMS if each == form), None)
+    if chosen is None:
+        raise RefusedError(f"`{form}` is no form of file: choose one of {', '.join(f'`{each}`' for each in FORMS)}")
+    with _archives(config) as archives:
+        parts = archives.select(instant_ms(begin), instant_ms(end), box=_box(box), mmsi=mmsi, simulated=simulated)
+        try:
+            with file.open("xb") as sink:
+                count = write(chosen, parts, sink)
+        except FileExistsError as error:
+            raise ConfigError("is there already: choose another name or remove it", where=str(file)) from error
+        except OSError as error:
+            raise ConfigError(f"cannot be written ({error.strerror})", where=str(file)) from error
+    emit({"form": form, "positions": count}, json_wanted=json, lines=[f"{count} positions are in `{file}`."])
+
+
+@app.command()
+def density(
+    step: Annotated[float, typer.Option(help="Degrees from one line of the grid to the next.")] = 1.0,
+    begin: From = "1970-01-01",
+    end: To = "9999-12-31",
+    box: InBox = "",
+    config: Config = CONFIG,
+    *,
+    simulated: Simulated = False,
+    json: Json = False,
+) -> None:
+    """Show where traffic is dense: positions and vessels in each cell of a grid."""
+    from kizuna.storage.archive_views import density as cells_of  # noqa: PLC0415 # Arrow is loaded by this command alone
+
+    with _archives(config) as archives:
+        parts = archives.select(instant_ms(begin), instant_ms(end), box=_box(box), simulated=simulated)
+        cells = cells_of(parts, round(step * _DEGREE))
+    found = _cells(cells)
+    most = sorted(found, key=lambda cell: -cell[2])[:_MOST_CELLS]
+    result = {
+        "cells": [dict(zip(("south_deg", "west_deg", "positions", "vessels"), cell, strict=True)) for cell in found]
+    }
+    lines = [
+        shown("south", "west", "positions", "vessels", rows=most),
+        f"The {len(most)} densest of {len(found)} cells.",
+    ]
+    emit(result, json_wanted=json, lines=lines)
+
+
+def _cells(cells: pa.Table) -> list[tuple[float, float, int, int]]:
+    return [
+        (south / _DEGREE, west / _DEGREE, rows, vessels)
+        for south, west, rows, vessels in zip(*(column.to_pylist() for column in cells.columns), strict=True)
+    ]
+
+
+def _box(text: str) -> Box | None:
+    from kizuna.storage.positions import Box  # noqa: PLC0415 # Arrow is loaded by these commands alone
+
+    return Box(*(round(edge * _DEGREE) for edge in box_of(text))) if text else None
+
+
+@contextmanager
+def _archives(config: Path) -> Iterator[Archives]:
+    """Yield the archives of a node at rest, with all that is journalled and without what was retracted."""
+    from kizuna.node.watch import open_picture  # noqa: PLC0415 # Arrow is loaded by these commands alone
+
+    node = open_node(settings_of(config), clock=CLOCK, random=random, send=lambda _node, _data: None)
+    try:
+        picture = open_picture(node, CLOCK)
+        picture.rebuild()
+        yield picture.archives
+    finally:
+        node.close()
