@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from kizuna.domains.case import DOMAIN as CASE
@@ -28,11 +29,13 @@ from kizuna.domains.maritime.watchlog.queries import (
     RulesWanted,
 )
 from kizuna.errors import KizunaError, RefusedError
+from kizuna.formats.positions_arrow import SCHEMA
 from kizuna.kernel.label import label
 from kizuna.kernel.operation import Asked, LabelAsked
 from kizuna.node import effects as fx
-from kizuna.node.alerting import Alerting
-from kizuna.node.archives import Archives
+from kizuna.node.alerting import Alerting, rule_areas
+from kizuna.node.archives import ArchiveKey, Archives
+from kizuna.node.detecting import Detecting
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.partnership import operate, partners, shown, tables
 from tests.sim.test_maritime import SimClock, SimDoer
@@ -377,3 +380,44 @@ def test_a_node_that_is_no_partner_cannot_slip_a_note_into_an_incident() -> None
     federation.run(5_000)
     with pytest.raises(KizunaError, match="is called"):
         do(japan, "note-incident", shared.NoteAsked(key=KEY, text="n"))
+
+
+def heard(node: SimNode, archives: Archives, rows: list[tuple[int, int, int, int]]) -> None:
+    """Hold positions of a live source, each as mmsi, minutes ago, latitude in degrees and speed in tenths of a knot."""
+    named = ("mmsi", "time_ms", "lat_600000", "lon_600000", "speed_dkn")
+    made = [
+        dict(zip(named, (mmsi, node.now_ms - ago * 60_000, lat * 600_000, 48_000_000, speed), strict=True))
+        for mmsi, ago, lat, speed in rows
+    ]
+    archives.add(ArchiveKey(node.identity.party, "live", "coast"), pa.Table.from_pylist(made, schema=SCHEMA))
+
+
+def test_a_box_a_speed_and_a_vessel_of_interest_are_found_in_the_positions(tmp_path: Any) -> None:
+    federation, india, _ = pair("positions")
+    do(india, "write-rule", ops.RuleAsked(rule="strait", kind="area", box="9,79,11,81"))
+    do(india, "write-rule", ops.RuleAsked(rule="fast", kind="speed", over_dkn=250, box="0,70,30,90"))
+    do(india, "write-rule", ops.RuleAsked(rule="known", kind="vessel-of-interest"))
+    federation.run(1_000)
+    claim = shared.AssertAsked(key="ind-voi-1", mmsi=str(OTHER), basis="list", expires_at_ms=india.now_ms + DAY_MS)
+    do(india, "assert-interest", claim)
+    archives = Archives(tmp_path)
+    federation.run(20 * 60_000)
+    track = [(SHIP, ago, 8 if ago > 5 else 10, 90 if ago > 3 else 300) for ago in range(12)]
+    # a source is heard while it delivers: another ship reports every minute
+    heard(india, archives, [(OTHER, 5, 20, 90), *track, *((SHIP + 1, ago, 25, 100) for ago in range(12))])
+    clock = SimClock(federation)
+    detecting = Detecting(
+        SimDoer(india), india.store, archives, "ind", mark("ind"), own_units=frozenset(), clock=clock,
+        more_areas=lambda: rule_areas(india.store, "ind"),
+    )  # fmt: skip
+    assert len(detecting.once()) == 1
+    judge = Alerting(SimDoer(india), india.store, archives, "ind", mark("ind"), clock=clock)
+    assert len(judge.once()) == 3
+    assert judge.once() == []
+    found = {row.rule: row for row in see(india, "alerts")}
+    assert (found["strait"].mmsi, found["strait"].area) == (SHIP, "strait@1")
+    assert (found["fast"].mmsi, found["fast"].what) == (SHIP, "30.0 kn")
+    assert (found["known"].mmsi, found["known"].what) == (OTHER, "`ind-voi-1`, asserted, of ind: list")
+    assert {row.source_kind for row in found.values()} == {"live"}
+    do(india, "withdraw-interest", shared.ReasonAsked(key="ind-voi-1", reason="mistaken"))
+    assert see(india, "interests") == []

@@ -23,7 +23,7 @@ from kizuna.errors import KizunaError
 from kizuna.kernel.journal import Db, Store
 from kizuna.kernel.label import Label
 from kizuna.kernel.ports import Clock
-from kizuna.node.archives import Archives
+from kizuna.node.archives import ArchiveKey, Archives
 from kizuna.node.effects import Said, Say
 from kizuna.node.feeding import Doer, drafts
 
@@ -37,6 +37,7 @@ AT_ONCE = 200
 """So many alerts are said at once; the rest the next time."""
 REPLY_S = 60.0
 ACTOR = "system:alerts"
+_SEEN = ("speed", "vessel-of-interest")
 _log = structlog.get_logger("kizuna.alerts")
 
 
@@ -140,28 +141,26 @@ class Alerting:
             if rule.kind == "identity":
                 changes = judging.of_identities(rule, identities)
                 found += (each for each in changes if each.from_ms >= changes_ms)
-            elif rule.kind in ("speed", "vessel-of-interest"):
-                found += self._seen(rule, interests, now_ms)
+        found += self._seen([rule for rule in rules if rule.kind in _SEEN], interests, now_ms)
         return [_stated(finding) for finding in judging.news(found, told)[:AT_ONCE]]
 
-    def _seen(self, rule: RuleRow, interests: list[InterestRow], now_ms: int) -> Iterator[Finding]:
-        """Yield what a rule makes of the last half hour of each source that is live or simulated, ours or a partner's."""
-        wanted = None
-        if rule.kind == "vessel-of-interest":
-            wanted = frozenset(each.mmsi for each in interests if each.mmsi is not None)
-            if not wanted:
-                return
-        for key in self._archives.keys():  # noqa: SIM118 # not a mapping
+    def _seen(self, rules: list[RuleRow], interests: list[InterestRow], now_ms: int) -> Iterator[Finding]:
+        """Yield what rules make of the last half hour of each source that is live or simulated, ours or a partner's."""
+        for key in self._archives.keys() if rules else ():
             if key.source_kind not in ("live", "simulated"):
                 continue
             table = self._archives.read(key, now_ms - SIGHTS_BACK_MS, now_ms + 1)
-            for sight in judging.last_sights(table, rule, wanted) if table.num_rows else ():
-                with self._store.view() as db:
-                    times = dict.fromkeys((sight.fast_from_ms, sight.time_ms))
-                    held = [
-                        each for at_ms in times for each in queries.batches_holding(db, key.party, key.source, at_ms)
-                    ]
-                yield from judging.of_sights(rule, [sight], interests, tuple(dict.fromkeys(held)), key.source_kind)
+            for rule in rules if table.num_rows else ():
+                claimed = frozenset(each.mmsi for each in interests if each.mmsi is not None)
+                for sight in judging.last_sights(table, rule, claimed if rule.kind == "vessel-of-interest" else None):
+                    held = self._batches(key, (sight.fast_from_ms, sight.time_ms))
+                    yield from judging.of_sights(rule, [sight], interests, held, key.source_kind)
+
+    def _batches(self, key: ArchiveKey, times_ms: tuple[int, ...]) -> tuple[str, ...]:
+        """Return the batches of a source that hold these instants."""
+        with self._store.view() as db:
+            held = [each for at_ms in times_ms for each in queries.batches_holding(db, key.party, key.source, at_ms)]
+        return tuple(dict.fromkeys(held))
 
 
 def _stated(finding: Finding) -> Statement:

@@ -41,6 +41,7 @@ SCHEMA = (
         other_mmsi BIGINT, area TEXT, from_ms BIGINT, to_ms BIGINT, lat_600000 BIGINT, lon_600000 BIGINT, rule TEXT, confidence TEXT,
         coverage_ref TEXT, source_kind TEXT)""",
     "CREATE INDEX maritime_event_by_vessel ON maritime_event (mmsi, from_ms)",
+    "CREATE INDEX maritime_event_by_time ON maritime_event (exercise, (COALESCE(from_ms, 0)))",
     """CREATE TABLE maritime_feed (
         party TEXT NOT NULL, source TEXT NOT NULL, exercise TEXT NOT NULL, record_id TEXT NOT NULL, from_ms BIGINT NOT NULL,
         state TEXT, source_kind TEXT, rate_per_min BIGINT, PRIMARY KEY (party, source, exercise))""",

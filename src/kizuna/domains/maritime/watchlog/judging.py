@@ -185,13 +185,15 @@ def last_sights(table: pa.Table, rule: RuleRow, wanted: frozenset[int] | None = 
     """
     mmsi, time_ms, lat, lon = (values_of(table, name)[0] for name in ("mmsi", "time_ms", "lat_600000", "lon_600000"))
     speed, said = values_of(table, "speed_dkn")
-    order = np.arange(len(mmsi)) if wanted is None else np.flatnonzero(np.isin(mmsi, np.array([*wanted], np.int64)))
-    order = order[np.lexsort((lon[order], lat[order], time_ms[order], mmsi[order]))]
-    mmsi, time_ms, lat, lon, speed = (each[order] for each in (mmsi, time_ms, lat, lon, speed))
-    said = said[order]
     hit = _in_box(rule, lat, lon)
     if rule.kind == "speed":
         hit &= said & (speed > (rule.over_dkn or 0))
+    if wanted is not None:
+        hit &= np.isin(mmsi, np.array([*wanted], np.int64))
+    order = np.flatnonzero(np.isin(mmsi, np.unique(mmsi[hit])))  # the rest need no sorting
+    order = order[np.lexsort((lon[order], lat[order], time_ms[order], mmsi[order]))]
+    mmsi, time_ms, lat, lon, speed = (each[order] for each in (mmsi, time_ms, lat, lon, speed))
+    said, hit = said[order], hit[order]
     if not hit.any():
         return []
     rows = np.arange(len(mmsi))

@@ -39,7 +39,7 @@ SCHEMA = (
         rule_record TEXT, kind TEXT, urgent BIGINT NOT NULL, mmsi BIGINT, other_mmsi BIGINT, area TEXT, from_ms BIGINT, to_ms BIGINT,
         lat_600000 BIGINT, lon_600000 BIGINT, what TEXT, evidence TEXT NOT NULL, source_kind TEXT)""",
     "CREATE INDEX maritime_alert_by_name ON maritime_alert (party, alert)",
-    "CREATE INDEX maritime_alert_by_rule ON maritime_alert (party, rule, from_ms)",
+    "CREATE INDEX maritime_alert_by_time ON maritime_alert (party, from_ms)",
     """CREATE TABLE maritime_alert_act (
         record_id TEXT PRIMARY KEY, party TEXT NOT NULL, actor TEXT NOT NULL, at_ms BIGINT NOT NULL, alert TEXT NOT NULL,
         act TEXT NOT NULL, text TEXT, incident TEXT)""",
