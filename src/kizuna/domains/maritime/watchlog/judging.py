@@ -85,9 +85,9 @@ def of_events(rule: RuleRow, events: Iterable[EventRow], now_ms: int) -> Iterato
         if held is None or _rank(event) > _rank(held):
             latest[key] = event
     for event in sorted(latest.values(), key=lambda each: (each.from_ms or 0, each.record_id)):
-        if event.kind == _EVENTS.get(rule.kind) and _concerns(rule, event, now_ms):
-            assert event.mmsi is not None  # noqa: S101 # `_concerns` says so; for the type checker
-            assert event.from_ms is not None  # noqa: S101 # the same
+        if event.kind != _EVENTS.get(rule.kind) or event.mmsi is None or event.from_ms is None:
+            continue
+        if _concerns(rule, event, event.from_ms, now_ms):
             yield Finding(
                 rule=rule, mmsi=event.mmsi, other_mmsi=event.other_mmsi, area=event.area or "", from_ms=event.from_ms,
                 to_ms=event.to_ms, lat_600000=event.lat_600000, lon_600000=event.lon_600000,
@@ -99,9 +99,9 @@ def _rank(event: EventRow) -> tuple[bool, int, str]:
     return event.to_ms is not None, event.to_ms or 0, event.record_id
 
 
-def _concerns(rule: RuleRow, event: EventRow, now_ms: int) -> bool:
+def _concerns(rule: RuleRow, event: EventRow, from_ms: int, now_ms: int) -> bool:
     """Return whether an event is one that the rule asks for: its vessels, place and length, and no older than the rule."""
-    if event.mmsi is None or event.from_ms is None or event.source_kind not in _WATCHED:
+    if event.source_kind not in _WATCHED:
         return False
     if rule.mmsi and not {event.mmsi, event.other_mmsi} & set(rule.mmsi):
         return False
@@ -109,7 +109,7 @@ def _concerns(rule: RuleRow, event: EventRow, now_ms: int) -> bool:
         return False
     if rule.kind == "area":
         return event.area == (rule.area or own_area(rule.rule, rule.version))
-    lasted_ms = (now_ms if event.to_ms is None else event.to_ms) - event.from_ms
+    lasted_ms = (now_ms if event.to_ms is None else event.to_ms) - from_ms
     return lasted_ms >= (rule.at_least_ms or 0) and lies_in(rule, event.lat_600000, event.lon_600000)
 
 

@@ -43,7 +43,7 @@ SCHEMA = (
     """CREATE TABLE maritime_alert_act (
         record_id TEXT PRIMARY KEY, party TEXT NOT NULL, actor TEXT NOT NULL, at_ms BIGINT NOT NULL, alert TEXT NOT NULL,
         act TEXT NOT NULL, text TEXT, incident TEXT)""",
-    "CREATE INDEX maritime_alert_act_by_name ON maritime_alert_act (party, alert)",
+    "CREATE INDEX maritime_alert_act_by_name ON maritime_alert_act (party, alert, at_ms)",
     "CREATE INDEX maritime_alert_act_by_time ON maritime_alert_act (party, at_ms)",
     """CREATE TABLE maritime_alert_now (
         party TEXT NOT NULL, alert TEXT NOT NULL, raised TEXT NOT NULL, raised_at_ms BIGINT NOT NULL, mmsi BIGINT, other_mmsi BIGINT,
