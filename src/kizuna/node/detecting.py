@@ -7,7 +7,7 @@ is first seen, and once more when it has come to an end. Nothing is found across
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -135,6 +135,7 @@ class Detecting:
         own_units: MMSI of the party's own ships.
         clock: the node's clock.
         rules: what is looked for.
+        more_areas: the areas that officers' rules watch besides, asked anew for every search.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class Detecting:
         own_units: frozenset[int],
         clock: Clock,
         rules: Rules | None = None,
+        more_areas: Callable[[], tuple[WatchArea, ...]] = tuple,
     ) -> None:
         self._runner = runner
         self._store = store
@@ -157,6 +159,7 @@ class Detecting:
         self._own_units = own_units
         self._clock = clock
         self.rules = rules or Rules()
+        self._more_areas = more_areas
         self._memory: dict[str, Memory] = {}
         self._once = threading.Lock()
         self._stopping = threading.Event()
@@ -202,7 +205,8 @@ class Detecting:
         if memory is None:
             memory = self._memory[key.source_kind] = self._remembered(key.source_kind)
         worth: list[tuple[Event, Statement]] = []
-        for event in find(rows, key.source, self.rules, now_ms):
+        looked_for = msgspec.structs.replace(self.rules, areas=self.rules.areas + self._more_areas())
+        for event in find(rows, key.source, looked_for, now_ms):
             new, earlier = memory.news(event, now_ms)
             if new:
                 worth.append((event, self._state(event, key, (earlier,) if earlier else ())))

@@ -21,7 +21,7 @@ from kizuna.node.parsed import parse
 from kizuna.node.schema import SCHEMA, TABLES
 from kizuna.node.tables import HANDLERS, erased, hold_received
 
-VERSION = "4"
+VERSION = "5"
 
 _header_decoder = msgspec.json.Decoder(EntryHeader)
 

@@ -13,6 +13,7 @@ from kizuna.domains.maritime.records import SourceKind
 from kizuna.kernel.label import Label
 from kizuna.kernel.ports import Clock
 from kizuna.node import settings as given
+from kizuna.node.alerting import Alerting, rule_areas
 from kizuna.node.archives import Archives
 from kizuna.node.detecting import Detecting, Rules
 from kizuna.node.feeding import Feeding, RejectedFiles
@@ -33,19 +34,23 @@ class Watch:
     feeding: Feeding
     detecting: Detecting | None
     """None where no feed says how records are labelled."""
+    alerting: Alerting | None = None
+    """None for the same reason."""
 
     def start(self) -> None:
-        """Make the picture, then read the feeds and look for events."""
+        """Make the picture, then read the feeds, look for events and judge the rules."""
         self.picture.start()
         self.feeding.start()
-        if self.detecting is not None:
-            self.detecting.start()
+        for job in (self.detecting, self.alerting):
+            if job is not None:
+                job.start()
 
     def stop(self) -> None:
-        """Stop the feeds, the search and the picture, in this order."""
+        """Stop the feeds, the judgement, the search and the picture, in this order."""
         self.feeding.stop()
-        if self.detecting is not None:
-            self.detecting.stop()
+        for job in (self.alerting, self.detecting):
+            if job is not None:
+                job.stop()
         self.picture.stop()
 
 
@@ -64,7 +69,7 @@ def open_watch(node: Node, clock: Clock) -> Watch:
     rejected = RejectedFiles(settings.data / "rejected")
     passes = Warming().passes
     feeding = Feeding(node.runner, feeds, own_units=own_units, clock=clock, rejected=rejected, passes=passes)
-    detecting = None
+    detecting, alerting = None, None
     if feeds:
         areas = tuple(part for each in settings.areas for part in areas_of(each))
         rules = Rules(
@@ -80,8 +85,10 @@ def open_watch(node: Node, clock: Clock) -> Watch:
             own_units=own_units,
             clock=clock,
             rules=rules,
+            more_areas=lambda: rule_areas(node.store, party),
         )
-    return Watch(picture, feeding, detecting)
+        alerting = Alerting(node.runner, node.store, picture.archives, party, feeds[0].label, clock=clock)
+    return Watch(picture, feeding, detecting, alerting)
 
 
 def open_picture(node: Node, clock: Clock) -> LivePicture:

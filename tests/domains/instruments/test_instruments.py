@@ -193,7 +193,8 @@ def test_the_example_rules_are_sound_cedar_that_says_what_it_rests_on(partnershi
     navies = next(made for made in partnership if made.id == NAVIES)
     made = agreements([navies], signed(navies, "2024-01-01"))
     text = cedar.policies("ind", "jpn", made, 2000)
-    assert text.count("[example]") == text.count("@id(") == 6
+    outward = [clause for clause in navies.provisions if clause.direction.from_party == "ind"]
+    assert text.count("[example]") == text.count("@id(") == len(outward) > 6
     result = cedarpy.validate_policies(text, cedar.schema(made))
     assert result.validation_passed, [str(error) for error in result.errors]
 
@@ -224,7 +225,9 @@ def test_what_permits_lists_the_clauses_of_the_day(partnership: list[instrument.
     navies = next(made for made in partnership if made.id == NAVIES)
     made = agreements([navies], signed(navies, "2024-01-01"))
     found = queries.what_permits(made, "ind", "jpn", "2026-01-01")
-    assert [row.provision for row in found] == [
+    shipping = [row.provision for row in found if not row.provision.startswith("watch-")]
+    assert len(found) > len(shipping)
+    assert shipping == [
         "area-entries-to-jpn",
         "events-to-jpn",
         "feed-health-to-jpn",

@@ -9,18 +9,25 @@ from kizuna.domains.maritime.operations import derive_batch
 from kizuna.domains.maritime.projections import APPLY, SCHEMA, TABLES
 from kizuna.domains.maritime.records import RECORDS, OwnUnitBatch, PositionBatch
 from kizuna.domains.maritime.rules import releasable_chunks
+from kizuna.domains.maritime.watchlog import projections as watch_tables
+from kizuna.domains.maritime.watchlog import records as watch_records
+from kizuna.domains.maritime.watchlog.cases import INCIDENT, REQUEST, VOI
+from kizuna.domains.maritime.watchlog.operations import OPERATIONS as WATCH_OPERATIONS
+from kizuna.domains.maritime.watchlog.sheet import QUERIES as WATCH_QUERIES
 from kizuna.formats.positions_arrow import parse_ipc
 from kizuna.kernel.domain import Domain
 
 DOMAIN = Domain(
     name="maritime",
-    records=RECORDS,
-    schema=SCHEMA,
-    tables=TABLES,
-    apply=APPLY,
+    records=RECORDS | watch_records.RECORDS,
+    schema=SCHEMA + watch_tables.SCHEMA,
+    tables=TABLES + watch_tables.TABLES,
+    apply=APPLY | watch_tables.APPLY,
+    forget=watch_tables.forget,
+    cases=(INCIDENT, VOI, REQUEST),
     portions={OwnUnitBatch: releasable_chunks, PositionBatch: releasable_chunks},
     derivations={PositionBatch: derive_batch},
     blob_checks={OwnUnitBatch: parse_ipc, PositionBatch: parse_ipc},
-    operations=OPERATIONS,
-    queries=QUERIES,
+    operations=OPERATIONS + WATCH_OPERATIONS,
+    queries=QUERIES + WATCH_QUERIES,
 )

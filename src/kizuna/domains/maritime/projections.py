@@ -31,11 +31,17 @@ SCHEMA = (
         party TEXT NOT NULL, mmsi BIGINT NOT NULL, simulated BIGINT NOT NULL, exercise TEXT NOT NULL, record_id TEXT NOT NULL,
         reported_at_ms BIGINT NOT NULL, imo_no BIGINT, name TEXT, callsign TEXT, ship_type BIGINT, length_m BIGINT, beam_m BIGINT,
         draught_dm BIGINT, destination TEXT, source TEXT, PRIMARY KEY (party, mmsi, simulated, exercise))""",
+    """CREATE TABLE maritime_identity (
+        record_id TEXT PRIMARY KEY, party TEXT NOT NULL, mmsi BIGINT NOT NULL, source_kind TEXT NOT NULL, exercise TEXT NOT NULL,
+        reported_at_ms BIGINT NOT NULL, imo_no BIGINT, name TEXT, callsign TEXT)""",
+    "CREATE INDEX maritime_identity_by_vessel ON maritime_identity (mmsi, reported_at_ms)",
+    "CREATE INDEX maritime_identity_by_time ON maritime_identity (reported_at_ms)",
     """CREATE TABLE maritime_event (
         record_id TEXT PRIMARY KEY, party TEXT NOT NULL, own BIGINT NOT NULL, exercise TEXT NOT NULL, kind TEXT, mmsi BIGINT,
         other_mmsi BIGINT, area TEXT, from_ms BIGINT, to_ms BIGINT, lat_600000 BIGINT, lon_600000 BIGINT, rule TEXT, confidence TEXT,
         coverage_ref TEXT, source_kind TEXT)""",
     "CREATE INDEX maritime_event_by_vessel ON maritime_event (mmsi, from_ms)",
+    "CREATE INDEX maritime_event_by_time ON maritime_event (exercise, (COALESCE(from_ms, 0)))",
     """CREATE TABLE maritime_feed (
         party TEXT NOT NULL, source TEXT NOT NULL, exercise TEXT NOT NULL, record_id TEXT NOT NULL, from_ms BIGINT NOT NULL,
         state TEXT, source_kind TEXT, rate_per_min BIGINT, PRIMARY KEY (party, source, exercise))""",
@@ -46,7 +52,15 @@ SCHEMA = (
         record_id TEXT PRIMARY KEY, party TEXT NOT NULL, own BIGINT NOT NULL, exercise TEXT NOT NULL, actor TEXT NOT NULL, at_ms BIGINT NOT NULL,
         link TEXT, reason TEXT)""",
 )
-TABLES = ("maritime_batch", "maritime_static", "maritime_event", "maritime_feed", "maritime_link", "maritime_unlink")
+TABLES = (
+    "maritime_batch",
+    "maritime_static",
+    "maritime_identity",
+    "maritime_event",
+    "maritime_feed",
+    "maritime_link",
+    "maritime_unlink",
+)
 
 
 def _fuller(table: str, columns: tuple[str, ...]) -> str:
@@ -112,6 +126,14 @@ _STATIC = _insert(
     ("party", "mmsi", "simulated", "exercise"),
     _newest("maritime_static", _STATIC_FACTS, "reported_at_ms"),
 )
+_NAMES = ("imo_no", "name", "callsign")
+"""By what a vessel is known beside its MMSI; who changes one of them changes its identity."""
+_IDENTITY = _insert(
+    "maritime_identity",
+    ("record_id", "party", "mmsi", "source_kind", "exercise", "reported_at_ms", *_NAMES),
+    ("record_id",),
+    _fuller("maritime_identity", _NAMES) + f", reported_at_ms = {_greater('maritime_identity', 'reported_at_ms')}",
+)
 _EVENT_FACTS = (
     "kind",
     "mmsi",
@@ -169,6 +191,10 @@ def _static(db: Db, fact: Fact[StaticReported]) -> None:
     key = [fact.issuer, body.mmsi, int(body.source_kind == "simulated"), fact.exercise]
     reported_at_ms = _known(body.reported_at_ms) or 0
     db.execute(_STATIC, [*key, fact.record_id, reported_at_ms, *_values(body, _STATIC_FACTS)])
+    names = _values(body, _NAMES)
+    if any(name is not None for name in names):
+        head = [fact.record_id, fact.issuer, body.mmsi, body.source_kind, fact.exercise, reported_at_ms]
+        db.execute(_IDENTITY, [*head, *names])
 
 
 def _event(db: Db, fact: Fact[EventDetected]) -> None:
