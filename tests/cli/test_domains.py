@@ -11,6 +11,7 @@ from msgspec import Meta
 from kizuna.cli.domains import _option_type, _parameters, lines, request
 from kizuna.errors import RecordError
 from kizuna.kernel.operation import Asked, LabelAsked
+from kizuna.node.offering import fields
 from kizuna.node.settings import host_port, read_settings
 from tests.acceptance.stories import call
 from tests.cli.conftest import Party
@@ -119,9 +120,16 @@ def test_a_type_with_limits_of_its_own_is_an_option_with_the_fields_own_words() 
     assert shown == {"count": "How many.", "perhaps": "How many, where it is known."}
 
 
+class Chosen(Asked, frozen=True):
+    """One of some."""
+
+    step: Annotated[Literal[-1, 0, 1], Meta(description="Which way.")] = 0
+    way: Annotated[Literal["up", "down"], Meta(description="Which way.")] = "up"
+
+
 def test_one_of_some_numbers_is_taken_as_a_number_and_one_of_some_words_as_a_word() -> None:
-    assert _option_type("step", Literal[-1, 0, 1], None) == int | None
-    assert _option_type("way", Literal["up", "down"], None) == str | None
+    taken = {name: _option_type(field) for name, field in fields(Chosen).items()}
+    assert taken == {"step": int | None, "way": str | None}
 
 
 @pytest.mark.parametrize("body", ["[]", "{", '{"name": "a", "nothing": 1}', '{"name": 1}', "{}"])

@@ -147,7 +147,7 @@ def test_the_years_of_a_pair_say_how_much_of_them_is_unknown() -> None:
     by_year = {row["year"]: row for row in rows}
     assert {(row["party_a"], row["party_b"]) for row in rows} == {("ind", "jpn")}
     assert (by_year["2015"]["instruments_signed"], by_year["2014"]["instruments_signed"]) == ("2", "1")
-    assert int(by_year["2013"]["with_unknown_dates"]) >= 7, "a missing agreement is unknown, not absent"
+    assert int(by_year["2013"]["with_unknown_dates"]) >= 5, "a missing agreement is unknown, not absent"
     assert int(by_year["2021"]["binding_in_force"]) >= 1  # example rules may assume more to be in force
 
 
