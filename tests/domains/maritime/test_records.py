@@ -265,7 +265,7 @@ def test_every_order_of_arrival_gives_the_same_rows(type_: str) -> None:
 
 
 def test_the_tables_say_what_was_told() -> None:
-    batch, static, event, feed, *_ = rows_after(story())
+    batch, static, _, event, feed, *_ = rows_after(story())
     assert [row[-4:] for row in batch] == [(4, 4, 4, 0)]
     assert [(row[0], row[4], row[7], row[8]) for row in static] == [
         ("ind", "s2", "NEW", None),
