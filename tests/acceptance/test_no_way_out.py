@@ -419,8 +419,8 @@ def test_a_leak_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     honest = Releaser.rule
     last: list[Ruling] = []
 
-    def leaky(self: Releaser, held: Record, party: str, now_ms: int, *more: object) -> Ruling:
-        ruling = honest(self, held, party, now_ms, *more)  # type: ignore[arg-type] # passed through
+    def leaky(self: Releaser, held: Record, party: str, now_ms: int, *more: object, **named: object) -> Ruling:
+        ruling = honest(self, held, party, now_ms, *more, **named)  # type: ignore[arg-type] # passed through
         last[:] = [ruling] if ruling.permit else last
         return Ruling(last[0].decision, frozenset(held.disclosures)) if last else ruling
 
