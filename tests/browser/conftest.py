@@ -1,4 +1,7 @@
-"""One demo and one browser for all that looks at the pages; skipped where there is no browser."""
+"""One demo and one browser for all that looks at the pages; skipped where there is no browser.
+
+They end with the module: while the browser's driver runs, its event loop stands in the way of every test that begins one of its own.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tests.browser import driving
 from tests.browser.driving import Demo, Watched
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     reason = driving.lacking()
     if reason:
@@ -23,13 +26,13 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(browser: Browser) -> Iterator[Demo]:
     with driving.demo("--vessels", "120") as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signed_in(browser: Browser, demo: Demo) -> dict[str, Any]:
     """Follow each side's link once and return what the browser then holds."""
     held: dict[str, Any] = {}

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kizuna.kernel.domain import Domain, Fact
@@ -174,7 +174,7 @@ def tables(domain: Domain, arrived: list[Fact[Any]]) -> list[Any]:
 
 
 @every_domain
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # timings never fail a test
 @given(data=st.data())
 def test_every_order_of_arrival_gives_the_same_tables(domain: Domain, data: st.DataObject) -> None:
     story = data.draw(stories(domain))
