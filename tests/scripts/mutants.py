@@ -34,6 +34,7 @@ from kizuna.node import (  # noqa: E402 # the same
     desk,
     erasing,
     facts,
+    filling,
     incoming,
     noting,
     outgoing,
@@ -431,7 +432,7 @@ MUTANTS = (
     ),
     Mutant(
         "leave what was destroyed in the tables",
-        put(tables, "_erased", lambda _db, _target: []),
+        put(filling, "erased", lambda _db, _target: []),
         "test_withdrawing:test_destruction_leaves_nothing_in_any_table",
     ),
     Mutant(
