@@ -6,9 +6,10 @@ from operator import xor
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pyais.messages import MSG_CLASS
 
 from kizuna.formats import nmea
-from kizuna.formats.ais import AisMessage, AisReader
+from kizuna.formats.ais import KNOWN_TYPES, AisMessage, AisReader
 from kizuna.formats.nmea import MAX_LINE_BYTES, MAX_PENDING, REASONS, AisLineReader, AisPayload, Rejected
 from kizuna.formats.nmea_tag import make_tag, parse_tag, parse_time, xor_checksum
 from kizuna.formats.positions_arrow import canonical_ipc, from_reports
@@ -229,3 +230,7 @@ def test_no_flipped_byte_passes_the_checksum(at: int, flip: int) -> None:
     assert bytes(damaged[-2:]).upper() == b"23" or not reader.counts.messages_by_type
     if at < len(SINGLE) - 3:
         assert not reader.counts.messages_by_type
+
+
+def test_the_message_types_that_are_judged_are_those_that_pyais_knows() -> None:
+    assert set(KNOWN_TYPES) == set(MSG_CLASS)

@@ -62,10 +62,11 @@ def fault(root: Any, words: list[str]) -> str:
             known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
             if word.split("=")[0] not in known | {"--help", "--version"}:
                 return f"`{command.name}` has no option `{word}`"
-        elif hasattr(command, "commands"):
-            if word not in command.commands:
+        elif hasattr(command, "get_command"):
+            found = command.get_command(typer.Context(command), word)
+            if found is None:
                 return f"`{command.name}` has no command `{word}`"
-            command = command.commands[word]
+            command = found
     return ""
 
 

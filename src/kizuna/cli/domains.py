@@ -11,6 +11,7 @@ import json
 import sys
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -36,6 +37,7 @@ from kizuna.cli.reading import reading
 from kizuna.errors import RecordError
 from kizuna.kernel.domain import Domain, tellers
 from kizuna.kernel.operation import Asked, Document, LabelAsked, Operation, Query, Wanted
+from kizuna.node.domains import DOMAINS
 from kizuna.node.filling import kinds_of
 from kizuna.node.offering import LABEL, Asker, FieldAsked, ask, fields, wanted
 
@@ -47,19 +49,21 @@ _OUT = Annotated[
 ]
 
 
-def attach(app: typer.Typer, domains: Sequence[Domain], groups: Mapping[str, typer.Typer]) -> None:
-    """Add the commands of domains; `groups` are those that a domain shares with commands written by hand, by its name."""
-    for domain in domains:
-        if not domain.operations and not domain.queries:
-            continue
-        shared = groups.get(domain.name)
-        made = shared if shared is not None else group(domain.name, _first_sentence(domain))
-        for operation in domain.operations:
-            made.command(operation.name, help=operation.text)(_operation(domain, operation))
-        for query in domain.queries:
-            made.command(query.name, help=query.text)(_query(domains, query))
-        if shared is None:
-            app.add_typer(made)
+def names() -> list[str]:
+    """Return the domains that have commands."""
+    return [domain.name for domain in DOMAINS if domain.operations or domain.queries]
+
+
+@cache
+def group_of(name: str, shared: typer.Typer | None = None) -> typer.Typer:
+    """Return the commands of a domain, added to those of `shared` where the two stand under one name."""
+    domain = next(domain for domain in DOMAINS if domain.name == name)
+    made = shared if shared is not None else group(name, _first_sentence(domain))
+    for operation in domain.operations:
+        made.command(operation.name, help=operation.text)(_operation(domain, operation))
+    for query in domain.queries:
+        made.command(query.name, help=query.text)(_query(DOMAINS, query))
+    return made
 
 
 def _first_sentence(domain: Domain) -> str:

@@ -13,9 +13,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from pyais.bit_vector import int_bit_vector
-from pyais.exceptions import AISBaseException
-from pyais.messages import MSG_CLASS
 
 from kizuna.formats.nmea import AisLineReader, AisPayload, Rejected
 
@@ -275,6 +272,8 @@ _STATICS: dict[int, tuple[int, Callable[[_Bits], StaticReport]]] = {
 }
 
 _TWO_PARTS = 24
+KNOWN_TYPES = range(29)
+"""The message types of which `pyais` knows a layout."""
 _PARTS_OF_24 = 2  # parts A and B; the numbers 2 and 3 are not defined
 
 
@@ -289,7 +288,7 @@ def decode(payload: AisPayload) -> AisMessage | Rejected:
     bits = _Bits(payload)
     msg_type = bits.msg_type
     reason = None if payload.checksum_ok else "checksum"
-    if reason is None and msg_type not in MSG_CLASS:
+    if reason is None and msg_type not in KNOWN_TYPES:
         reason = "unsupported-type"
     position = _POSITIONS.get(msg_type)
     static = _STATICS.get(msg_type)
@@ -311,6 +310,10 @@ def _judge(bits: _Bits) -> str | None:
     """Return why `pyais` cannot read a message that we only count, None when it can."""
     if bits.msg_type == _TWO_PARTS and bits.length >= _STATICS[24][0]:
         return None if bits.num(38, 2) < _PARTS_OF_24 else "payload"
+    from pyais.bit_vector import int_bit_vector  # noqa: PLC0415 # a fifth of a second that only rare types need
+    from pyais.exceptions import AISBaseException  # noqa: PLC0415 # the same
+    from pyais.messages import MSG_CLASS  # noqa: PLC0415 # the same
+
     try:
         vector = int_bit_vector(bits.payload.payload, bits.payload.fill_bits)
         MSG_CLASS[bits.msg_type].from_vector(vector)
