@@ -85,6 +85,11 @@ def of_kind(rng: random.Random, kind: int) -> Bits:
             if rng.random() < 0.5
             else bits.num(1, 2).num(37, 8).num(0, 42).text("CB", 7).num(77, 36)
         )
+    if kind == 27:
+        length = rng.choice(
+            [58, 58, 56, 55, 52, 64]
+        )  # 96 bits on the air; shorter ones lose their course, then their position
+        return bits.num(rng.getrandbits(length) & ~rng.choice([0, 63 << max(0, length - 47)]), length)
     return bits.num(rng.getrandbits(140 if kind != 21 else 230), 140 if kind != 21 else 230).num(0, 12)
 
 
@@ -141,8 +146,8 @@ def traffic(seed: int, count: int = 400, noise: float = 0.1) -> bytes:
     rng = random.Random(seed)
     lines: list[bytes] = []
     for k in range(count):
-        kind = rng.choice([*range(1, 28), 1, 1, 3, 3, 5, 5, 5, 18, 18, 24, 24])
-        made = lines_of(rng, of_kind(rng, kind), 1_300_000_000 + k)
+        kind = rng.choice([*range(1, 28), 1, 1, 3, 3, 5, 5, 5, 18, 18, 24, 24, 27, 27, 27])
+        made = lines_of(rng, of_kind(rng, kind), 1_300_000_000 + k // 5)  # so that TAG blocks repeat
         if rng.random() < noise:
             made.insert(rng.randrange(len(made) + 1), rng.choice(NOISE))
         if rng.random() < noise / 2:

@@ -1,7 +1,8 @@
-"""The first compiled pass over AIS lines: position reports in one sentence of 28 characters, nine tenths of all traffic.
+"""The first compiled pass over AIS lines: position reports in one sentence of 28 characters, or of 16 from a satellite, nine tenths of all traffic.
 
-Eight characters at a time are checked, summed and de-armoured in a word. Every other line is left alone and marked, for the second pass
-(`kizuna.formats.ais_marked`). Bit positions are those of ITU-R M.1371-5, tables 47 (types 1-3), 51 (4), 57 (9) and 69 (18).
+Eight characters at a time are checked, summed and de-armoured in a word; a TAG block that says what the one before it said is not read again. Every
+other line is left alone and marked, for the second pass (`kizuna.formats.ais_marked`). Bit positions are those of ITU-R M.1371-5, annex 8,
+tables 47 (types 1-3), 51 (4), 57 (9), 69 (18) and 83 (27).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from kizuna.formats.ais_words import (
     BACKSLASH,
     COMMA,
     CONSUMED,
+    GROUP_END,
+    LINE_SIZE,
     LINES,
     MARKED,
     MAX_LINE,
@@ -40,6 +43,7 @@ from kizuna.formats.ais_words import (
     put,
     read_end,
     read_tag,
+    some_bytes,
     station_of,
     turned,
 )  # fmt: skip
@@ -50,7 +54,7 @@ if TYPE_CHECKING:
 
 NO_PLACE = -(2**31)
 NO_SPEED, NO_COURSE, NO_HEADING, NO_STATUS = 1023, 3600, 360, 15
-CLASS_A, BASE_STATION, AIRCRAFT, CLASS_B = 3, 4, 9, 18
+CLASS_A, BASE_STATION, AIRCRAFT, CLASS_B, LONG_RANGE = 3, 4, 9, 18, 27
 MOST_LON, MOST_LAT = 180 * 600_000, 90 * 600_000
 
 KNOWN_TIME, KNOWN_PLACE, KNOWN_SPEED, KNOWN_COURSE, KNOWN_HEADING, KNOWN_STATUS, KNOWN_STATION, OWN_SHIP = (
@@ -59,19 +63,25 @@ KNOWN_TIME, KNOWN_PLACE, KNOWN_SPEED, KNOWN_COURSE, KNOWN_HEADING, KNOWN_STATUS,
 """Bits of a row's flags."""
 
 _VDO_AT, _NEXT_AT, _CHANNEL_AT = 5, 8, 12
-_CHARS, _SUM, _END = 28, 31, 33
-"""Characters of the payload, and from its begin where the checksum stands and ends."""
-_O, DIGIT_1 = b"O1"
+_CHARS, _FEW_CHARS = np.int64(28), np.int64(16)
+"""Characters of the payload: a comma, the fill, a star and two digits of the checksum follow."""
+_TO_SUM, _TO_END = 3, 5
+_O, DIGIT_1, _DIGIT_2 = b"O12"
 
 # Where fields begin and how long they are; as 64-bit numbers, for of a literal Numba would compile a helper anew for each value.
 _A_STATUS, _A_SPEED, _A_LON, _A_LAT, _A_COURSE, _A_HEADING = (np.int64(n) for n in (38, 50, 61, 89, 116, 128))
 _B_SPEED, _B_LON, _B_LAT, _B_COURSE, _B_HEADING = (np.int64(n) for n in (46, 57, 85, 112, 124))
 _BASE_LON, _BASE_LAT, _MMSI = np.int64(79), np.int64(107), np.int64(8)
+_FAR_STATUS, _FAR_LON, _FAR_LAT, _FAR_SPEED, _FAR_COURSE = (np.int64(n) for n in (40, 44, 62, 79, 85))
+_FAR_LON_BITS, _FAR_LAT_BITS, _FAR_SPEED_BITS, _FAR_COURSE_BITS = (np.int64(n) for n in (18, 17, 6, 9))
 _STATUS_BITS, _SPEED_BITS, _LON_BITS, _LAT_BITS, _COURSE_BITS, _HEADING_BITS, _MMSI_BITS = (
     np.int64(n) for n in (4, 10, 28, 27, 12, 9, 30)
 )
 _NO_SPEED, _NO_COURSE, _NO_HEADING, _NO_STATUS = (np.int64(n) for n in (NO_SPEED, NO_COURSE, 511, NO_STATUS))
+_NO_FAR_SPEED = 63
 
+_TOLD = np.int64(LINE_SIZE)
+"""Where what the last TAG block told is kept, behind what is known of the line."""
 _ONES = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)
 _U2, _U4, _U8, _U16, _U48, _U96 = (np.uint64(n) for n in (2, 4, 8, 16, 48, 96))
@@ -128,35 +138,60 @@ def six_bits(word: np.uint64) -> tuple[int, np.uint64]:
 
 
 @inlined
-def payload_of(at: int) -> int:
-    """Return where 28 characters begin if a sentence of its own with as many may stand at `at`, else 0. The channel may be empty."""
-    if (load(at) & _HEAD_MASK) != _HEAD or (load(at + _NEXT_AT) & _NEXT_MASK) != _NEXT:
-        return np.int64(0)
-    if not is_name(byte(at + 1)) or not is_name(byte(at + 2)):
-        return np.int64(0)
-    payload = at + _CHANNEL_AT + 1
-    if byte(at + _CHANNEL_AT) != COMMA:
-        if byte(payload) != COMMA or not is_name(byte(at + _CHANNEL_AT)):
-            return np.int64(0)
-        payload += 1
-    return payload if byte(payload + _CHARS) == COMMA and byte(payload + _CHARS + 2) == STAR else np.int64(0)
+def _ends_at(comma: int) -> bool:
+    """Return whether a payload may end at a comma, with fill and checksum behind it."""
+    return byte(comma) == COMMA and byte(comma + 2) == STAR
 
 
 @inlined
-def read_plain(at: int, payload: int) -> tuple[int, int, int, int]:
+def payload_of(at: int) -> tuple[int, int]:
+    """Return where the characters begin, and how many they are, if a sentence of its own of 28 or 16 may stand at `at`, else zeros.
+
+    The channel may be empty.
+    """
+    nothing = np.int64(0), np.int64(0)
+    if (load(at) & _HEAD_MASK) != _HEAD or (load(at + _NEXT_AT) & _NEXT_MASK) != _NEXT:
+        return nothing
+    if not is_name(byte(at + 1)) or not is_name(byte(at + 2)):
+        return nothing
+    payload = at + _CHANNEL_AT + 1
+    if byte(at + _CHANNEL_AT) != COMMA:
+        if byte(payload) != COMMA or not is_name(byte(at + _CHANNEL_AT)):
+            return nothing
+        payload += 1
+    if _ends_at(payload + _CHARS):
+        return payload, _CHARS
+    return (payload, _FEW_CHARS) if _ends_at(payload + _FEW_CHARS) else nothing
+
+
+@inlined
+def read_plain(at: int, payload: int, chars: int) -> tuple[int, int, int, int]:
     """Return the bits 0-47, 48-95 and 96-143 of the message at `payload`, and the checksum of its sentence, -1 where it is not right."""
-    p1, p2, p3, p4 = load(payload), load(payload + 8), load(payload + 16), load(payload + 20)
+    p1, p2 = load(payload), load(payload + 8)
     v1, strange1 = six_bits(p1)
     v2, strange2 = six_bits(p2)
-    v3, strange3 = six_bits(p3)
-    _, strange4 = six_bits(p4)
-    # From the talker on; the last four characters are the upper half of `p4`. `,1,,` is one comma and a 1, and two commas cancel out.
-    total = (load(at) >> _U8) ^ p1 ^ p2 ^ p3 ^ (p4 >> np.uint64(32))
+    v3, strange = np.int64(0), strange1 | strange2
+    # From the talker on. `,1,,` is one comma and a 1, and two commas cancel out.
+    total = (load(at) >> _U8) ^ p1 ^ p2
+    if chars == _CHARS:
+        p3, p4 = load(payload + 16), load(payload + 20)
+        v3, strange3 = six_bits(p3)
+        _, strange4 = six_bits(p4)
+        strange |= strange3 | strange4
+        total ^= p3 ^ (p4 >> np.uint64(32))  # the last four characters are the upper half of `p4`
     channel = byte(at + _CHANNEL_AT) if payload - at > _CHANNEL_AT + 1 else np.int64(0)
-    fill = byte(payload + _CHARS + 1)
+    fill = byte(payload + chars + 1)
     check = fold(total) ^ COMMA ^ DIGIT_1 ^ channel ^ fill
-    right = (strange1 | strange2 | strange3 | strange4) == np.uint64(0) and 48 <= fill <= 53
-    return v1, v2, v3, check if right and hex_pair(payload + _SUM) == check else np.int64(-1)
+    right = strange == np.uint64(0) and 48 <= fill <= 53
+    return v1, v2, v3, check if right and hex_pair(payload + chars + _TO_SUM) == check else np.int64(-1)
+
+
+@inlined
+def _is_taken(kind: int, chars: int, fill: int) -> bool:
+    """Return whether a message of so many characters is long enough for the position that its type tells."""
+    if chars == _CHARS:
+        return bool(_TAKEN[kind])
+    return kind == LONG_RANGE and fill <= _DIGIT_2
 
 
 @inlined
@@ -191,6 +226,15 @@ def _told(v1: int, v2: int, v3: int, kind: int) -> tuple[int, int, int, int, int
         heading = _field(v1, v2, v3, _B_HEADING, _HEADING_BITS)
     elif kind == BASE_STATION:
         lon, lat = _field(v1, v2, v3, _BASE_LON, _LON_BITS), _field(v1, v2, v3, _BASE_LAT, _LAT_BITS)
+    elif kind == LONG_RANGE:  # tenths of a minute, whole knots and degrees
+        lon = signed(_field(v1, v2, v3, _FAR_LON, _FAR_LON_BITS), _FAR_LON_BITS) * 1000
+        lat = signed(_field(v1, v2, v3, _FAR_LAT, _FAR_LAT_BITS), _FAR_LAT_BITS) * 1000
+        speed, course = (
+            _field(v1, v2, v3, _FAR_SPEED, _FAR_SPEED_BITS),
+            _field(v1, v2, v3, _FAR_COURSE, _FAR_COURSE_BITS),
+        )
+        speed = speed * 10 if speed != _NO_FAR_SPEED else _NO_SPEED
+        return lon, lat, speed, course * 10, heading, _field(v1, v2, v3, _FAR_STATUS, _STATUS_BITS)
     else:
         lon, lat = _field(v1, v2, v3, _A_LON, _LON_BITS), _field(v1, v2, v3, _A_LAT, _LAT_BITS)
         speed, course = _field(v1, v2, v3, _A_SPEED, _SPEED_BITS), _field(v1, v2, v3, _A_COURSE, _COURSE_BITS)
@@ -218,6 +262,26 @@ def put_row(row, time, mmsi, told, kind, station, own, times, wide, narrow, tiny
     flags[row] = known
 
 
+@inlined
+def _recalled(at: int, end: int, told: int, size: int, line: int) -> bool:
+    """Return whether the TAG block before `at` is byte for byte the one of `size` bytes at `told`, which `line` then tells of again."""
+    if size <= 0 or at + size > end:
+        return False
+    for k in range(0, size, 8):
+        if some_bytes(at + k, size - k) != some_bytes(told + k, size - k):
+            return False
+    for place in range(TIME, GROUP_END + 1):
+        put(line, place, get(line, _TOLD + place))
+    return True
+
+
+@inlined
+def _remember(line: int) -> None:
+    """Keep what a TAG block told: what follows the sentence may tell more of its line alone."""
+    for place in range(TIME, GROUP_END + 1):
+        put(line, _TOLD + place, get(line, place))
+
+
 _TAKEN = np.zeros(64, np.bool_)
 _TAKEN[[1, 2, 3, BASE_STATION, AIRCRAFT, CLASS_B]] = True
 
@@ -234,24 +298,32 @@ def first_pass(buf: Bytes, size: int, numbers: Numbers, spare: Numbers, names: N
     base = address(buf)
     i, end, row, mark = base, base + size, np.int64(0), np.int64(0)
     number, pending = get(state, LINES), get(state, PENDING)
+    told_at = told_size = station_at = np.int64(0)
+    station = np.int64(-1)
     while i < end and row + mark < len(times):
         start = at = i
-        if byte(i) == BACKSLASH:
-            at = read_tag(i + 1, min(end, i + MAX_LINE), line)
-        else:
+        if byte(i) != BACKSLASH:
             forget(line)
-        eol, kind, station = np.int64(-1), np.int64(0), np.int64(-1)
-        v1 = v2 = v3 = np.int64(0)
-        payload = payload_of(at) if at >= 0 and get(line, PART) == 0 else np.int64(0)
+        elif _recalled(i + 1, end, told_at, told_size, line):
+            at = i + 1 + told_size
+        else:
+            at = read_tag(i + 1, min(end, i + MAX_LINE), line)
+            told_at, told_size = i + 1, at - i - 1
+            _remember(line)
+        eol, kind = np.int64(-1), np.int64(0)
+        v1 = v2 = v3 = chars = payload = np.int64(0)
+        if at >= 0 and get(line, PART) == 0:
+            payload, chars = payload_of(at)
         if payload > 0:
-            v1, v2, v3, check = read_plain(at, payload)
+            v1, v2, v3, check = read_plain(at, payload, chars)
             kind = v1 >> 42
-            if check >= 0 and _TAKEN[kind]:
-                eol = read_end(payload + _END, end, line)
+            if check >= 0 and _is_taken(kind, chars, byte(payload + chars + 1)):
+                eol = read_end(payload + chars + _TO_END, end, line)
         if eol - start > MAX_LINE:
             eol = np.int64(-1)
-        if eol >= 0 and pending == 0:
-            station = station_of(get(line, STATION), get(line, STATION_END), known, known_at, state)
+        if eol >= 0 and pending == 0 and (get(line, STATION) != station_at or station_at == 0):
+            station_at = get(line, STATION)
+            station = station_of(station_at, get(line, STATION_END), known, known_at, state)
         if eol >= 0 and pending == 0 and station != -2:
             mmsi, own = _field(v1, v2, v3, _MMSI, _MMSI_BITS), byte(at + _VDO_AT) == _O
             told = _told(v1, v2, v3, kind)
