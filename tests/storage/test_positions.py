@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -143,3 +144,47 @@ def test_a_real_week_is_small(tmp_path: Path) -> None:
     assert size / rows.num_rows < 10  # without speed, course, heading and status
     assert archive.read(0, 2**53).num_rows == rows.num_rows
     assert len(archive.days()) == 7
+
+
+@given(st.lists(ROWS, min_size=1, max_size=6), st.integers(1, 6))
+@settings(max_examples=40, deadline=None)
+def test_joining_and_compacting_keep_each_row_however_few_may_be_held(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[Row]], most_rows: int
+) -> None:
+    archive = PositionArchive(tmp_path_factory.mktemp("archive") / "positions", most_rows=most_rows)
+    for batch in batches:
+        archive.append(table(batch))
+    wanted = {tuple(one.values()) for batch in batches for one in batch}
+    for day in archive.days():
+        before = archive.parts(day)
+        assert archive.join(day) <= before
+    assert {tuple(one.values()) for one in archive.read(0, 2**53).to_pylist()} == wanted
+    total = sum(archive.compact(day) for day in archive.days())
+    read = archive.read(0, 2**53)
+    assert read.num_rows == total == len(wanted)
+    assert {tuple(one.values()) for one in read.to_pylist()} == wanted
+    for day in archive.days():
+        stretches = archive.stretches(day)
+        assert [each.first for each in stretches[1:]] == [each.last + 1 for each in stretches[:-1]]
+        one_vessel = max(Counter(each["mmsi"] for each in read.to_pylist()).values())
+        for part in sorted((archive.root / day.isoformat()).iterdir()):
+            assert pq.read_metadata(part).num_rows <= max(most_rows, one_vessel)
+
+
+def test_a_day_that_grows_is_written_again_only_a_few_times(tmp_path: Path) -> None:
+    archive = PositionArchive(tmp_path, most_rows=1000)
+    written = 0
+    for step in range(200):
+        archive.append(table([row(START + step * 10 + k, mmsi=k) for k in range(1, 11)]))
+        day = archive.days()[0]
+        if archive.parts(day) >= 12:
+            assert archive.join(day, least=99) == archive.parts(day)
+            before = {part.name for part in (tmp_path / day.isoformat()).iterdir()}
+            archive.join(day)
+            fresh = {part for part in (tmp_path / day.isoformat()).iterdir() if part.name not in before}
+            written += sum(pq.read_metadata(part).num_rows for part in fresh)
+    assert written < 12 * 2000
+    assert archive.parts(day) <= 2000 // 500 + 12
+    assert archive.read(0, 2**53).num_rows == 2000
+    archive.remove(day)
+    assert archive.days() == []

@@ -20,9 +20,9 @@ import pyarrow as pa
 
 from kizuna.errors import ConfigError, RecordError
 from kizuna.formats.positions_arrow import SCHEMA, empty, values_of
-from kizuna.storage.positions import DAY_MS, Box, PositionArchive
+from kizuna.storage.positions import ALL_VESSELS, DAY_MS, Box, PositionArchive, Vessels
 
-PARTS_BEFORE_COMPACTION = 60
+PARTS_BEFORE_JOINING = 60
 SIMULATED = "simulated"
 _PROGRESS = "journalled.json"
 _MAX_NAME = 120
@@ -45,7 +45,6 @@ class Archives:
         self._lock = threading.RLock()
         self._fresh: dict[ArchiveKey, list[pa.Table]] = {}
         self._struck: dict[ArchiveKey, list[pa.Table]] = {}
-        self._writes: dict[ArchiveKey, int] = {}
         self.fresh_rows = 0
         """Rows that are not in the files yet."""
         self.seq = self._written = _read_progress(root / _PROGRESS)
@@ -89,27 +88,34 @@ class Archives:
 
     def _write(self, key: ArchiveKey, rows: pa.Table) -> None:
         archive = PositionArchive(self._folder(key))
+        days = archive.days()
         archive.append(rows)
-        self._writes[key] = self._writes.get(key, 0) + 1
-        if self._writes[key] >= PARTS_BEFORE_COMPACTION:
-            self._writes[key] = 0
-            for day in archive.days()[-2:]:
-                archive.compact(day)
+        for number in np.unique(values_of(rows, "time_ms")[0] // DAY_MS).tolist():
+            day = _EPOCH + dt.timedelta(days=number)
+            if archive.parts(day) >= PARTS_BEFORE_JOINING:
+                archive.join(day, least=PARTS_BEFORE_JOINING)
+        for day in days[-2:-1] if archive.days()[-1:] > days[-1:] else ():
+            archive.compact(day)  # the day before the one that has just ended: little comes for it any more
 
-    def read(self, key: ArchiveKey, from_ms: int, to_ms: int, *, mmsi: int | None = None) -> pa.Table:
-        """Return the rows of a source in a half-open interval, of one vessel or of all, in no order, without those that were struck.
+    def read(
+        self, key: ArchiveKey, from_ms: int, to_ms: int, *, mmsi: int | None = None, vessels: Vessels | None = None
+    ) -> pa.Table:
+        """Return the rows of a source in a half-open interval, of one vessel, a stretch of MMSI or all, in no order, without those that were struck.
 
         Raises:
             RecordError: a file of the archive is damaged.
         """
         with self._lock:
             only = None if mmsi is None else (mmsi,)
-            tables = [PositionArchive(self._folder(key)).read(from_ms, to_ms, mmsi=only)]
+            tables = [PositionArchive(self._folder(key)).read(from_ms, to_ms, mmsi=only, vessels=vessels)]
             for table in self._fresh.get(key, []):
                 times = values_of(table, "time_ms")[0]
                 wanted = (times >= from_ms) & (times < to_ms)
+                told_of = values_of(table, "mmsi")[0]
                 if mmsi is not None:
-                    wanted &= values_of(table, "mmsi")[0] == mmsi
+                    wanted &= told_of == mmsi
+                if vessels is not None:
+                    wanted &= (told_of >= vessels.first) & (told_of <= vessels.last)
                 tables.append(table.filter(pa.array(wanted)))
             struck = list(self._struck.get(key, []))
         rows = pa.concat_tables(tables)
@@ -127,7 +133,7 @@ class Archives:
     def select(
         self, from_ms: int, to_ms: int, *, box: Box | None = None, mmsi: Collection[int] = (), simulated: bool = False
     ) -> Iterator[pa.Table]:
-        """Yield the rows of all sources of one kind in a half-open interval, a source and a day at a time; see `read`.
+        """Yield the rows of all sources of one kind in a half-open interval, a source, a day and a stretch of vessels at a time; see `read`.
 
         Args:
             from_ms: start, milliseconds UTC.
@@ -145,10 +151,14 @@ class Archives:
                     days |= set(np.unique(values_of(table, "time_ms")[0] // DAY_MS).tolist())
             for day in sorted(days):
                 begin, end = max(from_ms, day * DAY_MS), min(to_ms, (day + 1) * DAY_MS)
-                rows = self.read(key, begin, end) if begin < end else SCHEMA.empty_table()
-                rows = _chosen(rows, box, mmsi)
-                if rows.num_rows:
-                    yield rows.sort_by([("mmsi", "ascending"), ("time_ms", "ascending")])
+                for vessels in self._stretches(key, day) if begin < end else ():
+                    rows = _chosen(self.read(key, begin, end, vessels=vessels), box, mmsi)
+                    if rows.num_rows:
+                        yield rows.sort_by([("mmsi", "ascending"), ("time_ms", "ascending")])
+
+    def _stretches(self, key: ArchiveKey, day: int) -> list[Vessels]:
+        found = PositionArchive(self._folder(key)).stretches(_EPOCH + dt.timedelta(days=day))
+        return found or [ALL_VESSELS]
 
     def keys(self) -> list[ArchiveKey]:
         """Return the archives that there are, sorted."""
