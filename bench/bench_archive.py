@@ -1,7 +1,7 @@
 """How the archive of positions grows: writing, compacting, and the questions that pages ask, at one and ten million positions.
 
 `KIZUNA_BENCH_POSITIONS=1000000,10000000,100000000` names other sizes. Processor seconds of one process for each size, so that the peak of its memory
-is its own: cost is to grow with the positions, memory is not. Positions are made up: vessels that move a little from report to report, as real ones do.
+is its own: cost is to grow with the positions, memory is not. Positions are made up: vessels that move a little from report to report.
 """
 
 from __future__ import annotations
@@ -51,9 +51,12 @@ def batches(size: int, rng: np.random.Generator) -> Any:
         time_ms = START_MS + (turn // step) * DAY_MS + (turn % step) * (DAY_MS // step) + who % 1000
         yield pa.table(
             [
-                pa.array(time_ms), pa.array((200_000_000 + who).astype(np.int32)), pa.array((lat[who] + drift).astype(np.int32)),
-                pa.array((lon[who] + drift).astype(np.int32)), pa.array(((who % 200) + rng.integers(0, 6, len(at))).astype(np.int16)),
-                pa.array((who * 7 % 3580 + rng.integers(0, 20, len(at))).astype(np.int16)), pa.nulls(len(at), pa.int16()), pa.nulls(len(at), pa.int8()),
+                pa.array(time_ms), pa.array((200_000_000 + who).astype(np.int32)),
+                pa.array((lat[who] + drift).astype(np.int32)),
+                pa.array((lon[who] + drift).astype(np.int32)),
+                pa.array((who % 200 + rng.integers(0, 6, len(at))).astype(np.int16)),
+                pa.array((who * 7 % 3580 + rng.integers(0, 20, len(at))).astype(np.int16)),
+                pa.nulls(len(at), pa.int16()), pa.nulls(len(at), pa.int8()),
             ],
             schema=SCHEMA,
         )  # fmt: skip

@@ -205,6 +205,21 @@ def test_traffic_of_every_kind_reads_the_same(seed: int) -> None:
     both(traffic(seed, noise=(0.0, 0.1, 0.4)[seed % 3]), [])
 
 
+WAITS = b"$PGHP,1,2010,6,11,11,46,21,915,219,,2190074,1,74*2A\n"
+SPOILT = b"!BSVDM,1,1,,A,13P:t=@0000hNCJQ1bj9412,1,1,,55WuF`026AqlcP;C3CH`4Lv222222222222222167p;661V1:`d0<1h,0*74\n"
+NEWER = b"$PGHP,1,2010,6,11,11,46,21,904,219,,2190051,1,08*26\n"
+GLUED = b"!BSVDM,1,1,,A,348@JR51@00v<T@O;<U:gT>`0000,0*08"
+
+
+@pytest.mark.parametrize("behind", [b"\\g:1-1-83*00\\!AIVDM,1,1,,1,6>VV,2*46\n", b"\n", b" \n", b""])
+def test_a_wrapper_that_waits_gives_way_to_a_newer_one(behind: bytes) -> None:
+    """Found by mutation: the careful reader went on with a wrapper that the passes had seen replaced."""
+    both(WAITS + SPOILT + NEWER + GLUED + behind, [len(WAITS + SPOILT + NEWER + GLUED)])
+    plain = GLUED + b"\n"
+    both(WAITS + SPOILT + NEWER + plain + SPOILT + plain, [len(WAITS + SPOILT + NEWER + plain)])
+    both(WAITS + SPOILT + NEWER + plain + GLUED[:-4] + behind, [len(WAITS + SPOILT + NEWER + plain)])
+
+
 def test_a_border_at_every_byte_changes_nothing() -> None:
     data = traffic(99, count=14, noise=0.3)
     for cut in range(len(data)):

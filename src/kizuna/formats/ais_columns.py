@@ -112,7 +112,7 @@ class ColumnReader:
                 for start, eol, number, announced, keep in slow:
                     self._careful.lines.resume(number, announced, keep=keep)
                     items += self._careful.feed(data[begin + start : begin + eol + 1])
-                self._careful.lines.resume(passes.lines, None, keep=True)
+                self._careful.lines.resume(passes.lines, None, keep=passes.lent)
                 passes.follow(self._careful.lines)
                 parts.append(columns_of(items))
             begin += used

@@ -127,12 +127,17 @@ class Passes:
         self.follow(careful)
         self._open[:OPEN_SIZE] = careful.lines
 
+    @property
+    def lent(self) -> bool:
+        """Whether a wrapper that the careful reader holds is still the newest one."""
+        return bool(self._state[words.LENT])
+
     def take_wrapper(self) -> tuple[tuple[int, int] | None, bool]:
         """Return the wrapper that waits, and whether the careful reader keeps what it holds; it waits here no more."""
         state = self._state
         announced = (int(state[words.WRAP_MS]), int(state[words.WRAP_SUM])) if state[words.WRAP_MS] >= 0 else None
         state[words.WRAP_MS] = words.NONE
-        return announced, announced is None
+        return announced, announced is None and self.lent
 
     def run(self, data: bytes, begin: int, end: int) -> int:
         """Pass over the whole lines of `data[begin:end]`, and return how many bytes were read; at least a line, unless a second half is missing."""
