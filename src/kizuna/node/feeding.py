@@ -197,7 +197,10 @@ class Feeding:
             if intake.full:
                 await self._flush(intake, gate)
 
-        reading = asyncio.ensure_future(receive(intake.feed, take, stdin=sys.stdin.buffer))
+        async def settle() -> bool:
+            return await self._flush(intake, gate)
+
+        reading = asyncio.ensure_future(receive(intake.feed, take, settle, stdin=sys.stdin.buffer))
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             while not reading.done() and not stopping.done():
@@ -221,15 +224,18 @@ class Feeding:
             _log.warning("feed stopped", source=intake.feed.name, error=type(error).__name__)
         intake.ended = True
 
-    async def _flush(self, intake: Intake, gate: asyncio.Lock) -> None:
-        """Say what a feed holds, a few commands at a time, and wait until it is durable."""
+    async def _flush(self, intake: Intake, gate: asyncio.Lock) -> bool:
+        """Say what a feed holds, a few commands at a time, and wait until it is durable; return whether it was judged, not given up at a stop."""
         async with gate:
             waiting = groups(intake.flush(self._clock.now_ms()))
+            judged = True
             for first in range(0, len(waiting), OUTSTANDING):
-                await asyncio.gather(*(self._say(intake, group) for group in waiting[first : first + OUTSTANDING]))
+                some = waiting[first : first + OUTSTANDING]
+                judged &= all(await asyncio.gather(*(self._say(intake, group) for group in some)))
+            return judged
 
-    async def _say(self, intake: Intake, group: list[Statement]) -> None:
-        """Say one group, again and again while the node is busy or its disk is full."""
+    async def _say(self, intake: Intake, group: list[Statement]) -> bool:
+        """Say one group, again and again while the node is busy or its disk is full; return whether the node took or refused it."""
         command = Say(drafts(group, intake.feed.label))
         while True:
             try:
@@ -237,13 +243,13 @@ class Feeding:
             except (ChannelError, ConfigError) as error:
                 _log.warning("feed waits", source=intake.feed.name, error=type(error).__name__)
                 if self._stopping.is_set():
-                    return
+                    return False
                 await asyncio.sleep(RETRY_S)
             except KizunaError as error:
                 self.faults[intake.feed.name] = error
                 _log.error(
                     "feed records refused", source=intake.feed.name, error=type(error).__name__
                 )  # no content of any record
-                return
+                return True
             else:
-                return
+                return True

@@ -24,6 +24,7 @@ NODE = re.compile(r"[a-z][a-z0-9-]{1,31}/[a-z][a-z0-9-]{1,63}").fullmatch
 SQLITE = "sqlite"
 _HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})").fullmatch
 _HTTPS = re.compile(r"https://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?").fullmatch
+_SUBJECT = re.compile(r"[A-Za-z0-9_*-]+(\.([A-Za-z0-9_*-]+|>))*").fullmatch
 _TOML_LINE = re.compile(r"line (\d+)").search
 _TABLE = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\s-]+?)\s*\]\]?\s*(?:#.*)?$").match
 _LAST_PORT = 65_535
@@ -117,14 +118,15 @@ class DeskSettings(_Part, frozen=True, kw_only=True):
 
 
 class Feed(_Part, frozen=True, kw_only=True):
-    """Where AIS sentences come from: `address` is `host:port` of a server, a client's or a UDP port of ours, `path` names a file."""
+    """Where AIS sentences come from: `address` is `host:port` of a server, a client's or a UDP port of ours, `path` a file, `subject` a stream."""
 
     source: str
-    kind: Literal["file", "stdin", "tcp", "tcp-server", "udp"]
+    kind: Literal["file", "stdin", "tcp", "tcp-server", "udp", "nats"]
     receiver: str = ""
     party: str = ""
     """Whose receiver it is; empty: ours."""
     address: str = ""
+    subject: str = ""
     path: Path | None = None
     simulated: bool = False
     label: LabelSettings
@@ -384,10 +386,15 @@ def _check_feeds(source: _Source, settings: Settings) -> None:
             source.fail(
                 ("feeds", index, "kind"), "a feed of kind `file` has a `path`, and no other has: mend kind or path"
             )
-        if (feed.kind in ("tcp", "tcp-server", "udp")) is not bool(feed.address):
+        if (feed.kind in ("tcp", "tcp-server", "udp", "nats")) is not bool(feed.address):
             source.fail(
                 ("feeds", index, "kind"),
-                f"give `address` as `host:port` to tcp, tcp-server and udp alone, not to `{feed.kind}`",
+                f"give `address` as `host:port` to tcp, tcp-server, udp and nats alone, not to `{feed.kind}`",
+            )
+        if (feed.kind == "nats") is not bool(_SUBJECT(feed.subject)):
+            source.fail(
+                ("feeds", index, "kind"),
+                f"give `subject`, such as `ais.>`, to nats alone, not `{feed.subject[:64]}` to `{feed.kind}`",
             )
         try:
             if feed.address:

@@ -1,4 +1,4 @@
-"""Where a feed's bytes come from: file, standard input, TCP from either end, UDP. Bytes in, bytes handed on; what they say is told elsewhere.
+"""Where a feed's bytes come from: file, standard input, TCP from either end, UDP, a stream. Bytes are handed on; what they say is told elsewhere.
 
 None of these transports says who speaks: a feed is trusted as far as the wire that it comes over, which is why the address to listen on is a
 setting and every record names its source.
@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import os
 import stat
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -21,15 +20,12 @@ from kizuna.domains.maritime.records import SourceKind
 from kizuna.errors import ConfigError
 from kizuna.formats.opening import CHUNK_BYTES, chunks
 from kizuna.kernel.label import Label
+from kizuna.node.stream_source import read_stream
+from kizuna.node.taking import RETRY_S, Settle, Take
 
-RETRY_S = (0.5, 15.0)
-"""First and longest pause before a lost TCP connection is tried again; it doubles in between."""
 MAX_CONNECTIONS = 64
 MAX_DATAGRAMS = 4096
 """Datagrams held while the node is busy; further ones are dropped, as the network itself would."""
-
-Take = Callable[[int, bytes], Awaitable[None]]
-"""Takes the number of a connection and what came over it; no bytes say that it ended. It returns when it is ready for more."""
 
 
 class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -43,10 +39,12 @@ class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     source: str
     label: Label
     """How its records are labelled; what concerns own units is released to nobody whatever stands here."""
-    kind: Literal["file", "stdin", "tcp", "tcp-server", "udp"]
+    kind: Literal["file", "stdin", "tcp", "tcp-server", "udp", "nats"]
     source_kind: SourceKind = "live"
     address: str = ""
-    """`host:port`: to connect to (`tcp`) or to listen on (`tcp-server`, `udp`)."""
+    """`host:port`: to connect to (`tcp`, `nats`) or to listen on (`tcp-server`, `udp`)."""
+    subject: str = ""
+    """What of a NATS server's streams is read."""
     path: str = ""
     """The file; plain, gzip or Zstandard."""
 
@@ -68,8 +66,8 @@ def host_and_port(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-async def receive(feed: Feed, take: Take, *, stdin: BinaryIO) -> None:
-    """Hand on what a feed gives: to its end (`file`, `stdin`), or until the task is cancelled.
+async def receive(feed: Feed, take: Take, settle: Settle, *, stdin: BinaryIO) -> None:
+    """Hand on what a feed gives: to its end (`file`, `stdin`), or until the task is cancelled; `settle` returns once what was taken is durable.
 
     Raises:
         ConfigError: the file cannot be read, or the address cannot be used.
@@ -86,6 +84,8 @@ async def receive(feed: Feed, take: Take, *, stdin: BinaryIO) -> None:
             await _server(*host_and_port(feed.address), take)
         case "udp":
             await _udp(*host_and_port(feed.address), take)
+        case "nats":
+            await read_stream(feed.address, feed.subject, f"kizuna-{feed.name}", take, settle)
 
 
 def _opened(path: Path) -> BinaryIO:

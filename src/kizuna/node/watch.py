@@ -105,7 +105,9 @@ def read_files(node: Node, through: given.Feed, paths: Sequence[Path], clock: Cl
         RecordError: a packed file is damaged; what came before it is in.
     """
     mark = through.label.label(node.identity.party)
-    as_file = msgspec.structs.replace(through, receiver=through.receiver or through.source, kind="file", address="")
+    as_file = msgspec.structs.replace(
+        through, receiver=through.receiver or through.source, kind="file", address="", subject=""
+    )
     feeds = [feed_of(msgspec.structs.replace(as_file, source=str(path), path=path), mark) for path in paths]
     rejected = RejectedFiles(node.settings.data / "rejected")
     own_units = frozenset(node.settings.own_units)
@@ -128,6 +130,7 @@ def feed_of(feed: given.Feed, mark: Label) -> Feed:
         kind=feed.kind,
         source_kind="simulated" if feed.simulated else heard,
         address=feed.address,
+        subject=feed.subject,
         path=str(feed.path or ""),
     )
 
