@@ -220,6 +220,16 @@ def test_a_wrapper_that_waits_gives_way_to_a_newer_one(behind: bytes) -> None:
     both(WAITS + SPOILT + NEWER + plain + GLUED[:-4] + behind, [len(WAITS + SPOILT + NEWER + plain)])
 
 
+@pytest.mark.parametrize("at", range(2, 9))
+@pytest.mark.parametrize("value", [b"99999999999999999999", b"-1", b"0", b"2147483648", b"4294967297", b""])
+def test_no_number_of_a_wrapper_ends_the_reading(at: int, value: bytes) -> None:
+    """Found by mutation: a month of twenty digits was an error of another kind, which no reader caught."""
+    fields = b"PGHP,1,2010,6,11,11,46,21,904,219,,2190051,1,08".split(b",")
+    fields[at] = value
+    body = b",".join(fields)
+    both(b"$%s*%02X\n" % (body, xor_checksum(body)) + GLUED + b"\n", [])
+
+
 def test_a_border_at_every_byte_changes_nothing() -> None:
     data = traffic(99, count=14, noise=0.3)
     for cut in range(len(data)):

@@ -8,6 +8,7 @@ import pytest
 
 from kizuna.errors import ConfigError
 from kizuna.kernel.deadline import Deadline
+from kizuna.kernel.intervals import FOREVER
 
 
 def ms(text: str) -> int:
@@ -44,3 +45,10 @@ def test_holidays_are_no_business_days() -> None:
 def test_other_calendars_and_ways_back_are_refused(changed: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         Deadline(**({"rule": "r", "anchor": "a", "offset": 1} | changed))  # type: ignore[arg-type] # wrong parts are the point
+
+
+@pytest.mark.parametrize("calendar", ["hours", "days", "months", "business-days"])
+@pytest.mark.parametrize("anchor_ms", [253_402_300_799_999, 2**53 - 1])
+def test_what_would_lie_beyond_the_calendar_is_never_due(calendar: str, anchor_ms: int) -> None:
+    """A partner may sign a record on the calendar's last day; a fold that fails on it would stop this node."""
+    assert Deadline(rule="r", anchor="a", offset=40, calendar=calendar).at_ms(anchor_ms) == FOREVER

@@ -379,7 +379,7 @@ def _wrapper_time(sentence: bytes) -> tuple[int, int] | None:
     try:
         year, month, day, hour, minute, second, milli = (int(field) for field in fields[2:9])
         at = dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
-    except ValueError:
+    except (OverflowError, ValueError):  # the former for a number of more than nine digits
         return None
     if year < _EPOCH_YEAR or not 0 <= milli < 1000:  # noqa: PLR2004 # milliseconds of a second
         return None

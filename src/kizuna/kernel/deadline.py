@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 
 from kizuna.errors import ConfigError
+from kizuna.kernel.intervals import FOREVER
 
 CALENDARS = ("business-days", "days", "hours", "months")
 _MS = timedelta(milliseconds=1)
@@ -34,14 +35,20 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(f"deadline `{self.rule}`: count forwards, in one of {list(CALENDARS)}")
 
     def at_ms(self, anchor_ms: int, holidays: frozenset[str] = frozenset()) -> int:
-        """Return the instant that lies the offset after the anchor, both in milliseconds UTC; `holidays` are days, `YYYY-MM-DD`."""
-        start = _EPOCH + anchor_ms * _MS
-        if self.calendar == "months":
-            due = _months_after(start, self.offset)
-        elif self.calendar == "business-days":
-            due = _business_days_after(start, self.offset, holidays)
-        else:
-            due = start + timedelta(**{self.calendar: self.offset})
+        """Return the instant that lies the offset after the anchor, both in milliseconds UTC; `holidays` are days, `YYYY-MM-DD`.
+
+        What would lie beyond the calendar is never due: a partner's record may bear the calendar's last day, and a fold refuses nothing.
+        """
+        try:
+            start = _EPOCH + anchor_ms * _MS
+            if self.calendar == "months":
+                due = _months_after(start, self.offset)
+            elif self.calendar == "business-days":
+                due = _business_days_after(start, self.offset, holidays)
+            else:
+                due = start + timedelta(**{self.calendar: self.offset})
+        except (OverflowError, ValueError):
+            return FOREVER
         return (due - _EPOCH) // _MS
 
 
