@@ -363,7 +363,8 @@ def drafts(desk: Desk, wanted: DraftsWanted) -> Sequence[DraftRow]:
     shown = []
     for number, actor, at_ms, text in rows:
         body: Any = msgspec.json.decode(text, type=OrderDrafted)
-        lines = tuple(f"{line.quantity} {line.unit} {line.description}" for line in body.lines)
+        told = body.lines if isinstance(body.lines, tuple) else ()  # a draft that shows no lines is one all the same
+        lines = tuple(f"{line.quantity} {line.unit} {line.description}" for line in told)
         shown.append(DraftRow(number, actor, at_ms, body.provider, body.requesting_unit, lines))
     return shown
 

@@ -46,7 +46,12 @@ class SheetWanted(Wanted, frozen=True):
 
 def time_words(at_ms: int | None) -> str:
     """Return an instant as an officer writes it, in UTC."""
-    return "" if at_ms is None else f"{_EPOCH + timedelta(milliseconds=at_ms):%Y-%m-%d %H:%M:%SZ}"
+    if at_ms is None:
+        return ""
+    try:
+        return f"{_EPOCH + timedelta(milliseconds=at_ms):%Y-%m-%d %H:%M:%SZ}"
+    except OverflowError:  # a partner may sign any number
+        return str(at_ms)
 
 
 def _cells(*values: Any) -> tuple[str, ...]:
