@@ -30,6 +30,7 @@ from kizuna.node import effects as fx
 from kizuna.node import keyfiles, tokens
 from kizuna.node.archives import Archives
 from kizuna.node.core import Core
+from kizuna.node.drawings import Drawings
 from kizuna.node.effects import Mark
 from kizuna.node.facts import Identity, Partner, load_partners
 from kizuna.node.feeding import Feeding, RejectedFiles
@@ -251,7 +252,8 @@ def watch_of(node: TestNode, folder: Path) -> Watch:
     picture = LivePicture(node.store, node.blobs, archives, node.identity.party, node.clock)
     node.runner.observe(picture.observe)
     rejected = RejectedFiles(folder / "rejected")
-    return Watch(picture, Feeding(node.runner, [], own_units=frozenset(), clock=node.clock, rejected=rejected), None)
+    feeding = Feeding(node.runner, [], own_units=frozenset(), clock=node.clock, rejected=rejected)
+    return Watch(picture, feeding, Drawings(folder / "drawings.json"), None)
 
 
 def routes_of(watch: Watch) -> list[ControllerRouterHandler]:
@@ -276,6 +278,7 @@ class Served:
         self.bearer = {role: self.token(role[:3], role) for role in ALL_ROLES}
         self._task: asyncio.Task[None] | None = None
         self.calls: aiohttp.ClientSession
+        self.watch: Watch
 
     def token(self, officer: str, role: str) -> str:
         now_ms = self.node.clock.now_ms()
@@ -294,7 +297,7 @@ class Served:
             self.ports = ports
             listening.set()
 
-        watch = watch_of(self.node, self.folder)
+        self.watch = watch = watch_of(self.node, self.folder)
         serving = Serving(
             self.node.keys.files, self.tokens.path, self.folder, partner_port=0, api_port=0, routes=routes_of(watch),
             pages=lambda office: page_routes(office, OFFERED, watch, assets=self.assets), address=self.address,

@@ -2,6 +2,7 @@
 import "@fontsource-variable/noto-sans/index.css";
 import "@fontsource-variable/noto-sans-jp/index.css";
 import "./style.css";
+import "./picture.css";
 import "htmx.org";
 
 /** Shows the time in the head of the page, UTC first. */

@@ -56,6 +56,12 @@ def rule_areas(store: Store, party: str) -> tuple[WatchArea, ...]:
     )
 
 
+def named_areas(store: Store, party: str) -> frozenset[str]:
+    """Return the areas that a party's rules in force name."""
+    with store.view() as db:
+        return frozenset(rule.area for rule in queries.rules_of(db, party) if rule.kind == "area" and rule.area)
+
+
 def raised_since(db: Db, party: str, since_ms: int) -> list[Raised]:
     """Return the alerts of a party whose findings began at an instant or later."""
     rows = db.execute(

@@ -2,25 +2,35 @@
 
 It follows the journal in a thread of its own: batches go into the archives and into the last-known picture with who told them, static reports
 into the picture. At the start the newest rows come from the archives and the rest from the journal. Real and simulated traffic stand apart;
-records of an exercise are not part of it. It decides nothing about release.
+records of an exercise are not part of it but have a picture of their own. All of it stands in columns by party too, of which the pages make each
+reader's own picture. It decides nothing about release.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import structlog
 
 from kizuna.domains.maritime import queries
 from kizuna.domains.maritime.operations import known_fields
-from kizuna.domains.maritime.picture import Picture, Provenance, Vessel
+from kizuna.domains.maritime.picture import Picture, Provenance
 from kizuna.domains.maritime.queries import FeedRow
-from kizuna.domains.maritime.records import RECORDS, STATIC_FIELDS, PositionBatch, StaticReported
+from kizuna.domains.maritime.records import (
+    OWN_UNIT_BATCH,
+    RECORDS,
+    STATIC_FIELDS,
+    OwnUnitBatch,
+    PositionBatch,
+    StaticReported,
+)
 from kizuna.domains.maritime.rules import check_chunk
 from kizuna.errors import KizunaError, RecordError
 from kizuna.formats.ais import PositionReport, StaticReport
@@ -28,12 +38,14 @@ from kizuna.formats.positions_arrow import check, empty, values_of
 from kizuna.kernel import record
 from kizuna.kernel.journal import Entry, Store
 from kizuna.kernel.ports import Clock
-from kizuna.kernel.record import Record
+from kizuna.kernel.record import Body, Record
 from kizuna.node import facts
 from kizuna.node.archives import ArchiveKey, Archives, newest_rows
 from kizuna.node.facts import BlobReader
 from kizuna.node.parsed import parse
 from kizuna.node.runner import Committed
+from kizuna.node.sightings import Sightings
+from kizuna.node.vessel_rows import VesselRow, row_of, within
 from kizuna.storage.positions import Box
 
 LOOK_BACK_MS = 86_400_000
@@ -41,6 +53,8 @@ LOOK_BACK_MS = 86_400_000
 FLUSH_MS = 10_000
 FLUSH_ROWS = 200_000
 PAGE = 100
+UNIT_BATCHES = 200
+"""Newest batches of own units that tell, at the start, which vessels those are."""
 LIVE_WINDOW_MS = 1_000
 """Latency is measured on batches of at most this window that were said soon after it: a history tells nothing of it."""
 PROMPT_MS = 5_000
@@ -49,45 +63,6 @@ _RETRACTED = ("retract", "recall", "destroy", "superseded")
 _POSITION_A = 1
 _NOTHING: dict[str, Any] = dict.fromkeys(STATIC_FIELDS)
 _log = structlog.get_logger("kizuna.picture")
-
-
-class VesselRow(msgspec.Struct, frozen=True):
-    """One vessel of the picture; `party` and `source` told its position, `told_by` anything at all."""
-
-    mmsi: int
-    simulated: bool
-    at_ms: int | None
-    lat_600000: int | None
-    lon_600000: int | None
-    speed_dkn: int | None
-    course_ddeg: int | None
-    heading_deg: int | None
-    nav_status: int | None
-    party: str
-    source: str
-    told_by: tuple[str, ...]
-    """Each as `party/source`."""
-    static: dict[str, int | str]
-    """Newest value of each static field that was told."""
-    static_by: dict[str, str]
-    """Who told it, `party/source`."""
-
-
-class TrackRow(msgspec.Struct, frozen=True):
-    """One position of a vessel, and who told it."""
-
-    party: str
-    source: str
-    time_ms: int
-    lat_600000: int | None
-    lon_600000: int | None
-    speed_dkn: int | None
-    course_ddeg: int | None
-
-
-_TRACK = ["time_ms", "lat_600000", "lon_600000", "speed_dkn", "course_ddeg"]
-MOST_TRACK = 50
-"""Positions in a vessel's track on its page."""
 
 
 class PictureCounts(msgspec.Struct):
@@ -116,6 +91,8 @@ class LivePicture:
         self.counts = PictureCounts()
         self._lock = threading.Lock()
         self._pictures = {False: Picture(), True: Picture(simulated=True)}
+        self._sightings = Sightings()
+        self._exercises: dict[str, Sightings] = {}
         self._latencies: deque[int] = deque(maxlen=200_000)
         self._listeners: list[Listener] = []
         self._struck: set[str] = set()
@@ -161,37 +138,47 @@ class LivePicture:
 
         `simulated` asks for one kind of traffic; both come by default, each row saying which it is.
         """
+        kinds = [simulated] if simulated is not None else [False, True]
         with self._lock:
-            kinds = [simulated] if simulated is not None else [False, True]
             found = [
-                (kind, vessel)
+                (kind, mmsi)
                 for kind in kinds
-                for vessel in self._pictures[kind]
-                if bbox is None or _within(vessel, bbox)
+                for mmsi in (self._pictures[kind].numbers() if bbox is None else self._inside(bbox, simulated=kind))
             ]
-            return [_row(vessel, simulated=kind) for kind, vessel in found[:limit]], len(found)
+            rows = [(kind, self._pictures[kind].vessel(mmsi)) for kind, mmsi in found[:limit]]
+            return [row_of(vessel, simulated=kind) for kind, vessel in rows if vessel is not None], len(found)
+
+    def _inside(self, box: Box, *, simulated: bool) -> list[int]:
+        seen = self._sightings.seen(self._sightings.parties)
+        ids = self._sightings.ids[seen.slot]
+        found = ids[within(box, seen.lat, seen.lon) & (ids % 2 == int(simulated))]
+        mmsi: list[int] = np.sort(found // 2).tolist()
+        return mmsi
+
+    @contextmanager
+    def sightings(self, exercise: str = "") -> Iterator[Sightings]:
+        """Give the columns of last positions, of the real and made-up picture or of an exercise's own, held still for the time of a question."""
+        with self._lock:
+            yield self._exercises.get(exercise, Sightings()) if exercise else self._sightings
+
+    def exercises(self) -> list[str]:
+        """Return the names of the exercises that have a picture of their own."""
+        with self._lock:
+            return sorted(self._exercises)
 
     def vessel(self, mmsi: int, *, simulated: bool = False) -> VesselRow | None:
         """Return one vessel, None where nothing is known of it."""
         with self._lock:
             found = self._pictures[simulated].vessel(mmsi)
-            return None if found is None else _row(found, simulated=simulated)
+            return None if found is None else row_of(found, simulated=simulated)
 
-    def track(self, mmsi: int, parties: Collection[str], *, simulated: bool = False) -> list[TrackRow]:
-        """Return the newest positions of a vessel that these parties told of, the newest first.
-
-        Raises:
-            RecordError: a file of the archive is damaged.
-        """
-        found: list[TrackRow] = []
-        to_ms = self._clock.now_ms() + 1
-        for key in self.archives.keys():  # noqa: SIM118 # not a mapping
-            if key.party not in parties or (key.source_kind == SIMULATED) is not simulated:
-                continue
-            rows = self.archives.read(key, to_ms - LOOK_BACK_MS, to_ms, mmsi=mmsi).select(_TRACK)
-            found += [TrackRow(party=key.party, source=key.source, **row) for row in rows.to_pylist()]
-        found.sort(key=lambda row: -row.time_ms)
-        return found[:MOST_TRACK]
+    def vessels_in(self, record_id: str) -> frozenset[int]:
+        """Return the MMSI of the vessels whose positions a batch holds as far as it is held here; empty where it is none."""
+        held = facts.load_record(self._store, record_id)
+        if held is None or not issubclass(RECORDS.get(held.clear.type, Body), PositionBatch):
+            return frozenset()
+        _, table = self._load(held, _batch_of(held))
+        return frozenset(values_of(table, "mmsi")[0].tolist())
 
     def feeds(self) -> list[FeedRow]:
         """Return the last told state of every feed, own and partners': where one is silent, its part of the sea is unknown, not empty."""
@@ -208,15 +195,76 @@ class LivePicture:
     def rebuild(self) -> None:
         """Make the picture anew: newest rows of the archives without what was retracted, static data, then the rest of the journal."""
         self._strike_retracted()
-        fresh = {False: Picture(), True: Picture(simulated=True)}
+        fresh, columns = {False: Picture(), True: Picture(simulated=True)}, Sightings()
+        units = self._units()
         for key in self.archives.keys():  # noqa: SIM118 # not a mapping
-            _place(fresh, newest_rows(self.archives.read_last(key, LOOK_BACK_MS)), key)
+            newest = newest_rows(self.archives.read_last(key, LOOK_BACK_MS))
+            _place(fresh, newest, key)
+            ours = np.isin(values_of(newest, "mmsi")[0], units.get(key.party, []))
+            for unit in (False, True):
+                columns.place(
+                    newest.filter(pa.array(ours == unit)), key.party, simulated=key.source_kind == SIMULATED, unit=unit
+                )
         with self._store.view() as db:
             for party, source, simulated, report in queries.statics(db):
                 fresh[simulated].update(report, Provenance(party, source, simulated), received_ms=0)
+                facts_said = known_fields(report)
+                columns.state(party, report.mmsi, facts_said, report.received_ms or 0, simulated=simulated)
         with self._lock:
-            self._pictures = fresh
+            columns.step += self._sightings.step  # what is followed by steps goes on from there
+            columns["changed"][:] += self._sightings.step
+            self._pictures, self._sightings = fresh, columns
+        self._rebuild_exercises()
         self._follow()
+
+    def _units(self) -> dict[str, list[int]]:
+        """Return the numbers that parties said to be their own units, from the newest of their batches of such."""
+        units: dict[str, set[int]] = {}
+        rows = self._store.query(
+            "SELECT record_id FROM maritime_batch WHERE type = ? AND exercise = '' ORDER BY COALESCE(window_to_ms, 0) DESC LIMIT ?",
+            (OWN_UNIT_BATCH, UNIT_BATCHES),
+        )
+        for (record_id,) in rows:
+            held = facts.load_record(self._store, record_id)
+            if held is not None and held.id not in self._struck:
+                key, table = self._load(held, _batch_of(held))
+                units.setdefault(key.party, set()).update(values_of(table, "mmsi")[0].tolist())
+        return {party: sorted(found) for party, found in units.items()}
+
+    def _rebuild_exercises(self) -> None:
+        """Make the pictures of exercises anew from the batches of the last day: they are in no archive."""
+        since_ms = self._clock.now_ms() - LOOK_BACK_MS
+        rows = self._store.query(
+            "SELECT record_id FROM maritime_batch WHERE exercise <> '' AND COALESCE(window_to_ms, 0) >= ? ORDER BY record_id",
+            (since_ms,),
+        )
+        held = [facts.load_record(self._store, record_id) for (record_id,) in rows]
+        with self._lock:
+            self._exercises = {}
+        for each in held:
+            if each is not None and each.id not in self._struck:
+                self._drill(each)
+
+    def _drill(self, held: Record) -> None:
+        """Put a record of an exercise into that exercise's own picture; one whose exercise is not disclosed into that of the unknown."""
+        name = held.text("exercise") or "?"
+        with self._lock:
+            columns = self._exercises.setdefault(name, Sightings())
+        body = record.body_of(held, RECORDS[held.clear.type])
+        if isinstance(body, PositionBatch):
+            key, table = self._load(held, body)
+            with self._lock:
+                columns.place(
+                    newest_rows(table),
+                    key.party,
+                    simulated=key.source_kind == SIMULATED,
+                    unit=isinstance(body, OwnUnitBatch),
+                )
+        elif isinstance(body, StaticReported) and isinstance(body.mmsi, int):
+            at_ms = body.reported_at_ms if isinstance(body.reported_at_ms, int) else 0
+            simulated = body.source_kind == SIMULATED
+            with self._lock:
+                columns.state(held.clear.issuer, body.mmsi, _told(body), at_ms, simulated=simulated)
 
     def _strike_retracted(self) -> None:
         marks = ",".join("?" * len(_RETRACTED))
@@ -292,10 +340,12 @@ class LivePicture:
             return
         held = parse(entry.body)
         kind = RECORDS.get(held.clear.type)
-        if kind is None or held.clear.exercise or held.id in self._struck:
+        if kind is None or held.id in self._struck:
             return
         try:
-            if issubclass(kind, PositionBatch):
+            if held.clear.exercise:
+                self._drill(held)
+            elif issubclass(kind, PositionBatch):
                 self._batch(held, partner=held.clear.issuer != self._party)
             elif kind is StaticReported:
                 self._static(held)
@@ -311,6 +361,9 @@ class LivePicture:
         newest = newest_rows(table)
         with self._lock:
             _place(self._pictures, newest, key)
+            self._sightings.place(
+                newest, key.party, simulated=key.source_kind == SIMULATED, unit=isinstance(body, OwnUnitBatch)
+            )
         if self._listeners:
             self._changed |= {(key.source_kind == SIMULATED, mmsi) for mmsi in values_of(newest, "mmsi")[0].tolist()}
         self.counts.batches += 1
@@ -348,8 +401,7 @@ class LivePicture:
         simulated = body.source_kind == SIMULATED
         source = body.source if isinstance(body.source, str) else ""
         at_ms = body.reported_at_ms if isinstance(body.reported_at_ms, int) else 0
-        values = {name: getattr(body, name) for name in STATIC_FIELDS}
-        given: dict[str, Any] = {name: value for name, value in values.items() if isinstance(value, int | str)}
+        given = _told(body)
         report = StaticReport(
             mmsi=body.mmsi, msg_type=5, received_ms=at_ms, eta=None, station=None, **(_NOTHING | given)
         )
@@ -357,6 +409,7 @@ class LivePicture:
             self._pictures[simulated].update(
                 report, Provenance(held.clear.issuer, source, simulated), received_ms=at_ms
             )
+            self._sightings.state(held.clear.issuer, body.mmsi, given, at_ms, simulated=simulated)
         self.counts.statics += 1
         self._changed.add((simulated, body.mmsi))
 
@@ -388,39 +441,6 @@ def _place(pictures: dict[bool, Picture], rows: pa.Table, key: ArchiveKey) -> No
         picture.update(report, source, received_ms=time_ms)
 
 
-def _within(vessel: Vessel, box: Box) -> bool:
-    report = None if vessel.position is None else vessel.position.value
-    if not isinstance(report, PositionReport) or report.lat_600000 is None or report.lon_600000 is None:
-        return False
-    if not box.south <= report.lat_600000 <= box.north:
-        return False
-    west, east = report.lon_600000 >= box.west, report.lon_600000 <= box.east
-    return (west and east) if box.west <= box.east else (west or east)
-
-
-def _row(vessel: Vessel, *, simulated: bool) -> VesselRow:
-    fact = vessel.position
-    report = fact.value if fact is not None and isinstance(fact.value, PositionReport) else None
-    static: dict[str, int | str] = {}
-    for each in vessel.static.values():
-        if isinstance(each.value, StaticReport):
-            names = [name for name in known_fields(each.value) if vessel.static.get(name) is each]
-            static |= {name: getattr(each.value, name) for name in names}
-    return VesselRow(
-        mmsi=vessel.mmsi,
-        simulated=simulated,
-        at_ms=None if fact is None else fact.at_ms,
-        lat_600000=None if report is None else report.lat_600000,
-        lon_600000=None if report is None else report.lon_600000,
-        speed_dkn=None if report is None else report.speed_dkn,
-        course_ddeg=None if report is None else report.course_ddeg,
-        heading_deg=None if report is None else report.heading_deg,
-        nav_status=None if report is None else report.nav_status,
-        party="" if fact is None else fact.source.party,
-        source="" if fact is None else fact.source.receiver,
-        told_by=tuple(sorted(f"{each.party}/{each.receiver}" for each in vessel.sources)),
-        static=static,
-        static_by={
-            name: f"{vessel.static[name].source.party}/{vessel.static[name].source.receiver}" for name in static
-        },
-    )
+def _told(body: StaticReported) -> dict[str, Any]:
+    values = {name: getattr(body, name) for name in STATIC_FIELDS}
+    return {name: value for name, value in values.items() if isinstance(value, int | str)}

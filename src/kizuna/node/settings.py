@@ -168,6 +168,8 @@ class Settings(_Part, frozen=True, kw_only=True):
     feeds: tuple[Feed, ...] = ()
     areas: tuple[Area, ...] = ()
     anchorages: tuple[Anchorage, ...] = ()
+    boundary: Path | None = None
+    """This nation's own borders, GeoJSON, drawn on its chart; without it none are drawn."""
 
     @property
     def party(self) -> str:

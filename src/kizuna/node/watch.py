@@ -13,9 +13,12 @@ from kizuna.domains.maritime.records import SourceKind
 from kizuna.kernel.label import Label
 from kizuna.kernel.ports import Clock
 from kizuna.node import settings as given
-from kizuna.node.alerting import Alerting, rule_areas
+from kizuna.node.alerting import Alerting, named_areas, rule_areas
 from kizuna.node.archives import Archives
+from kizuna.node.boundary import read_boundary
 from kizuna.node.detecting import Detecting, Rules
+from kizuna.node.drawings import FILE as DRAWINGS
+from kizuna.node.drawings import Drawings
 from kizuna.node.feeding import Feeding, RejectedFiles
 from kizuna.node.intake import FeedStatus
 from kizuna.node.picture import LivePicture
@@ -32,10 +35,13 @@ class Watch:
 
     picture: LivePicture
     feeding: Feeding
+    drawings: Drawings
     detecting: Detecting | None
     """None where no feed says how records are labelled."""
     alerting: Alerting | None = None
     """None for the same reason."""
+    boundary: bytes = b""
+    """The borders that the chart shows, as GeoJSON; empty where the node was given none."""
 
     def start(self) -> None:
         """Make the picture, then read the feeds, look for events and judge the rules."""
@@ -59,7 +65,7 @@ def open_watch(node: Node, clock: Clock) -> Watch:
 
     Raises:
         RecordError: the label of a feed is not well-formed.
-        ConfigError: the data folder cannot be used.
+        ConfigError: the data folder or the boundary file cannot be used.
     """
     settings, party = node.settings, node.identity.party
     own_units = frozenset(settings.own_units)
@@ -69,6 +75,7 @@ def open_watch(node: Node, clock: Clock) -> Watch:
     rejected = RejectedFiles(settings.data / "rejected")
     passes = Warming().passes
     feeding = Feeding(node.runner, feeds, own_units=own_units, clock=clock, rejected=rejected, passes=passes)
+    drawings = Drawings(settings.data / DRAWINGS)
     detecting, alerting = None, None
     if feeds:
         areas = tuple(part for each in settings.areas for part in areas_of(each))
@@ -85,10 +92,14 @@ def open_watch(node: Node, clock: Clock) -> Watch:
             own_units=own_units,
             clock=clock,
             rules=rules,
-            more_areas=lambda: rule_areas(node.store, party),
+            more_areas=lambda: (
+                *rule_areas(node.store, party),
+                *drawings.areas(named_areas(node.store, party)),
+            ),
         )
         alerting = Alerting(node.runner, node.store, picture.archives, party, feeds[0].label, clock=clock)
-    return Watch(picture, feeding, detecting, alerting)
+    boundary = read_boundary(settings.boundary) if settings.boundary is not None else b""
+    return Watch(picture, feeding, drawings, detecting, alerting, boundary)
 
 
 def open_picture(node: Node, clock: Clock) -> LivePicture:

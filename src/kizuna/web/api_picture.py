@@ -18,7 +18,8 @@ from kizuna.domains.maritime import queries
 from kizuna.errors import RecordError
 from kizuna.node import noting
 from kizuna.node.intake import FeedStatus
-from kizuna.node.picture import LivePicture, VesselRow
+from kizuna.node.picture import LivePicture
+from kizuna.node.vessel_rows import VesselRow
 from kizuna.node.watch import Watch
 from kizuna.storage.positions import Box
 from kizuna.web import access

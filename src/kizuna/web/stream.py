@@ -61,6 +61,11 @@ class Hub:
         """Whether anybody listens."""
         return bool(self._listeners)
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has begun and not ended: the node is neither starting nor stopping."""
+        return self._loop is not None
+
     def begin(self, other: Hub) -> None:
         """Let another hub begin here, and end with this one; not where this one has ended."""
         if self._loop is not None:

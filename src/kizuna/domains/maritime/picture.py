@@ -79,6 +79,10 @@ class Picture:
     def __iter__(self) -> Iterator[Vessel]:
         return (self._vessels[mmsi] for mmsi in sorted(self._vessels))
 
+    def numbers(self) -> list[int]:
+        """Return the MMSI of all vessels, ascending."""
+        return sorted(self._vessels)
+
     def vessel(self, mmsi: int) -> Vessel | None:
         """Return what is known of a vessel, None if nothing is."""
         return self._vessels.get(mmsi)
