@@ -121,6 +121,17 @@ def test_an_exercise_has_a_picture_of_its_own_that_a_restart_brings_back(tmp_pat
             assert [each["mmsi"] for each in (await listed(browser, "exercise=milan"))["vessels"]] == [DRILL]
             assert (await first_frame(browser, "exercise=milan"))[1] == [DRILL]
             assert "nothing here is real" in (await browser.open("/picture?exercise=milan"))[1]
+            part = (await browser.open(f"/picture/contact?mmsi={DRILL}&exercise=milan"))[1]
+            assert "11°00.0" in part
+            assert (
+                "/vessels/" not in part
+            )  # what leads to the real ship of that number stands on no page of an exercise
+            for path in (
+                f"/picture/contact?mmsi={DRILL}",
+                f"/picture/contact?mmsi={SHIP}&exercise=milan",
+                f"/vessels/{DRILL}",
+            ):
+                assert (await browser.open(path))[0] == 404
             picture = served.watch.picture
             await asyncio.to_thread(picture.rebuild)
             with picture.sightings("milan") as columns:
@@ -149,6 +160,7 @@ def test_the_dossier_has_history_voyage_track_and_where_each_stands(tmp_path: Pa
                 "No record about this vessel alone",
             ):
                 assert part in text, part
+            assert (await browser.open(f"/vessels/{UNIT}"))[0] == 200  # of which nothing but places is known
             found = msgspec.json.decode((await browser.open(f"/picture/track?mmsi={SHIP}&hours=6"))[1])
             assert found["sources"] == ["ind/coast"]
             assert found["time_ms"] == [now - 3_600_000, now - 3_500_000, now - 60_000, now - 10_000]

@@ -105,7 +105,9 @@ class Page {
     this.picture.choose(chosen.id);
     if (move) this.centre(chosen.at);
     else this.picture.later();
-    void fetch(`/picture/contact?mmsi=${Math.floor(chosen.id / 2)}&simulated=${chosen.id % 2 === 1}`).then(async (answer) => {
+    const exercise = this.picture.asked().get("exercise");
+    const asked = new URLSearchParams({ mmsi: String(Math.floor(chosen.id / 2)), simulated: String(chosen.id % 2 === 1), ...(exercise ? { exercise } : {}) });
+    void fetch(`/picture/contact?${asked}`).then(async (answer) => {
       if (!stillIn(answer) || !answer.ok) return;
       element("contact").innerHTML = await answer.text();
       if (move) element("contact").scrollIntoView({ block: "nearest", behavior: calm() ? "auto" : "smooth" });

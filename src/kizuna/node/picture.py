@@ -93,6 +93,7 @@ class LivePicture:
         self._pictures = {False: Picture(), True: Picture(simulated=True)}
         self._sightings = Sightings()
         self._exercises: dict[str, Sightings] = {}
+        self._nothing = Sightings()
         self._latencies: deque[int] = deque(maxlen=200_000)
         self._listeners: list[Listener] = []
         self._struck: set[str] = set()
@@ -159,7 +160,7 @@ class LivePicture:
     def sightings(self, exercise: str = "") -> Iterator[Sightings]:
         """Give the columns of last positions, of the real and made-up picture or of an exercise's own, held still for the time of a question."""
         with self._lock:
-            yield self._exercises.get(exercise, Sightings()) if exercise else self._sightings
+            yield self._exercises.get(exercise, self._nothing) if exercise else self._sightings
 
     def exercises(self) -> list[str]:
         """Return the names of the exercises that have a picture of their own."""

@@ -15,7 +15,7 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from kizuna.domains.maritime import queries
-from kizuna.domains.maritime.identity import Link, flag_of, vessel_of
+from kizuna.domains.maritime.identity import flag_of, vessel_of
 from kizuna.domains.maritime.identity_desk import held_links
 from kizuna.domains.maritime.operations import vessel_subject
 from kizuna.domains.maritime.records import STATIC_FIELDS, STATIC_REPORTED, StaticReported
@@ -123,23 +123,19 @@ def _points(track: tracks.TrackShown) -> list[dict[str, object]]:
 
 def _said(sea: Sea, view: View, mmsi: int, *, simulated: bool) -> dict[str, Any]:
     """Return what records say of a vessel, as far as the officer may see them."""
-    seen = view.sight.record
+    seen, parties = view.sight.record, view.sight.issuers({MARITIME})
     with view.office.node.store.view() as db:
         reports = [each for each in said_of(sea, db, mmsi, simulated=simulated) if seen(each.record)]
         links = [link for link in held_links(db) if seen(link.record_id)]
-        identities, used = (
-            vessel_of(f"mmsi:{mmsi:09}", links) if not simulated else (frozenset[str](), tuple[Link, ...]())
-        )
+        used = () if simulated else vessel_of(f"mmsi:{mmsi:09}", links)[1]
         events = [each for each in events_of(db, mmsi, simulated=simulated) if seen(each.record_id)]
         alerts = [each for each in alerts_of(db, mmsi, sea.party, simulated=simulated) if seen(each.record)]
-        interests = [
-            each for each in _interests(db, mmsi, view.now_ms) if each.author in view.sight.issuers({MARITIME})
-        ]
+        interests = [each for each in _interests(db, mmsi, view.now_ms) if each.author in parties]
         went = [each for each in released_of(db, mmsi) if seen(each.record)]
         batches = [each for each in batches_of(db) if seen(each.record)]
     held = {each.record for each in batches if mmsi in sea.picture.vessels_in(each.record)}
     return {
-        "told": newest(reports), "changes": changes(reports), "identities": sorted(identities), "links": used, "events": events,
+        "told": newest(reports), "changes": changes(reports), "links": used, "events": events,
         "alerts": alerts, "interests": interests, "went": went, "batches": [each for each in batches if each.record in held],
     }  # fmt: skip
 

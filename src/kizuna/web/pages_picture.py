@@ -16,12 +16,13 @@ from litestar.types import ControllerRouterHandler
 from kizuna.domains.maritime import queries
 from kizuna.errors import RecordError
 from kizuna.node import tracks
+from kizuna.node.sightings import identity
 from kizuna.node.watch import Watch
 from kizuna.web import access, looking, shown
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError
-from kizuna.web.looking import VesselShown, kind_of
+from kizuna.web.looking import Notable, VesselShown, kind_of
 from kizuna.web.pages import HEADERS, Pages, Task, problem
 from kizuna.web.pages_dossier import dossier_pages
 from kizuna.web.pages_drawings import drawing_pages
@@ -78,6 +79,7 @@ def _chart(sea: Sea) -> list[ControllerRouterHandler]:
         for name in sea.picture.exercises():
             with sea.picture.sightings(name) as columns:
                 exercises += [name] if issuers.intersection(columns.parties) else []
+        view.sight.exercise = bool(wanted["exercise"])
         return view.page(
             "picture.html", script="map", wanted=wanted, events=events, feeds=feeds, place=shown.place, exercises=exercises,
             exercise=wanted["exercise"], kinds=looking.KINDS, bordered=bool(sea.watch.boundary),
@@ -86,13 +88,16 @@ def _chart(sea: Sea) -> list[ControllerRouterHandler]:
     @get("/picture/contact", **options)
     def contact(request: Call, mmsi: FromQuery[int], simulated: FromQuery[bool] = False) -> Response[str]:  # noqa: FBT002 # a query parameter
         view = pages.view(request)
-        row = sea.vessel(view, mmsi, simulated=simulated)
-        number = next(iter(looking.numbers_of([mmsi])))
-        notable = sea.notable(sea.reader(view))
-        marks = {"alarm": number in notable.alarms, "interest": number in notable.interest}
+        exercise = request.query_params.get("exercise", "")
+        if exercise:
+            row, notable = sea.drilled(view, mmsi, exercise, simulated=simulated), Notable()
+        else:
+            row, notable = sea.vessel(view, mmsi, simulated=simulated), sea.notable(sea.reader(view))
+        number = identity(mmsi, simulated=simulated)
         return view.part(
-            "contact.html", vessel=row, place=shown.place, kind=kind_of(row.static.get("ship_type")), **marks
-        )
+            "contact.html", vessel=row, place=shown.place, kind=kind_of(row.static.get("ship_type")), exercise=exercise,
+            alarm=number in notable.alarms, interest=number in notable.interest,
+        )  # fmt: skip
 
     @get("/picture/boundary", **options)
     def boundary() -> Response[bytes]:
@@ -122,7 +127,7 @@ def _lists(sea: Sea) -> list[ControllerRouterHandler]:
         reader = sea.reader(view)
         box = view_box(south, west, north, east)
         with sea.picture.sightings(wanted.exercise) as columns:
-            found = looking.look(columns, reader, box, wanted, sea.notable(reader), view.now_ms)
+            found = looking.look(columns, reader, box, wanted, sea.notable(reader, wanted.exercise), view.now_ms)
             ordered = looking.listed(columns, reader, found, sort, down=down)
             last = max(0, (len(found.slot) - 1) // PAGE_ROWS)
             at = max(0, min(page, last))

@@ -49,8 +49,13 @@ class Sea:
         """Return who looks: the parties all of whose maritime records the officer may see."""
         return Reader(view.sight.issuers({MARITIME}), self.party)
 
-    def notable(self, reader: Reader) -> Notable:
-        """Return what stands out for those who see some parties' records: events of the last day, alerts that stand, vessels of interest."""
+    def notable(self, reader: Reader, exercise: str = "") -> Notable:
+        """Return what stands out for those who see some parties' records: events of the last day, alerts that stand, vessels of interest.
+
+        In an exercise nothing of the real picture does.
+        """
+        if exercise:
+            return Notable()
         now_ms = self.pages.office.clock.now_ms()
         with self._lock:
             kept = self._notable.get(reader.parties)
@@ -64,6 +69,30 @@ class Sea:
         with self._lock:
             self._notable[reader.parties] = (now_ms, found)
         return found
+
+    def drilled(self, view: View, mmsi: int, exercise: str, *, simulated: bool) -> VesselRow:
+        """Return a vessel of an exercise's own picture as the officer may see it.
+
+        Raises:
+            NotHeldError: nothing of it may be seen, or nothing is known.
+        """
+        parties = view.sight.issuers({MARITIME})
+        view.sight.exercise = True
+        with self.picture.sightings(exercise) as columns:
+            slot = columns.slot(mmsi, simulated=simulated)
+            told = (
+                []
+                if slot is None
+                else [p for p in columns.numbers(parties).tolist() if columns["changed"][p, slot] > 0]
+            )
+            if slot is None or not told:
+                raise NotHeldError("nothing is known of this vessel")
+            name, told_by = columns.called(parties, [slot])[0], tuple(sorted(columns.parties[p] for p in told))
+            row = VesselRow(
+                mmsi=mmsi, simulated=simulated, at_ms=None, lat_600000=None, lon_600000=None, speed_dkn=None, course_ddeg=None, heading_deg=None,
+                nav_status=None, party="", source="", told_by=told_by, static={"name": name} if name else {}, static_by={},
+            )  # fmt: skip
+            return _placed(row, columns, parties, slot)
 
     def vessel(self, view: View, mmsi: int, *, simulated: bool) -> VesselRow:
         """Return a vessel as the officer may see it: the newest place and facts of those whose records they may see.
