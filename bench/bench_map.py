@@ -9,6 +9,7 @@ figures are of the code behind the pages, one thread. Without a browser the fram
 from __future__ import annotations
 
 import asyncio
+import math
 import statistics
 import sys
 import tempfile
@@ -140,30 +141,34 @@ def stream() -> Row:
 
 # --- in a browser -----------------------------------------------------------------------------------------------------------------
 
-_PAN = """
-(seconds) => new Promise((done) => {
-  const canvas = document.querySelector("#map canvas");
-  const box = canvas.getBoundingClientRect();
-  const send = (kind, x, y, target) => {
-    const at = { clientX: box.x + x, clientY: box.y + y };
-    target.dispatchEvent(new MouseEvent(kind, { bubbles: true, button: 0, buttons: 1, ...at }));
-  };
-  const times = [];
-  const begun = performance.now();
-  let before = begun;
-  send("mousedown", 400, 300, canvas);
+_RECORD = """
+() => {
+  const times = (window.frames_ms = []);
+  let before = performance.now();
   const step = (now) => {
     times.push(now - before);
     before = now;
-    const angle = (now - begun) / 400;
-    send("mousemove", 400 + 80 * Math.cos(angle), 300 + 80 * Math.sin(angle), window);
-    if (now - begun < seconds * 1000) return requestAnimationFrame(step);
-    send("mouseup", 400, 300, window);
-    done(times.slice(3));
+    if (window.frames_ms === times) requestAnimationFrame(step);
   };
   requestAnimationFrame(step);
-})
+}
 """
+_RECORDED = "() => { const times = window.frames_ms; window.frames_ms = null; return times; }"
+
+
+def _panned(page: Any) -> float:
+    """Return the median milliseconds between frames while the chart is dragged in a circle."""
+    box = page.locator("#map").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.evaluate(_RECORD)
+    begun = time.perf_counter()
+    while (since := time.perf_counter() - begun) < FRAMES_S:
+        page.mouse.move(x + 90 * math.cos(3 * since), y + 90 * math.sin(3 * since))
+    times = page.evaluate(_RECORDED)
+    page.mouse.up()
+    return statistics.median(times[2:])
 
 
 class _Sea:
@@ -220,13 +225,12 @@ def frames() -> list[Row]:
                 filled(columns, count, sea.served.node.clock.now_ms())
             page.reload()
             _settled(page)
-            times = page.evaluate(_PAN, FRAMES_S)
-            found.append(row(f"map.frame_ms/{count}", statistics.median(times), "ms"))
+            found.append(row(f"map.frame_ms/{count}", _panned(page), "ms"))
         for _ in range(3):
             page.get_by_role("button", name="Zoom in").click()
             page.wait_for_timeout(1000)
         shown = _settled(page)
-        found.append(row("map.frame_ms/near", statistics.median(page.evaluate(_PAN, FRAMES_S)), "ms"))
+        found.append(row("map.frame_ms/near", _panned(page), "ms"))
         found.append(row("map.symbols/near", shown, "symbols"))
         browser.close()
     return found

@@ -106,8 +106,19 @@ def test_a_healthy_node_is_told_so(india: Party) -> None:
         "ports",
         "accounts",
         "pages",
+        "borders",
     }
     assert {check["name"] for check in said["checks"]} == names
+
+
+def test_borders_that_are_none_are_found(india: Party) -> None:
+    config = india.folder / "node.toml"
+    config.write_text('boundary = "borders.geojson"\n' + config.read_text(encoding="utf-8"), encoding="utf-8")
+    (india.folder / "borders.geojson").write_text('{"type": "Point", "coordinates": [77, 8]}', encoding="utf-8")
+    done = india("doctor", "--json")
+    (fault,) = (check for check in done.json["checks"] if not check["ok"])
+    assert fault["name"] == "borders"
+    assert "borders.geojson: `type` is `Point`" in fault["said"]
 
 
 def test_a_key_that_others_may_read_is_found(india: Party) -> None:

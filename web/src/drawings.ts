@@ -131,7 +131,7 @@ export class Drawings {
     title.textContent = drawing.name;
     const whose = document.createElement("span");
     whose.className = "soft";
-    whose.textContent = ` · ${this.words[drawing.kind] ?? ""} · ${drawing.shared ? `${this.words["shared"] ?? ""} · ${drawing.officer}` : (this.words["mine"] ?? "")}`;
+    whose.textContent = ` · ${this.words[drawing.kind] ?? ""} · ${whoseOf(drawing, this.words)}`;
     const acts = document.createElement("span");
     acts.className = "acts";
     acts.append(this.act("show", () => this.frame(drawing)));
@@ -158,6 +158,11 @@ export class Drawings {
     const [lats, lons] = [drawing.points.map((each) => each[0]), drawing.points.map((each) => each[1])];
     this.chart.fitBounds([[Math.min(...lons), Math.min(...lats)], [Math.max(...lons), Math.max(...lats)]], { padding: 80, maxZoom: 10, animate: !calm() });
   }
+}
+
+function whoseOf(drawing: Drawing, words: Words): string {
+  if (!drawing.officer) return words["settings"] ?? "";
+  return drawing.shared ? `${words["shared"] ?? ""} ${drawing.officer}` : (words["mine"] ?? "");
 }
 
 function shape(kind: "area" | "line", points: number[][], properties: GeoJSON.GeoJsonProperties = {}): GeoJSON.Feature {

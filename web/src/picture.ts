@@ -8,6 +8,8 @@ import { colour, IMAGE, nameOf } from "./symbols";
 import { FIXED, pointing, stateOf, strength, type Vessel } from "./vessel";
 import { type Cell, corner, type Frame, frames } from "./wire";
 
+/** With more vessels than this only those that stand out bear their names: more cannot be read, and placing them costs most of a frame. */
+const MOST_NAMED = 300;
 const SETTLE_MS = 250;
 const REDRAW_MS = 400;
 const AGAIN_MS = 1_500;
@@ -147,7 +149,7 @@ export class Picture {
     const [points, courses]: [GeoJSON.Feature[], GeoJSON.Feature[]] = [[], []];
     for (const vessel of this.vessels.values()) {
       points.push(this.symbol(vessel, now));
-      if (stateOf(vessel, now) === "active" && vessel.course_deg !== null && vessel.speed_kn !== null) {
+      if (minutes > 0 && stateOf(vessel, now) === "active" && vessel.course_deg !== null && vessel.speed_kn !== null) {
         const to = ahead(vessel.lat, vessel.lon, vessel.course_deg, (vessel.speed_kn * minutes) / 60);
         courses.push(path([[vessel.lon, vessel.lat], to], { ink: colour(vessel.alarm ? "alarm" : vessel.origin), strength: strength(vessel, now) }));
       }
@@ -157,7 +159,7 @@ export class Picture {
     fill(this.chart, "cells", this.cells.cells.map((cell) => square(cell, this.cells.bits)));
     const chosen = this.chosen;
     fill(this.chart, "chosen", chosen ? [point([chosen.lon, chosen.lat])] : []);
-    say("vector", sentence(this.words, "vector", minutes));
+    say("vector", minutes > 0 ? sentence(this.words, "vector", minutes) : (this.words["no-vector"] ?? ""));
     this.place.dataset["drawn"] = String(points.length);
     this.place.dataset["cells"] = String(this.cells.cells.length);
   }
@@ -170,7 +172,7 @@ export class Picture {
       origin: vessel.origin, state, kind: vessel.kind, simulated: vessel.simulated, headed: turn !== null, alarm: vessel.alarm, interest: vessel.interest,
       turn: state === "active" ? vessel.turn : 0, virtual: vessel.kind === "aid" && Math.floor(vessel.mmsi / 1000) % 10 === 6,
     });
-    const properties = { id: vessel.id, icon, turn: unit ? 0 : (turn ?? 0), strength: vessel.alarm ? 1 : strength(vessel, now), rank, name: vessel.name };
+    const properties = { id: vessel.id, icon, turn: unit ? 0 : (turn ?? 0), strength: vessel.alarm ? 1 : strength(vessel, now), rank, name: rank > 2 || this.vessels.size <= MOST_NAMED ? vessel.name : "" };
     return point([vessel.lon, vessel.lat], properties);
   }
 

@@ -16,6 +16,7 @@ from kizuna.cli.reading import Reading, reading
 from kizuna.errors import ConfigError, JournalCorruptError, KizunaError, RefusedError
 from kizuna.node import keyfiles
 from kizuna.node.accounts import Accounts
+from kizuna.node.boundary import read_boundary
 from kizuna.node.service import DataLock, InUseError, mark_of, open_marks
 from kizuna.node.settings import SQLITE, Settings, host_port
 
@@ -42,7 +43,7 @@ def doctor(
     config: Config = CONFIG,
     json: Json = False,
 ) -> None:
-    """Say what is not right: settings, keys, certificate, disk, clock, journal, ports, accounts, pages; exits as the first fault does."""
+    """Say what is not right: settings, keys, certificate, disk, clock, journal, ports, accounts, pages, borders; exits as the first fault does."""
     settings = settings_of(config)
     checks = [Check("settings", f"`{settings.node}` in `{config}`")]
     for name, look in _LOOKS.items():
@@ -164,6 +165,12 @@ def _pages(_settings: Settings) -> str:
     return f"built, {fonts} font files for three scripts"
 
 
+def _borders(settings: Settings) -> str:
+    if settings.boundary is None:
+        return "none given: the chart draws none"
+    return f"{len(read_boundary(settings.boundary)) >> 10} KiB of lines from `{settings.boundary}`"
+
+
 def _accounts(settings: Settings) -> str:
     found = Accounts(settings.accounts).list()
     if not found:
@@ -214,4 +221,5 @@ _LOOKS: dict[str, Callable[[Settings], str]] = {
     "ports": _ports,
     "accounts": _accounts,
     "pages": _pages,
+    "borders": _borders,
 }

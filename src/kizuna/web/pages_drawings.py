@@ -32,6 +32,7 @@ class DrawingShown(msgspec.Struct, frozen=True):
     mine: bool
     shared: bool
     officer: str
+    """Who drew it; empty for a watched area of the node's settings, which officers of its own nation see."""
     rule: str
 
 
@@ -102,24 +103,29 @@ def _place(text: str) -> tuple[int, int]:
 
 def _answer(sea: Sea, view: View) -> Response[bytes]:
     account = view.account
-    found = sea.watch.drawings.seen(account) if account is not None else []
+    drawn = sea.watch.drawings.seen(account) if account is not None else []
     shown = [
         DrawingShown(
-            each.name, each.kind, tuple((lat / _DEGREE, lon / _DEGREE) for lat, lon in each.points),
-            account is not None and each.officer == account.officer, each.shared, each.officer, _rule(each) if view.role == "watch" else "",
+            each.name, each.kind, _degrees(each.points), account is not None and each.officer == account.officer, each.shared,
+            each.officer, _rule(view, PREFIX + each.name, each.name) if each.kind == "area" and each.shared else "",
         )
-        for each in found
+        for each in drawn
+    ]  # fmt: skip
+    watched = sea.watch.detecting.rules.areas if sea.watch.detecting is not None and not view.sight.foreign else ()
+    shown += [
+        DrawingShown(each.id, "area", _degrees(each.points), False, True, "", _rule(view, each.id, each.id)) for each in watched
     ]  # fmt: skip
     return Response(msgspec.json.encode(shown), media_type=MediaType.JSON, headers=HEADERS)
 
 
-def _rule(drawing: Drawing) -> str:
-    """Return where a rule on a shared area is written, its form filled in; empty for what no rule can name."""
-    if drawing.kind != "area" or not drawing.shared:
-        return ""
-    return "/desk/maritime/do/write-rule?" + urlencode(
-        {"kind": "area", "area": PREFIX + drawing.name, "title": drawing.name}
-    )
+def _degrees(points: tuple[tuple[int, int], ...]) -> tuple[tuple[float, float], ...]:
+    return tuple((lat / _DEGREE, lon / _DEGREE) for lat, lon in points)
+
+
+def _rule(view: View, area: str, title: str) -> str:
+    """Return where a rule on an area is written, its form filled in; empty for a role that writes none."""
+    asked = urlencode({"kind": "area", "area": area, "title": title})
+    return f"/desk/maritime/do/write-rule?{asked}" if view.role == "watch" else ""
 
 
 def _refused(_request: Call, error: KizunaError) -> Response[bytes]:
