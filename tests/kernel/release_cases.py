@@ -218,6 +218,17 @@ def _step_held(rng: random.Random, made: Agreement, provision: Provision, case: 
     return case._replace(header=msgspec.structs.replace(case.header, already_held=held))
 
 
+def _step_closed(rng: random.Random, made: Agreement, provision: Provision, case: Case) -> Case:
+    """A record that hides nothing, most often one that goes to parties to the instrument alone, of which some is held already."""
+    named = [f"payload/{name}" for name in provision.discloses if not name.startswith("@")]
+    parties = [party for party in made.instrument.parties if rng.random() < 0.9] + ["zzz"] * (rng.random() < 0.2)
+    closed = {"at", "purposes", *named[:-1], *(f"releasable_to/{party}" for party in parties)}
+    if rng.random() < 0.2:
+        closed |= {rng.choice(("payload/mmsi", "actor", "payload/name/0/1"))}
+    held = frozenset(name for name in closed if rng.random() < 0.5)
+    return case._replace(header=msgspec.structs.replace(case.header, closed=frozenset(closed), already_held=held))
+
+
 def _step_consent(rng: random.Random, made: Agreement, provision: Provision, case: Case) -> Case:
     fields = frozenset(rng.sample(FIELDS, 4)) | frozenset(provision.discloses[: rng.randint(0, 3)])
     purposes = (*PURPOSES, *provision.purposes * 4)
@@ -258,7 +269,7 @@ def _step_header(rng: random.Random, made: Agreement, provision: Provision, case
 
 
 _STEPS = (_step_time, _step_time, _step_time, _step_label, _step_label, _step_purpose, _step_held, _step_consent)
-_STEPS += (_step_delay, _step_header)
+_STEPS += (_step_delay, _step_header, _step_closed)
 
 
 def _moment(rng: random.Random, made: Agreement, provision: Provision) -> int:

@@ -274,6 +274,61 @@ def test_a_label_expires_at_the_start_of_its_review_day_also_for_an_index_that_r
     assert receiver.judge(held, "ind", midnight, **asked) == "expired"
 
 
+def of_three(*provisions: Provision, **parts: object) -> Agreement:
+    made = agreement(*(provisions or (provision(),)), **parts)
+    instrument = msgspec.structs.replace(made.instrument, parties=("aus", "ind", "jpn"))
+    return msgspec.structs.replace(made, instrument=instrument)
+
+
+def closed(*more: str, to: tuple[str, ...] = ("aus", "jpn")) -> ReleaseHeader:
+    names = {"at", "node", "payload/mmsi", "purposes", *(f"releasable_to/{party}" for party in to), *more}
+    mark = label("ind.v1", 1, originator="ind", releasable_to=to, purposes=(MDA,))
+    return header(label=mark, closed=frozenset(names))
+
+
+@pytest.mark.parametrize(
+    ("held", "made", "named"),
+    [
+        (closed(), of_three(), {"aus", "jpn"}),
+        (closed(to=("aus", "ind", "jpn")), of_three(), {"aus", "jpn"}),
+        (closed(), agreement(), {"jpn"}),  # another party is none of theirs
+        (closed(to=("aus", "fra", "jpn")), of_three(), {"jpn"}),
+        (closed("payload/name"), of_three(), {"jpn"}),  # the clause keeps a fact back: nobody signs, so nobody is named
+        (closed(), of_three(provision(obligations=Obligations(drop_fields=("mmsi",)))), {"jpn"}),
+        (msgspec.structs.replace(closed(), closed=frozenset()), of_three(), {"jpn"}),
+        (msgspec.structs.replace(closed(), issuer="aus", consents=(Consent(
+            expires_ms=NOW + 1, fields=frozenset({"mmsi", "@node"}), id="c1", originator="aus", purpose=MDA,
+            recipient="jpn", records=frozenset({"ab" * 32}), relay="ind",
+        ),)), of_three(), {"jpn"}),
+    ],
+)  # fmt: skip
+def test_who_may_sign_sees_to_whom_else_it_goes_where_all_are_parties(
+    held: ReleaseHeader, made: Agreement, named: set[str]
+) -> None:
+    if held.issuer != "ind":
+        mark = msgspec.structs.replace(held.label, originators=frozenset({held.issuer}))
+        held = msgspec.structs.replace(held, label=mark)
+    decision = Index.build("ind", [made]).decide(held, "jpn", NOW)
+    assert decision.permit
+    assert {party for party in ("aus", "fra", "jpn") if decision.shows(f"releasable_to/{party}")} == named
+    told = frozenset(name for name in held.closed if decision.shows(name))
+    entry = {"version": made.version, "names": told}
+    own = held if held.issuer == "ind" else msgspec.structs.replace(held, consents=held.consents)
+    whole = own if told == held.closed else msgspec.structs.replace(own, closed=frozenset())
+    assert judged(whole, made, **entry) is None
+    if named == {"jpn"}:
+        assert judged(whole, made, **(entry | {"names": told | {"releasable_to/aus"}})) == "over-disclosed"
+
+
+def test_of_several_clauses_the_one_that_leaves_a_closed_record_whole_decides() -> None:
+    part = provision(id="p0", discloses=("mmsi",))
+    index = Index.build("ind", [of_three(part, provision())])
+    assert index.decide(closed(), "jpn", NOW).provision == "p1"
+    assert index.decide(header(), "jpn", NOW).provision == "p0"
+    assert index.decide(closed("payload/name"), "jpn", NOW).provision == "p0"
+    assert index.decide(closed(), "jpn", NOW).provision == "p1", "what is remembered of one is not said of another"
+
+
 def test_a_delay_holds_and_says_until_when() -> None:
     index = Index.build("ind", [agreement(provision(obligations=Obligations(delay_ms=1000)))])
     for late, permit in ((999, False), (1000, True)):

@@ -44,6 +44,7 @@ SHARED: Mapping[str, type[Body]] = {ENDORSED: CaseEndorsed, RESOLVED: CaseResolv
 """The steps that every kind of case has."""
 KEY_CHARS = 100
 """How long the key of a case may be."""
+_TWO = 2
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -357,7 +358,11 @@ def _sight(
 
 
 def folded(kind: CaseKind, case_id: str, moves: Sequence[Move]) -> CaseView | None:
-    """Return a case out of its records, or None where none of them may open it."""
+    """Return a case out of its records, or None where none of them may open it.
+
+    Where more than two parties take part only what a step says to follow counts: what one receipted from another the third cannot see, and all
+    are to fold alike.
+    """
     key = case_id.partition(":")[2]
     openings = [
         (move, sides)
@@ -367,6 +372,8 @@ def folded(kind: CaseKind, case_id: str, moves: Sequence[Move]) -> CaseView | No
     if not openings:
         return None
     sides = openings[0][1]
+    if len(set(sides.values())) > _TWO:
+        moves = [msgspec.structs.replace(m, step=msgspec.structs.replace(m.step, saw=frozenset())) for m in moves]
     judged: dict[str, Move] = {}
     for move in _by_ancestry(moves):
         fault = _guarded(kind, case_id, sides, judged, move)

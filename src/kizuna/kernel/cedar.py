@@ -111,6 +111,15 @@ def _purposes(provision: Provision) -> str:
     return _any(options)
 
 
+def _covered(agreement: Agreement, provision: Provision) -> str:
+    """Write that what is held already is within what this opens: of our own closed records also to whom they may go, where that makes them whole."""
+    named = set(provision.discloses) - set(provision.obligations.drop_fields)
+    usual = _all_of("context.held", named)
+    signed = named | {f"!releasable_to/{party}" for party in agreement.instrument.parties}
+    whole = f"!context.closed.isEmpty() && !context.foreign && {_all_of('context.closed', signed)}"
+    return f"(if {whole} then {_all_of('context.held', signed)} else {usual})"
+
+
 def _policy(agreement: Agreement, provision: Provision, guard_ms: int) -> str:
     types = ", ".join(f"RecordType::{_text(name)}" for name in provision.record_types)
     conditions = [f"resource in [{types}]", *_times(agreement, provision, guard_ms)]
@@ -123,7 +132,7 @@ def _policy(agreement: Agreement, provision: Provision, guard_ms: int) -> str:
             f"context.releasable_to.contains({_text(recipient)})",
             "context.now < context.review",
             *_levels(agreement, provision),
-            _all_of("context.held", set(provision.discloses) - set(provision.obligations.drop_fields)),
+            _covered(agreement, provision),
             _purposes(provision),
         ]
     head = "forbid" if provision.effect == "forbids" else "permit"
@@ -171,6 +180,7 @@ def schema(agreements: Iterable[Agreement]) -> str:
         'action "release" appliesTo {\n  principal: Party,\n  resource: RecordType,\n  context: {\n'
         "    at: Long,\n    backfill: Bool,\n"
         f"    caveats: {record(marks, 'Set<String>')},\n"
+        "    closed: Set<String>,\n"
         f"    consented: {record(purposes, 'Set<String>')},\n"
         "    exercise: Bool,\n    foreign: Bool,\n"
         f"    grades: {record(marks, 'Long')},\n"
@@ -196,6 +206,7 @@ def request(
             "at": header.at_ms,
             "backfill": header.backfill,
             "caveats": {grade.policy: sorted(grade.caveats) for grade in grades},
+            "closed": sorted({_clause_word(name) for name in header.closed} - {""}),
             "consented": _consented(own_party, header, recipient, now_ms, foreign),
             "exercise": header.exercise,
             "foreign": bool(foreign),

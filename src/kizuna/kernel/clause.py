@@ -74,6 +74,8 @@ class ReleaseHeader(msgspec.Struct, frozen=True, kw_only=True):
     """Committed names that the recipient already holds of this record and its derivations."""
     consents: tuple[Consent, ...] = ()
     record_id: str = ""
+    closed: frozenset[str] = frozenset()
+    """All committed names of a record that hides nothing from who asks, so that parties may sign it; empty where it may hide something."""
 
 
 class ReleaseDecision(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +164,8 @@ class Clause(msgspec.Struct, frozen=True):
     """In which a record's own instant must lie: nothing from before, or from a suspension, comes after."""
     in_term: Intervals
     names: frozenset[str]
+    audience: frozenset[str]
+    """The names that say to which parties to the instrument a record may go."""
     policy: str
     maximum: int
     tables: dict[str, EquivalenceTable]
@@ -179,6 +183,17 @@ class Clause(msgspec.Struct, frozen=True):
             if len(self.graded) < _MOST_GRADED:
                 self.graded[grades] = found
             return found
+
+    def opens(self, header: ReleaseHeader) -> frozenset[str]:
+        """Return the committed names that it discloses of a record that is all its sender's own.
+
+        Whoever signs a statement of several parties sees all of it, so also to whom else it goes; but only where that makes it whole: beside a
+        party that is none to the instrument, and beside anything that the clause keeps back, the other parties' names stay hidden too.
+        """
+        if not header.closed:
+            return self.names
+        wider = self.names | self.audience
+        return wider if all(covers(wider, name) for name in header.closed) else self.names
 
     @property
     def held(self) -> str:
@@ -214,6 +229,7 @@ def compile_clause(agreement: Agreement, provision: Provision, guard_ms: int) ->
         names=committed_names(set(provision.discloses).difference(provision.obligations.drop_fields))
         | LABEL_NAMES
         | {f"releasable_to/{provision.direction.to_party}"},
+        audience=frozenset(f"releasable_to/{party}" for party in agreement.instrument.parties),
         policy=policy,
         maximum=maximum,
         tables={
@@ -404,7 +420,8 @@ def refused_by_terms(
     consent = next(consent_for(header, label, *parties, [purpose], released_at_ms), None)
     if consent is None:
         return "no-consent"
-    allowed = consent.narrow(clause.names)
+    own = is_own(header, label, parties[0])
+    allowed = consent.narrow(clause.opens(header) if own else clause.names)
     if parties[0] == header.issuer:
         allowed |= opened(header.consents, header, parties[1], released_at_ms)
     return "" if all(covers(allowed, name) for name in names) else "over-disclosed"

@@ -94,7 +94,7 @@ _EMPTY = Bucket()
 _RANK = {"no-provision": 0, "expired": 1, "purpose": 2, "no-equivalence": 3, "level": 4, "no-consent": 5}
 _Said = tuple[str, str, frozenset[str], tuple[Grade, ...]]
 """What a sender says of an entry: who it is, for which purpose, the names that it shows, its translation of the label."""
-_Key = tuple[str, str, Label | None] | tuple[str, str, Label | None, bool, str, str, str]
+_Key = tuple[str, str, Label | None] | tuple[str, str, Label | None, bool, str, str, str, frozenset[str]]
 
 
 class Index:
@@ -152,12 +152,14 @@ class Index:
         """Return whether the record may be released to the recipient at this instant, and on what terms.
 
         Any clause that forbids wins. Of several that permit, the one with the caller's `purpose` and `provision` id, else the first by
-        instrument and provision id; without a `purpose`, the first by name that label and provision share.
+        instrument and provision id, of a closed record the first that leaves it whole; without a `purpose`, the first by name that label and
+        provision share.
         """
         label = header.label
         key: _Key = (recipient, header.type, label)
-        if purpose or provision or header.exercise or header.handling != "standard":
-            key = (recipient, header.type, label, header.exercise, header.handling, purpose, provision)
+        if purpose or provision or header.exercise or header.closed or header.handling != "standard":
+            handled = (header.exercise, header.handling, purpose, provision, header.closed)
+            key = (recipient, header.type, label, *handled)
         plain = header.issuer == self.own_party and not (header.already_held or header.consents or header.backfill)
         if plain:
             memo = self._memo.get(key)
@@ -188,15 +190,18 @@ class Index:
         if header.label is None or barred:
             return denied(barred, bucket.permits[0])
         near, rank = ReleaseDecision(permit=False, reason="no-provision"), -1
+        in_part: ReleaseDecision | None = None
         for clause in bucket.permits:
             barred = barred_by_clause(clause, header, now_ms, provision)
             decision = denied(barred, clause) if barred else self._under(clause, header, header.label, now_ms, purpose)
             if decision.permit:
-                return decision
+                if all(decision.shows(name) for name in header.closed):
+                    return decision
+                in_part = in_part or decision
             step = _RANK.get(decision.reason, len(_RANK))
             if step > rank:
                 near, rank = decision, step
-        return near
+        return in_part or near
 
     def _under(self, clause: Clause, header: ReleaseHeader, label: Label, now_ms: int, purpose: str) -> ReleaseDecision:
         terms = clause.provision
@@ -221,7 +226,8 @@ class Index:
         not_before_ms = header.at_ms + terms.obligations.delay_ms if terms.obligations.delay_ms else 0
         if now_ms < not_before_ms:
             return denied(clause.held, clause, not_before_ms)
-        consent = next((option for option in options if _covers_held(option.narrow(clause.names), header)), None)
+        names = clause.opens(header) if own else clause.names
+        consent = next((option for option in options if _covers_held(option.narrow(names), header)), None)
         if consent is None:
             return denied(clause.held, clause)
         return ReleaseDecision(
@@ -231,7 +237,7 @@ class Index:
             version=clause.agreement.version,
             provision=terms.id,
             purpose=consent.purpose,
-            discloses=consent.narrow(clause.names),
+            discloses=consent.narrow(names),
             obligations=terms.obligations,
             label=(grade,),
             lane=terms.lane,
@@ -277,7 +283,7 @@ class Index:
         if header.consents or header.backfill or clause.provision.obligations.delay_ms:
             return self._judge(clause, header, released_at_ms, said)
         cited = (instrument, version, provision)
-        key = (*cited, *said, header.type, header.label, header.issuer, header.exercise, header.handling)
+        key = (*cited, *said, header.type, header.label, header.issuer, header.exercise, header.handling, header.closed)
         memo = self._judged.get(key)
         if memo is not None and memo[0] <= released_at_ms < memo[1] and memo[2] <= header.at_ms < memo[3]:
             return memo[4]

@@ -61,6 +61,7 @@ def header_of(held: Record, already_held: frozenset[str] = frozenset()) -> Relea
         handling=clear.handling,
         already_held=already_held,
         record_id=held.id,
+        closed=frozenset(held.disclosures) if held.closed else frozenset(),
     )
 
 

@@ -37,7 +37,6 @@ from kizuna.kernel.operation import Asked, Desk, Operation, Outcome, Statement
 from kizuna.kernel.record import Body
 
 ROLES = frozenset({"exercise"})
-_SIGNERS = 2
 _STATERS = frozenset({"exercise", "desk"})
 TO = Annotated[tuple[str, ...], Meta(description="Let these parties have it; without any it stays at home.")]
 KEY = Annotated[
@@ -276,11 +275,6 @@ def propose(desk: Desk, asked: ProposeAsked) -> Outcome:
     fault = period_fault(body.starts_on, body.ends_on)
     if fault or len(parties) == 1:
         raise RefusedError(fault or "`parties`: name at least one party beside ourselves")
-    if len(parties) > _SIGNERS:
-        raise RefusedError(
-            f"`parties`: a statement for {len(parties) - 1} recipients hides from each that the others have it, so none could sign it whole:"
-            " propose the edition with each partner, or state it"
-        )
     check_words("warfare_areas", body.warfare_areas or (), WARFARE_AREAS)
     check_forces(body.forces or (), parties)
     return Outcome((desk.open(EDITION, asked.key, body),))
