@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from kizuna.errors import ConfigError, RecordError, RefusedError
 from kizuna.kernel import case, record, sign
-from kizuna.kernel.case import CONFLICT, ENDORSED, EVERY, RESOLVED, CaseState, CaseType, Step, Transition, fold
+from kizuna.kernel.case import CONFLICT, ENDORSED, EVERY, RESOLVED, CaseState, CaseType, Step, Transition
 from kizuna.kernel.deadline import Deadline
+from kizuna.kernel.folding import fold
 from kizuna.kernel.label import label
 
 SUPPLY = CaseType(

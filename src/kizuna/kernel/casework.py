@@ -17,7 +17,8 @@ import msgspec
 
 from kizuna.errors import ConfigError, RecordError
 from kizuna.kernel import canonical
-from kizuna.kernel.case import ENDORSED, RESOLVED, CaseEndorsed, CaseResolved, CaseState, CaseType, Step, due, fold
+from kizuna.kernel.case import ENDORSED, RESOLVED, CaseEndorsed, CaseResolved, CaseState, CaseType, Step, due
+from kizuna.kernel.folding import Folding, fold
 from kizuna.kernel.journal import Db
 from kizuna.kernel.record import Body, Record, body_of
 
@@ -57,12 +58,16 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseView(msgspec.Struct, frozen=True, kw_only=True):
-    """A case as it stands: its key, who stands on which side, every record, the fold."""
+    """A case as it stands: its key, who stands on which side, every record, the fold.
+
+    `worked_out` is shared by all views of one fold: what a kind makes of a history it need not make again of that history's beginning.
+    """
 
     id: str
     sides: Mapping[str, str]
     moves: tuple[Move, ...]
     state: CaseState
+    worked_out: dict[Any, Any] = msgspec.field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -253,8 +258,9 @@ def settle(db: Db, kinds: Kinds) -> None:
 
 
 def _refill(db: Db, kind: CaseKind, case_id: str, folded: CaseView | None) -> None:
-    for table in ("case_state", "case_due", *kind.tables):
-        db.execute(f"DELETE FROM {table} WHERE case_id = ?", (case_id,))
+    if db.execute("SELECT 1 FROM case_state WHERE case_id = ?", (case_id,)):
+        for table in ("case_state", "case_due", *kind.tables):
+            db.execute(f"DELETE FROM {table} WHERE case_id = ?", (case_id,))
     if folded is None:
         return
     effects = [effect.at_ms for effect in folded.state.history]
@@ -374,18 +380,10 @@ def folded(kind: CaseKind, case_id: str, moves: Sequence[Move]) -> CaseView | No
     sides = openings[0][1]
     if len(set(sides.values())) > _TWO:
         moves = [msgspec.structs.replace(m, step=msgspec.structs.replace(m.step, saw=frozenset())) for m in moves]
-    judged: dict[str, Move] = {}
+    growing = _Growing(kind, case_id, sides)
     for move in _by_ancestry(moves):
-        fault = _guarded(kind, case_id, sides, judged, move)
-        judged[move.step.id] = (
-            msgspec.structs.replace(move, step=msgspec.structs.replace(move.step, fault=fault)) if fault else move
-        )
-    return _view(case_id, sides, judged.values(), kind)
-
-
-def _view(case_id: str, sides: Mapping[str, str], moves: Iterable[Move], kind: CaseKind) -> CaseView:
-    held = tuple(moves)
-    return CaseView(id=case_id, sides=sides, moves=held, state=fold(kind.table, [move.step for move in held], sides))
+        growing.take(move)
+    return growing.whole()
 
 
 def _by_ancestry(moves: Iterable[Move]) -> Iterator[Move]:
@@ -399,18 +397,68 @@ def _by_ancestry(moves: Iterable[Move]) -> Iterator[Move]:
             done.add(name)
 
 
-def _guarded(kind: CaseKind, case_id: str, sides: Mapping[str, str], judged: Mapping[str, Move], move: Move) -> str:
-    """Return what a guard, or the clock, holds against a step; a guard sees what the step's author had folded."""
-    guard = kind.guards.get(move.step.transition)
-    rules = [rule for rule, record_class in kind.clock.items() if isinstance(move.body, record_class)]
-    if guard is None and not rules:
-        return ""
-    known = _view(case_id, sides, (judged[name] for name in _past(judged, move)), kind)
-    if rules:
-        running = dict(kind.running(known))
-        if not any(rule in running and running[rule] <= move.step.at_ms for rule in rules):
-            return "its deadline had not passed, or did not run"
-    return guard(known, move) if guard is not None else ""
+class _Growing:
+    """A case that takes in its records one by one, each judged by what its author had folded.
+
+    As long as every record has its parents here and its author saw nothing that it does not follow, which is nearly always, one fold grows with
+    them; from the first that does not, each view is folded by itself.
+    """
+
+    def __init__(self, kind: CaseKind, case_id: str, sides: Mapping[str, str]) -> None:
+        self.kind, self.case_id, self.sides = kind, case_id, sides
+        self.judged: dict[str, Move] = {}
+        self.folding: Folding | None = Folding(kind.table, sides)
+        self.views: dict[int, CaseView] = {}
+        self.worked_out: dict[Any, Any] = {}
+
+    def take(self, move: Move) -> None:
+        """Judge a record and take it in."""
+        if self.folding is not None and not self.folding.takes(move.step):
+            self.folding = None
+        fault = self._fault(move)
+        if fault:
+            move = msgspec.structs.replace(move, step=msgspec.structs.replace(move.step, fault=fault))
+        self.judged[move.step.id] = move
+        if self.folding is not None:
+            self.folding.add(move.step)
+
+    def whole(self) -> CaseView:
+        """Return the case as all its records make it."""
+        moves = tuple(self.judged.values())
+        if self.folding is None:
+            state = fold(self.kind.table, [move.step for move in moves], self.sides)
+        else:
+            state = self.folding.state(self.folding.everything)
+        return self._view(moves, state)
+
+    def _fault(self, move: Move) -> str:
+        """Return what a guard, or the clock, holds against a step; a guard sees what the step's author had folded."""
+        guard = self.kind.guards.get(move.step.transition)
+        rules = [rule for rule, record_class in self.kind.clock.items() if isinstance(move.body, record_class)]
+        if guard is None and not rules:
+            return ""
+        known = self._known(move)
+        if rules:
+            running = dict(self.kind.running(known))
+            if not any(rule in running and running[rule] <= move.step.at_ms for rule in rules):
+                return "its deadline had not passed, or did not run"
+        return guard(known, move) if guard is not None else ""
+
+    def _known(self, move: Move) -> CaseView:
+        """Return the case as the author of a record had folded it."""
+        if self.folding is None:
+            moves = tuple(self.judged[name] for name in _past(self.judged, move))
+            state = fold(self.kind.table, [each.step for each in moves], self.sides)
+            return self._view(moves, state)
+        mask = self.folding.past(move.step.after)
+        found = self.views.get(mask)
+        if found is None:
+            moves = tuple(self.judged[name] for name in sorted(step.id for step in self.folding.members(mask)))
+            found = self.views[mask] = self._view(moves, self.folding.state(mask))
+        return found
+
+    def _view(self, moves: tuple[Move, ...], state: CaseState) -> CaseView:
+        return CaseView(id=self.case_id, sides=self.sides, moves=moves, state=state, worked_out=self.worked_out)
 
 
 def _past(judged: Mapping[str, Move], move: Move) -> list[str]:

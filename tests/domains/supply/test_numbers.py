@@ -31,6 +31,11 @@ def test_a_price_is_the_exact_product_with_its_rounding_beside_it(quantity: str,
     assert abs(Fraction(rounding)) * 10 ** EXPONENTS[currency] <= Fraction(1, 2)
 
 
+@given(st.fractions(-(10**6), 10**6, max_denominator=64), st.fractions(0, 10**3, max_denominator=64), currencies)
+def test_a_half_goes_to_the_even_minor_unit(amount: Fraction, price: Fraction, currency: str) -> None:
+    assert numbers.whole_minor(amount, price, currency) == round(amount * price * 10 ** EXPONENTS[currency])
+
+
 @given(quantities, units, units)
 def test_conversion_there_and_back_is_the_same(quantity: str, one: str, other: str) -> None:
     amount = Fraction(quantity)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import NoReturn
 
 from kizuna.errors import RefusedError
@@ -23,6 +24,8 @@ EXPONENTS: Mapping[str, int] = {
     "QAR": 2, "SAR": 2, "SCR": 2, "SGD": 2, "THB": 2, "USD": 2, "VND": 0, "XPF": 0, "ZAR": 2,
 }  # fmt: skip
 """Decimals of each currency's minor unit, by ISO 4217."""
+_MINORS = (1, 10, 100, 1000)
+"""How many minor units a unit of a currency has, by its decimals."""
 UNITS: Mapping[str, tuple[str, Fraction]] = {
     "litre": ("volume", Fraction(1)),
     "kilolitre": ("volume", Fraction(1000)),
@@ -64,6 +67,12 @@ def wrong(field: str, value: object, rule: str, remedy: str) -> NoReturn:
     raise RefusedError(f"`{field}` is `{str(value)[:80]}`: {rule}; {remedy}")
 
 
+@lru_cache(maxsize=4096)
+def exact(text: str) -> Fraction:
+    """Return the number that a text spells, of which it is known that it does: the same few stand in each step of an order."""
+    return Fraction(text)
+
+
 def decimal(field: str, text: object) -> Fraction:
     """Return a decimal number exactly.
 
@@ -72,14 +81,14 @@ def decimal(field: str, text: object) -> Fraction:
     """
     if not isinstance(text, str) or not _DECIMAL(text):
         wrong(field, text, "a number is written as digits with up to nine decimals", "write it like `1200.5`")
-    return Fraction(text)
+    return exact(text)
 
 
 def quantity(field: str, text: object) -> Fraction:
     """Return a quantity exactly; see `decimal`, and it is not negative."""
     if not isinstance(text, str) or not _QUANTITY(text):
         wrong(field, text, "a quantity is digits with up to nine decimals, and not negative", "write it like `1200.5`")
-    return Fraction(text)
+    return exact(text)
 
 
 def spelled(value: Fraction) -> str:
@@ -117,7 +126,7 @@ def converted(field: str, amount: Fraction, unit: str, into: str) -> Fraction:
     if kind != other:
         fitting = ", ".join(name for name, (measures, _) in UNITS.items() if measures == other)
         wrong(field, unit, f"it measures {kind}, and the order's `{into}` measures {other}", f"use one of {fitting}")
-    return amount * size / base
+    return amount if unit == into else amount * size / base
 
 
 def at_standard(amount: Fraction, temperature_c: Fraction, share_per_c: Fraction) -> Fraction:
@@ -149,8 +158,9 @@ def minor(field: str, text: object, currency: str) -> int:
         RefusedError: it is no number, has more decimals than the currency, or is beyond `MAX_MINOR`.
     """
     places = exponent("currency", currency)
-    scaled = decimal(field, text) * 10**places
-    if scaled.denominator != 1:
+    value = decimal(field, text)
+    scaled, rest = divmod(value.numerator * _MINORS[places], value.denominator)
+    if rest:
         wrong(
             field,
             text,
@@ -159,7 +169,7 @@ def minor(field: str, text: object, currency: str) -> int:
         )
     if abs(scaled) > MAX_MINOR:
         wrong(field, text, "it is beyond what one order may reach", "split the order")
-    return int(scaled)
+    return scaled
 
 
 def money(amount_minor: int, currency: str) -> str:
@@ -181,11 +191,18 @@ def price(field: str, text: object) -> Fraction:
     return found
 
 
+def whole_minor(amount: Fraction, unit_price: Fraction, currency: str) -> int:
+    """Return amount times price in whole minor units, half to even."""
+    over = amount.numerator * unit_price.numerator * _MINORS[EXPONENTS[currency]]
+    under = amount.denominator * unit_price.denominator
+    whole, rest = divmod(over, under)
+    return whole + (2 * rest > under or (2 * rest == under and whole % 2 == 1))
+
+
 def extended(amount: Fraction, unit_price: Fraction, currency: str) -> tuple[int, Fraction]:
     """Return amount times price in whole minor units, half to even, and what the rounding added, in minor units, exactly."""
-    exact = amount * unit_price * 10 ** EXPONENTS[currency]
-    whole = round(exact)
-    return whole, whole - exact
+    whole = whole_minor(amount, unit_price, currency)
+    return whole, whole - amount * unit_price * 10 ** EXPONENTS[currency]
 
 
 def priced(amount: Fraction, unit_price: Fraction, currency: str) -> tuple[str, str]:

@@ -150,8 +150,9 @@ def settled(found: Standing, body: Any, move: Move) -> None:
         RefusedError: something is, or a dispute is; says how much by which method.
     """
     _require_pending(found, body.received)
-    receive(found, body.received, move.step.at_ms)
-    _require_clear(found)
+    then = found.copy()
+    receive(then, body.received, move.step.at_ms)
+    _require_clear(then)
 
 
 def _require_clear(found: Standing) -> None:

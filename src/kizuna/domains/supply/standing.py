@@ -6,10 +6,13 @@ say is judged by `kizuna.domains.supply.guards`, and what reaches this place has
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
+
+import msgspec
 
 from kizuna.domains.supply import numbers
 from kizuna.domains.supply.records import (
@@ -51,8 +54,7 @@ class Posting:
     at_ms: int
 
 
-@dataclass(slots=True)
-class Line:
+class Line(msgspec.Struct):
     """A line with its quantities in the order's unit and basis."""
 
     ask: OrderLine
@@ -73,11 +75,10 @@ class Line:
 
     def worth(self, amount: Fraction, currency: str) -> int:
         """Return what an amount of it costs, in whole minor units."""
-        return numbers.extended(amount, self.price, currency)[0]
+        return numbers.whole_minor(amount, self.price, currency)
 
 
-@dataclass(slots=True)
-class Standing:
+class Standing(msgspec.Struct):
     """An order as its steps leave it."""
 
     asked: Any = None
@@ -86,22 +87,31 @@ class Standing:
     place: str = ""
     window: tuple[int, int] = (0, 0)
     agreed: bool = False
-    lines: dict[int, Line] = field(default_factory=dict)
-    deliveries: list[str] = field(default_factory=list)
+    lines: dict[int, Line] = {}
+    deliveries: list[str] = []
     delivered_at_ms: int | None = None
-    postings: list[Posting] = field(default_factory=list)
-    pending: dict[str, Any] = field(default_factory=dict)
+    postings: list[Posting] = []
+    pending: dict[str, Any] = {}
     """Payments, returns and lots that the requester has stated and the provider has not received, by record id."""
-    settlements: set[str] = field(default_factory=set)
+    settlements: set[str] = msgspec.field(default_factory=set)
     """The numbers that payments, returns and lots bear: none is used twice."""
-    disputes: dict[str, Any] = field(default_factory=dict)
-    dispute_nos: set[str] = field(default_factory=set)
-    offsets: set[str] = field(default_factory=set)
+    disputes: dict[str, Any] = {}
+    dispute_nos: set[str] = msgspec.field(default_factory=set)
+    offsets: set[str] = msgspec.field(default_factory=set)
     invoice: Any = None
     overdue_ms: int | None = None
     escalated: bool = False
     converted: bool = False
     written_off: bool = False
+
+    def copy(self) -> Standing:
+        """Return the same, apart: what is done to one does not show in the other."""
+        made = copy.copy(self)
+        made.lines = {number: copy.copy(line) for number, line in self.lines.items()}
+        made.deliveries, made.postings = [*self.deliveries], [*self.postings]
+        made.pending, made.disputes = {**self.pending}, {**self.disputes}
+        made.settlements, made.dispute_nos, made.offsets = {*self.settlements}, {*self.dispute_nos}, {*self.offsets}
+        return made
 
     @property
     def currency(self) -> str:
@@ -112,7 +122,7 @@ class Standing:
     def share_per_c(self) -> Fraction | None:
         """The agreed share by which a volume of fuel changes for each degree, or None where none is agreed."""
         share = self.offer.conditions.volume_share_per_c if self.offer is not None else None
-        return None if share is None else Fraction(share)
+        return None if share is None else numbers.exact(share)
 
     def open(self, method: str) -> int:
         """Return what is owed by a method, in minor units."""
@@ -154,7 +164,7 @@ class Standing:
         amount = in_order_unit(line, given)
         share = self.share_per_c
         if line.ask.basis == "standard" and share is not None and given.temperature_c is not None:
-            return numbers.at_standard(amount, Fraction(given.temperature_c), share)
+            return numbers.at_standard(amount, numbers.exact(given.temperature_c), share)
         return amount
 
 
@@ -165,17 +175,21 @@ def method_of(body: Any) -> str:
 
 def in_order_unit(line: Line, given: Any) -> Fraction:
     """Return a stated quantity in the unit of the order."""
-    return numbers.converted("unit", Fraction(given.quantity), given.unit, line.ask.unit)
+    return numbers.converted("unit", numbers.exact(given.quantity), given.unit, line.ask.unit)
 
 
 def standing(view: CaseView) -> Standing:
-    """Return where an order stands."""
-    found = Standing()
-    for effect in view.state.history:
-        move = view.move(effect.id)
-        act = _ACTS.get(type(move.body)) if move is not None else None
-        if move is not None and act is not None and (found.asked is not None or isinstance(move.body, OrderRequested)):
-            act(found, move, move.body, effect.at_ms)
+    """Return where an order stands, each step worked out once on what the steps before it left; whoever goes on from it takes a `copy`."""
+    history = view.state.history
+    known = next((at for at in range(len(history), 0, -1) if history[:at] in view.worked_out), 0)
+    found: Standing = view.worked_out[history[:known]] if known else Standing()
+    moves = {move.step.id: move for move in view.moves} if known < len(history) else {}
+    for at in range(known, len(history)):
+        move, found = moves[history[at].id], found.copy()
+        act = _ACTS.get(type(move.body))
+        if act is not None and (found.asked is not None or isinstance(move.body, OrderRequested)):
+            act(found, move, move.body, history[at].at_ms)
+        view.worked_out[history[: at + 1]] = found
     return found
 
 
@@ -202,8 +216,8 @@ def _set_lines(found: Standing, body: Any) -> None:
     offered = {given.line_no: given for given in body.lines}
     for number, line in found.lines.items():
         given = offered.get(number)
-        line.offered = Fraction(given.quantity) if given is not None else Fraction(0)
-        line.price = Fraction(given.unit_price) if given is not None else Fraction(0)
+        line.offered = numbers.exact(given.quantity) if given is not None else Fraction(0)
+        line.price = numbers.exact(given.unit_price) if given is not None else Fraction(0)
         line.tolerance_permille = given.tolerance_permille if given is not None else 0
         line.tax_waived_minor = (
             numbers.minor("tax_waived", given.tax_waived, found.currency) if given is not None else 0
