@@ -189,12 +189,6 @@ def test_loading_twice_says_nothing_twice() -> None:
     assert tables(india, EXERCISES) == tables(japan, EXERCISES)
 
 
-def test_more_than_two_parties_cannot_sign_one_statement_yet() -> None:
-    _, india, _ = pair(9)
-    with pytest.raises(RefusedError, match="none could sign it whole: propose the edition with each partner"):
-        do(india, "propose", proposal(parties=("aus", "jpn")))
-
-
 ACTS: tuple[tuple[str, Asked], ...] = (
     ("start", ops.StartAsked(key=KEY, starts_on="2027-05-01")),
     ("hold", ops.HoldAsked(key=KEY, starts_on="2027-05-01", ends_on="2027-05-06")),
