@@ -69,7 +69,7 @@ lock: ## write locks/ anew from pyproject.toml (needs uv on the PATH)
 	$(LOCK) --upgrade --group build --group dev --all-extras --constraint locks/base.txt -o locks/dev.txt pyproject.toml
 
 clean: ## remove .venv, caches and build results; data of nodes stays
-	rm -rf $(VENV) web/node_modules src/kizuna/web/static build dist bench/latest.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) web/node_modules src/kizuna/web/static src/kizuna/formats/fonts build dist bench/latest.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 $(BASE): pyproject.toml locks/base.txt
@@ -78,7 +78,7 @@ $(BASE): pyproject.toml locks/base.txt
 	@$(PYTHON) -m venv $(VENV) || { echo "on Debian: apt-get install python3-venv, then try again"; rm -rf $(VENV); exit 1; }
 	@echo "installing into $(VENV): about 160 MB to download, 600 MB on disk"
 	@$(PIP) --require-hashes -r locks/base.txt
-	@echo "building the pages from web/: about 40 MB more to download, 135 MB on disk, half a minute"
+	@echo "building the pages from web/: about 40 MB more to download, 135 MB on disk, a minute"
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@test -f $(MANIFEST) || $(BIN)/python hatch_build.py || echo "node and command line work without; the pages say what to do"
 	@touch $@

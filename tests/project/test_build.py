@@ -48,4 +48,4 @@ def test_without_a_mirror_one_sentence_says_so(tmp_path: Path) -> None:
 
 def test_what_is_built_is_never_committed() -> None:
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
-    assert {"web/node_modules/", "src/kizuna/web/static/"} <= set(ignored)
+    assert {"web/node_modules/", "src/kizuna/formats/fonts/", "src/kizuna/web/static/"} <= set(ignored)
