@@ -63,7 +63,7 @@ def test_a_file_that_unpacks_to_too_much_is_refused() -> None:
 
 
 MADE = Paper(
-    language="ja", title="<title>", lead=("a & b",), foot="end", made_ms=1_700_000_000_000,
+    language="ja", title="<title>", lead=("a & b",), foot="end", made_ms=1_700_000_000_000, marking="IND <SECRET>",
     sections=(
         Section(heading="期限", columns=("one", "two"), rows=(("<b>", "二"),), empty="nothing"),
         Section(heading="empty", columns=("one",), rows=(), empty="nothing <here>"),
@@ -78,6 +78,7 @@ def test_a_paper_is_one_page_that_needs_nothing_from_elsewhere() -> None:
     assert "<td>&lt;b&gt;</td><td>二</td>" in page
     assert "nothing &lt;here&gt;" in page
     assert "<b>" not in page
+    assert page.count("IND &lt;SECRET&gt;") == 2
     assert "http" not in page
     assert "<script" not in page
     assert paper.to_html(MADE).decode() == page
@@ -85,17 +86,21 @@ def test_a_paper_is_one_page_that_needs_nothing_from_elsewhere() -> None:
 
 def test_a_paper_is_a_word_file() -> None:
     made = docx.Document(io.BytesIO(paper.to_docx(MADE)))
+    assert [edge.paragraphs[0].text for edge in (made.sections[0].header, made.sections[0].footer)] == [
+        "IND <SECRET>"
+    ] * 2
     said = [each.text for each in made.paragraphs]
     assert said == ["<title>", "a & b", "期限", "empty", "nothing <here>", "said", "first", "second", "end"]
     assert [[cell.text for cell in row.cells] for row in made.tables[0].rows] == [["one", "two"], ["<b>", "二"]]
 
 
 def test_a_workbook_holds_text_and_reads_back() -> None:
-    data = xlsx_table.write(("a", "b"), [("=1+1", None), ("二", 3)], "sheet")
+    data = xlsx_table.write(("a", "b"), [("=1+1", None), ("二", 3)], "sheet", "A & B")
     sheet = openpyxl.load_workbook(io.BytesIO(data)).active
     assert sheet is not None
-    assert sheet["A2"].data_type == "s"
-    assert list(xlsx_table.read(data, ("a", "b"), ("a",))) == [(2, {"a": "=1+1"}), (3, {"a": "二", "b": "3"})]
+    assert sheet["A3"].data_type == "s"
+    assert (sheet["A1"].value, sheet.oddHeader.center.text) == ("# A & B", "A && B")
+    assert list(xlsx_table.read(data, ("a", "b"), ("a",))) == [(3, {"a": "=1+1"}), (4, {"a": "二", "b": "3"})]
     for known, needed, message in (
         (("a",), (), "column `b` is not known"),
         (("a", "b", "c"), ("c",), "column `c` is missing"),
@@ -106,6 +111,7 @@ def test_a_workbook_holds_text_and_reads_back() -> None:
 
 def test_a_chart_says_in_words_what_it_shows() -> None:
     bars = [Bar(label="text <1>", planned_on="2026-12-31", expected_on="2027-06-30", state="slipped")]
-    chart = gantt("Roadmap", bars, "2026-09-21").decode()
+    chart = gantt("Roadmap", bars, "2026-09-21", "A & B").decode()
+    assert chart.count("A &amp; B") == 2
     assert "text &lt;1&gt;: slipped, planned 2026-12-31, now 2027-06-30, +181 days" in chart
-    assert gantt("Roadmap", [], "2026-09-21").startswith(b"<svg")
+    assert gantt("Roadmap", [], "2026-09-21", "").startswith(b"<svg")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 
+from kizuna.domains.supply import sheets
 from kizuna.errors import RefusedError
-from kizuna.formats import printed
+from kizuna.formats import printed, xlsx_table
 from kizuna.sim.federation import Federation, SimNode
+from tests.formats.test_printed import characters
 from tests.sim.supply_world import CERTIFIER, FUEL, WATER, agreed, ask, draft, operate, pair
 
 pytest.importorskip("typst", reason="the extra `documents` is not installed")
+openpyxl = pytest.importorskip("openpyxl", reason="the extra `documents` is not installed")
 
 Story = tuple[Federation, SimNode, SimNode, str]
 
@@ -38,6 +42,31 @@ def test_a_form_is_printed_and_says_where_a_script_could_not_be_set(story: Story
     assert number in made.name
     assert (f"no-font-{language}".encode() in made.data) == (not printed.fonts_for(language))
     assert made.data == ask(india, name, order_no=number, language=language).data
+
+
+def test_what_is_made_of_several_records_bears_the_join_of_their_labels() -> None:
+    federation, india, japan = pair("markings")
+    number = draft(japan, "ind")
+    operate(japan, "request", order_no=number)
+    federation.run(3_000)
+    low = ask(india, "order-sheet", order_no=number).data.decode().splitlines()[0]
+    assert low == "# JPN UNCLASSIFIED (KOKAI)//REL TO IND, JPN//ORIGIN JPN//EXAMPLE MARKING"
+    operate(india, "offer", order_no=number, price=("1=7.12", "2=95"), label={"classification": 1})
+    federation.run(3_000)
+    for node in (india, japan):
+        text = "IND RESTRICTED//JPN UNCLASSIFIED (KOKAI)//REL TO IND, JPN//ORIGIN IND, JPN//EXAMPLE MARKING"
+        assert ask(node, "order-sheet", order_no=number).data.decode().splitlines()[0] == f"# {text}"
+        assert ask(node, "order-pack", order_no=number).data.decode().count(text) == 3
+        made = ask(node, "order-sheet", order_no=number, kind="xlsx").data
+        sheet = openpyxl.load_workbook(io.BytesIO(made)).active
+        assert sheet.oddHeader.center.text == sheet.oddFooter.center.text == text
+        assert sheet.cell(1, 1).value == sheet.cell(sheet.max_row, 1).value == f"# {text}"
+        assert [line for line, _ in xlsx_table.read(made, sheets.COLUMNS, ())] == [3, 4], (
+            "what marks a sheet is no row of it"
+        )
+    pdf = ask(india, "order-form", order_no=number, language="ja").data
+    if printed.fonts_for("ja"):
+        assert set("レストリクテッド公開提供先発信") <= characters(pdf)
 
 
 def test_the_statement_is_the_same_on_both_sides_in_every_form(story: Story) -> None:

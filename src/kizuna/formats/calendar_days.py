@@ -24,8 +24,8 @@ class Day:
     text: str = ""
 
 
-def calendar(name: str, days: Sequence[Day], made_ms: int) -> bytes:
-    """Return a calendar; the same days and instant give the same bytes.
+def calendar(name: str, days: Sequence[Day], made_ms: int, marking: str) -> bytes:
+    """Return a calendar; the same days and instant give the same bytes. Its marking stands in its description, and first in each event's.
 
     Raises:
         ConfigError: the library is not installed.
@@ -38,6 +38,7 @@ def calendar(name: str, days: Sequence[Day], made_ms: int) -> bytes:
     made.add("prodid", "-//Kizuna//cooperation node//EN")
     made.add("version", "2.0")
     made.add("x-wr-calname", name)
+    made.add("x-wr-caldesc", marking)
     for day in days:
         event = Event()
         event.add("uid", day.uid)
@@ -47,7 +48,6 @@ def calendar(name: str, days: Sequence[Day], made_ms: int) -> bytes:
         event.add("dtend", date.fromisoformat(day.last) + timedelta(days=1))
         if day.place:
             event.add("location", day.place)
-        if day.text:
-            event.add("description", day.text)
+        event.add("description", "\n".join(filter(None, (marking, day.text))))
         made.add_component(event)
     return bytes(made.to_ical())

@@ -23,12 +23,12 @@ class Bar:
     state: str
 
 
-def gantt(title: str, bars: Sequence[Bar], today: str) -> bytes:
-    """Return the chart; what is shown by place and colour stands in words too."""
+def gantt(title: str, bars: Sequence[Bar], today: str, marking: str) -> bytes:
+    """Return the chart, its marking at the top and at the bottom; what is shown by place and colour stands in words too."""
     days = [date.fromisoformat(day).toordinal() for bar in bars for day in (bar.planned_on, bar.expected_on)]
     now = date.fromisoformat(today).toordinal()
     first, last = min([*days, now]) - _MARGIN_DAYS, max([*days, now]) + _MARGIN_DAYS
-    height = _TOP + _ROW * len(bars) + 16
+    height = _TOP + _ROW * len(bars) + 28
 
     def x(ordinal: int) -> float:
         return _LEFT + _WIDTH * (ordinal - first) / (last - first)
@@ -37,16 +37,20 @@ def gantt(title: str, bars: Sequence[Bar], today: str) -> bytes:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 20} {height}" role="img" font-family="sans-serif" font-size="11">',
         f'<title>{escape(title)}</title><text x="8" y="20" font-size="15">{escape(title)}</text>',
     ]
+    parts += [
+        f'<text x="{(_LEFT + _WIDTH + 20) / 2:g}" y="{y}" font-size="9" font-weight="bold" text-anchor="middle">{escape(marking)}</text>'
+        for y in (8, height - 3)
+    ]
     years = range(date.fromordinal(first).year + 1, date.fromordinal(last).year + 1)
     for year in years[:: 1 + len(years) // _YEARS_A_TICK]:
         at = x(date(year, 1, 1).toordinal())
         parts.append(
-            f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP - 8}" y2="{height - 8}" stroke="#ccc"/>'
+            f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP - 8}" y2="{height - 20}" stroke="#ccc"/>'
             f'<text x="{at:.1f}" y="{_TOP - 12}" text-anchor="middle">{year}</text>'
         )
     at = x(now)
     parts.append(
-        f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP - 8}" y2="{height - 8}" stroke="#b00" stroke-dasharray="4 3"/>'
+        f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP - 8}" y2="{height - 20}" stroke="#b00" stroke-dasharray="4 3"/>'
     )
     parts += [_line(place, bar, x) for place, bar in enumerate(bars)]
     return ("".join(parts) + "</svg>\n").encode()

@@ -83,15 +83,18 @@ class Activity:
     results: tuple[Result, ...] = field(default=())
 
 
-def write(activities: list[Activity], made: str) -> bytes:
-    """Return a file of activities; `made` is when, as `YYYY-MM-DDThh:mm:ssZ`.
+def write(activities: list[Activity], made: str, marking: str) -> bytes:
+    """Return a file of activities, its marking as a comment first and last; `made` is when, as `YYYY-MM-DDThh:mm:ssZ`.
 
     Raises:
         RecordError: a text holds a character that XML cannot say.
     """
     root = ET.Element("iati-activities", {"version": VERSION, "generated-datetime": made})
+    mark = f" {marking.replace('--', '- -')} "  # a comment holds no two hyphens
+    root.append(ET.Comment(mark))
     for each in activities:
         root.append(_activity(each))
+    root.append(ET.Comment(mark))
     ET.indent(root)
     data: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     bad = _UNSAYABLE(data.decode())

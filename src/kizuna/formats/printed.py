@@ -1,8 +1,9 @@
 """A form as PDF, by `typst` from the extra `documents`: headings in two languages, pairs, tables, lines to sign on.
 
-What is said comes in as data and is never read as markup. The typesetter brings fonts for Latin script alone; another script is set only where the
-system has a font for it. Where it has none, `unset` names the language, and the form says so in its foot and keeps to English, rather than to print
-boxes.
+What is said comes in as data and is never read as markup. The typesetter brings fonts for Latin script alone; those for Japanese and Devanagari are
+made when the package is built, from the fonts of its pages, and lie in `fonts/` beside this file. Where the package was built without, a font of
+the system serves; where that has none either, `unset` names the language, and the form says so in its foot and keeps to English, rather than to
+print boxes.
 """
 
 from __future__ import annotations
@@ -11,22 +12,24 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from kizuna.errors import ConfigError, RecordError
 
 MEDIA_TYPE = "application/pdf"
+_FONTS = Path(__file__).with_name("fonts")
 _FAMILIES = {
     "ja": (
-        "Noto Sans CJK JP", "Noto Sans JP", "Noto Serif CJK JP", "Noto Serif JP", "IPAexGothic", "IPAGothic", "TakaoGothic",
+        "Kizuna Sans JP", "Noto Sans CJK JP", "Noto Sans JP", "Noto Serif CJK JP", "Noto Serif JP", "IPAexGothic", "IPAGothic", "TakaoGothic",
         "VL Gothic", "Source Han Sans", "Hiragino Sans", "Yu Gothic", "MS Gothic",
     ),
     "hi": (
-        "Noto Sans Devanagari", "Noto Serif Devanagari", "Lohit Devanagari", "Mukta", "Kohinoor Devanagari", "Mangal",
+        "Kizuna Sans Devanagari", "Noto Sans Devanagari", "Noto Serif Devanagari", "Lohit Devanagari", "Mukta", "Kohinoor Devanagari", "Mangal",
         "Nirmala UI",
     ),
 }  # fmt: skip
-"""Families that are known to have a language's script."""
+"""Families that are known to have a language's script: our own first, then what systems bring."""
 _LATIN = "Libertinus Serif"
 _BASIC = 0x24F
 """The last code point of extended Latin: what the typesetter's own fonts hold for sure."""
@@ -35,11 +38,14 @@ _PUNCTUATION = range(0x2000, 0x2070)
 _SOURCE = rb"""
 #let d = json(bytes(sys.inputs.data))
 #set document(title: d.title, description: d.note, keywords: d.keywords, date: none)
-#set page(paper: "a4", margin: 18mm, numbering: "1 / 1", footer: context [
+#set text(font: d.fonts, size: 9pt, lang: "en")
+#let mark = align(center, text(size: 8pt, weight: "bold", d.marking))
+#set page(paper: "a4", margin: (x: 18mm, top: 20mm, bottom: 22mm), numbering: "1 / 1", header: mark, footer: context [
   #set text(size: 7pt, fill: luma(90))
   #d.foot #h(1fr) #counter(page).display("1 / 1", both: true)
+  #set text(fill: black)
+  #mark
 ])
-#set text(font: d.fonts, size: 9pt, lang: "en")
 #let both(pair) = {
   pair.at(0)
   if pair.at(1) != "" { text(fill: luma(70), size: 0.85em)[ #sym.space #pair.at(1)] }
@@ -82,11 +88,15 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """A form: `language` is that of the second words (`ja`, `hi`), `note` what its reader must know first, `foot` what stands on each page."""
+    """A form: `language` is that of the second words (`ja`, `hi`), `note` what its reader must know first.
+
+    `marking` stands at the top and the bottom of each page, `foot` at the bottom.
+    """
 
     heading: Words
     parts: Sequence[Part]
     language: str
+    marking: str
     note: str = ""
     foot: str = ""
     signatures: Sequence[Words] = ()
@@ -94,8 +104,8 @@ class Form:
 
 
 @lru_cache(maxsize=1)
-def _installed() -> frozenset[str]:
-    return frozenset(_library().Fonts().families())
+def _fonts() -> Any:
+    return _library().Fonts(font_paths=[str(_FONTS)] if _FONTS.is_dir() else [])
 
 
 def _library() -> Any:
@@ -107,12 +117,12 @@ def _library() -> Any:
 
 
 def fonts_for(language: str, families: frozenset[str] | None = None) -> tuple[str, ...]:
-    """Return the installed families that have a language's script, the best first; none where there is none.
+    """Return the families at hand that have a language's script, the best first; none where there is none.
 
     Raises:
         ConfigError: `typst` is not installed.
     """
-    held = _installed() if families is None else families
+    held = frozenset(_fonts().families()) if families is None else families
     return tuple(name for name in _FAMILIES.get(language, ()) if name in held)
 
 
@@ -136,6 +146,7 @@ def pdf(form: Form) -> bytes:
         keywords.append(f"no-font-{form.language}")
     data = {
         "title": form.heading[0], "heading": _both(form.heading, fonts), "note": _text(form.note, fonts), "foot": _text(foot, fonts),
+        "marking": _text(form.marking, fonts),
         "keywords": keywords, "fonts": [_LATIN, *fonts], "signatures": [_both(each, fonts) for each in form.signatures],
         "sections": [
             {
@@ -147,7 +158,9 @@ def pdf(form: Form) -> bytes:
         ],
     }  # fmt: skip
     try:
-        made = library.compile(_SOURCE, format="pdf", sys_inputs={"data": json.dumps(data)}, timestamp=0)
+        made = library.compile(
+            _SOURCE, font_paths=_fonts(), format="pdf", sys_inputs={"data": json.dumps(data)}, timestamp=0
+        )
     except library.TypstError as error:
         raise RecordError(f"the form cannot be set: {error.message}") from error
     return bytes(made)

@@ -30,8 +30,8 @@ class Series:
     values: Sequence[float | None]
 
 
-def bars(title: str, description: str, labels: Sequence[str], series: Sequence[Series]) -> str:
-    """Return a chart with one group of bars for each label.
+def bars(title: str, description: str, labels: Sequence[str], series: Sequence[Series], marking: str) -> str:
+    """Return a chart with one group of bars for each label, its marking at the top and at the bottom.
 
     Raises:
         RecordError: a series has not one value for each label, a value is negative, or there are more series than fills.
@@ -54,6 +54,10 @@ def bars(title: str, description: str, labels: Sequence[str], series: Sequence[S
         f'<title id="t">{escape(title)}</title><desc id="d">{escape(description)}</desc>',
         f'<rect width="{width}" height="{height}" fill="#fff"/>',
         f'<text x="{_LEFT}" y="20" font-size="14" font-weight="bold">{escape(title)}</text>',
+        *(
+            f'<text x="{width / 2:g}" y="{y}" font-size="9" font-weight="bold" text-anchor="middle">{escape(marking)}</text>'
+            for y in (8, height - 3)
+        ),
         *_legend(series),
         *_axis(most, width),
     ]
@@ -100,8 +104,11 @@ def _group(place: int, label: str, slot: int, series: Sequence[Series], most: fl
     yield f'<text transform="translate({middle} {base + 14}) rotate(40)">{escape(label)}</text>'
 
 
-def page(chart: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
-    """Return an HTML page with a chart, the table of the same values beside it, and notes such as formulas."""
+def page(
+    chart: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str], marking: str
+) -> str:
+    """Return an HTML page with a chart, the table of the same values beside it, notes such as formulas, and its marking first and last."""
+    mark = f'<p class="marking"><strong>{escape(marking)}</strong></p>'
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     body = "\n".join(
         f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
@@ -109,7 +116,7 @@ def page(chart: str, title: str, columns: Sequence[str], rows: Sequence[Sequence
     )
     said = "\n".join(f"<li>{escape(note)}</li>" for note in notes)
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head><body>\n'
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head><body>\n{mark}\n'
         f"<h1>{escape(title)}</h1>\n<figure>{chart}</figure>\n<table><caption>{escape(title)}</caption>\n"
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n<ul>\n{said}\n</ul>\n</body></html>\n"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n<ul>\n{said}\n</ul>\n{mark}\n</body></html>\n"
     )

@@ -1,4 +1,8 @@
-"""Tables as XLSX, both ways, by `openpyxl` from the extra `documents`: one sheet, one header row, text in every cell."""
+"""Tables as XLSX, both ways, by `openpyxl` from the extra `documents`: one sheet, one header row, text in every cell.
+
+The marking stands in the sheet's first row and last row, after `# `, and at the top and bottom of each printed page; rows that begin so are passed
+over when a table is read.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +27,8 @@ def _library() -> Any:
     return openpyxl
 
 
-def write(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str) -> bytes:
-    """Return a workbook of one sheet; a cell never holds a formula.
+def write(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str, marking: str) -> bytes:
+    """Return a workbook of one sheet under its marking; a cell never holds a formula.
 
     Raises:
         ConfigError: `openpyxl` is not installed.
@@ -32,13 +36,16 @@ def write(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str) 
     book = _library().Workbook()
     sheet = book.active
     sheet.title = title[:31]
-    for place, row in enumerate((columns, *rows), 1):
+    mark = (f"# {marking}",)
+    for edge in (sheet.oddHeader, sheet.oddFooter):
+        edge.center.text = marking.replace("&", "&&")  # an ampersand begins a code there
+    for place, row in enumerate((mark, columns, *rows, mark), 1):
         for column, value in enumerate(row, 1):
             if value is not None:
                 cell = sheet.cell(row=place, column=column)
                 cell.value = str(value)
                 cell.data_type = "s"
-    sheet.freeze_panes = "A2"
+    sheet.freeze_panes = "A3"
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -51,17 +58,20 @@ def read(data: bytes, known: Sequence[str], needed: Sequence[str]) -> Iterator[t
         RecordError: it is no XLSX, its header lacks a needed column or names an unknown one or one twice, or there are too many rows.
         ConfigError: `openpyxl` is not installed.
     """
-    rows = iter(_rows(data))
-    header = [_text(value) for value in next(rows, ())]
+    rows = ((nth, row) for nth, row in enumerate(_rows(data), 1) if not _text(next(iter(row), None)).startswith("#"))
+    top, first = next(rows, (1, ()))
+    header = [_text(value) for value in first]
     while header and not header[-1]:
         header.pop()
     for name in needed:
         if name not in header:
-            raise RecordError(f"xlsx:1: column `{name}` is missing: the first row names the columns {', '.join(known)}")
+            raise RecordError(
+                f"xlsx:{top}: column `{name}` is missing: the first row names the columns {', '.join(known)}"
+            )
     for place, name in enumerate(header):
         if name not in known or name in header[:place]:
-            raise RecordError(f"xlsx:1: column `{name[:40]}` is not known, or stands twice: use {', '.join(known)}")
-    for number, row in enumerate(rows, 2):
+            raise RecordError(f"xlsx:{top}: column `{name[:40]}` is not known, or stands twice: use {', '.join(known)}")
+    for number, row in rows:
         if number > _MOST_ROWS:
             raise RecordError(f"xlsx:{number}: more than {_MOST_ROWS} rows: divide the file")
         if any(_text(value) for value in row[len(header) :]):

@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from kizuna.errors import RefusedError
-from kizuna.kernel import casework
+from kizuna.kernel import casework, labelled
 from kizuna.kernel.case import CaseEndorsed, CaseState
 from kizuna.kernel.casework import CaseKind, CaseView, Kinds, Move
 from kizuna.kernel.instrument import Agreement
 from kizuna.kernel.journal import Db
+from kizuna.kernel.marking import marking
 from kizuna.kernel.ports import Random
 from kizuna.kernel.record import Body
 
@@ -128,6 +129,18 @@ class Desk:
     def fresh(self) -> str:
         """Return a short name that nothing else bears, ten hex digits."""
         return self.random(_FRESH_BYTES).hex()
+
+    def marked(
+        self,
+        language: str = "en",
+        *,
+        domains: Sequence[str] = (),
+        subjects: Sequence[str] = (),
+        records: Sequence[str] = (),
+    ) -> str:
+        """Return how a document is marked that is made out of all that is held of some domains, about some subjects, and of some records."""
+        labels, exercise = labelled.found(self.db, domains=domains, subjects=subjects, records=records)
+        return marking(labelled.joined(labels, self.party), language=language, exercise=exercise)
 
     def case(self, kind: CaseKind, key: str) -> CaseView:
         """Return a case that is held.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from kizuna.errors import RecordError
-from kizuna.kernel import casework, record
+from kizuna.kernel import casework, labelled, record
 from kizuna.kernel.casework import Kinds
 from kizuna.kernel.channel.wire import EntryHeader
 from kizuna.kernel.domain import Cross, Crossing, Domain, Fact
@@ -21,7 +21,7 @@ from kizuna.node.parsed import parse
 from kizuna.node.schema import SCHEMA, TABLES
 from kizuna.node.tables import HANDLERS, erased, hold_received
 
-VERSION = "5"
+VERSION = "6"
 
 _header_decoder = msgspec.json.Decoder(EntryHeader)
 
@@ -109,12 +109,14 @@ class _Filling:
         casework.settle(db, self.kinds)
 
     def _project(self, db: Db, held: Record, *, own: bool) -> None:
+        labelled.note(db, held)
         _project(db, held, self._classes, own=own)
         if self.kinds.by_name:
             casework.note(db, self.kinds, held)
 
     def _forget(self, db: Db, record_id: str) -> None:
         noting.forget(db, record_id)
+        labelled.forget(db, record_id)
         if self.kinds.by_name:
             casework.forget(db, record_id)
         for forget in self._forget_in:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from kizuna.kernel import labelled
 from kizuna.node import noting
 
 SCHEMA = (
     *noting.SCHEMA,
+    *labelled.SCHEMA,
     """CREATE TABLE record (
         id TEXT PRIMARY KEY, type TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL, at_ms BIGINT NOT NULL,
         exercise BIGINT NOT NULL, own BIGINT NOT NULL, seq BIGINT NOT NULL, standing TEXT NOT NULL)""",

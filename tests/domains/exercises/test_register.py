@@ -33,6 +33,7 @@ from kizuna.domains.exercises.queries import SeriesWanted as AllSeries
 from kizuna.domains.exercises.register import bundled, check_edition, editions_of
 from kizuna.errors import RecordError
 from kizuna.formats import csv_table, svg_bars
+from kizuna.kernel import labelled
 from kizuna.kernel.casework import Kinds
 from kizuna.kernel.domain import Fact
 from kizuna.kernel.journal import Db, Entry, Projections, Store
@@ -55,7 +56,9 @@ def filled(bodies: list[Body], party: str = "ind") -> Store:
         fact = Fact(identity, "", body, party, f"{party}/x", "officer:1:desk", "", 0, mark, "", own=True)
         DOMAIN.apply[type(body)](db, fact)
 
-    store = open_sqlite(":memory:", Projections("1", DOMAIN.schema, DOMAIN.tables, apply))
+    store = open_sqlite(
+        ":memory:", Projections("1", DOMAIN.schema + labelled.SCHEMA, DOMAIN.tables + labelled.TABLES, apply)
+    )
     store.commit([Entry(kind="record", at_ms=0, meta={"at": at}) for at in range(len(bodies))])
     return store
 
@@ -161,7 +164,8 @@ def test_a_chart_can_be_read_without_eyes_and_its_table_says_the_same(desk: Desk
 
 def test_the_table_comes_back_as_it_went(desk: Desk) -> None:
     data = table(desk, ExportWanted()).data.decode()
-    rows = list(csv.DictReader(io.StringIO(data)))
+    assert data.startswith("# UNMARKED"), "of what nobody labelled nobody knows the grade"
+    rows = list(csv.DictReader(io.StringIO(data.partition("\r\n")[2])))
     assert len(rows) == 26
     by_name = {row["edition"]: row for row in rows}
     assert by_name["jimex-2018"]["starts_on"] == "2018-10"
@@ -220,7 +224,7 @@ CELLS = st.text(st.characters(exclude_categories=["C"]), max_size=12).map(str.st
 @settings(deadline=None)
 @given(st.lists(st.tuples(CELLS, CELLS), max_size=5))
 def test_what_is_written_as_a_table_reads_the_same_and_is_no_formula(rows: list[tuple[str, str]]) -> None:
-    data = csv_table.write(("one", "two"), rows).decode()
+    data = csv_table.write(("one", "two"), rows, "A").decode()
     found = [cells for _, cells in csv_table.read(data, ("one", "two"), ())]
     expected = [
         {name: cell for name, cell in zip(("one", "two"), row, strict=True) if cell} for row in rows if any(row)
@@ -232,7 +236,7 @@ def test_what_is_written_as_a_table_reads_the_same_and_is_no_formula(rows: list[
 @settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["C"]), max_size=20) | st.sampled_from(("\x00<a>", "\ufffe", "\x1b&")))
 def test_whatever_a_chart_is_called_it_stays_well_formed(name: str) -> None:
-    drawn = svg_bars.bars(name, name, [name, "b"], [svg_bars.Series(name, [1.5, None])])
+    drawn = svg_bars.bars(name, name, [name, "b"], [svg_bars.Series(name, [1.5, None])], name)
     root = ET.fromstring(drawn)  # noqa: S314 # we made it ourselves
     title = root.find(f"{SVG}title")
     assert title is not None
@@ -242,7 +246,7 @@ def test_whatever_a_chart_is_called_it_stays_well_formed(name: str) -> None:
 @pytest.mark.parametrize("values", [[1.0], [1.0, -2.0]])
 def test_a_chart_that_lies_is_refused(values: list[float]) -> None:
     with pytest.raises(RecordError, match="one value of nought or more for each of 2"):
-        svg_bars.bars("t", "d", ["a", "b"], [svg_bars.Series("s", values)])
+        svg_bars.bars("t", "d", ["a", "b"], [svg_bars.Series("s", values)], "m")
 
 
 def test_a_brief_is_told_what_was_held_between_two_days(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kizuna.domains.instruments import DOMAIN, queries, rules
 from kizuna.domains.instruments.rules import LifeEvent
 from kizuna.errors import RefusedError
-from kizuna.kernel import claimbook
+from kizuna.kernel import claimbook, labelled
 from kizuna.kernel.instrument import (
     Agreement,
     Direction,
@@ -53,7 +53,10 @@ def held(made: Sequence[Instrument]) -> tuple[Agreement, ...]:
 
 def ask(name: str, made: Sequence[Agreement], **wanted: Any) -> Any:
     query = next(each for each in DOMAIN.queries if each.name == name)
-    schema, tables = DOMAIN.schema + claimbook.SCHEMA, DOMAIN.tables + claimbook.TABLES
+    schema, tables = (
+        DOMAIN.schema + claimbook.SCHEMA + labelled.SCHEMA,
+        DOMAIN.tables + claimbook.TABLES + labelled.TABLES,
+    )
     store = open_sqlite(":memory:", Projections("1", schema, tables, lambda *_: None))
     try:
         with store.view() as db:
@@ -67,7 +70,7 @@ def ask(name: str, made: Sequence[Agreement], **wanted: Any) -> Any:
 
 
 def rows_of(document: Document) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(document.data.decode())))
+    return list(csv.DictReader(io.StringIO(document.data.decode().partition("\r\n")[2])))
 
 
 # --- the graph --------------------------------------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ SHEET = "line_no,category,description,quantity,unit,nsn\r\n1,water,fresh water,1
 def test_a_sheet_is_read_from_csv_and_from_a_workbook_alike() -> None:
     lines = sheets.read_lines(SHEET)
     assert [(line.line_no, line.category, line.quantity) for line in lines] == [(1, "water", "120"), (2, "food", "500")]
-    book = xlsx_table.write(sheets.COLUMNS, sheets.rows_of(lines), "order")
+    book = xlsx_table.write(sheets.COLUMNS, sheets.rows_of(lines), "order", "A")
     assert sheets.read_book(book) == lines
 
 

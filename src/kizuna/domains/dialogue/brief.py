@@ -149,8 +149,8 @@ def _sides(desk: Desk, names: Sequence[str]) -> dict[str, tuple[str, str]]:
 # --- in words ---------------------------------------------------------------------------------------------------------------------
 
 
-def in_words(made: Brief, party: str, language: str, now_ms: int) -> Paper:
-    """Return a brief as a paper in a language."""
+def in_words(made: Brief, party: str, language: str, now_ms: int, marking: str) -> Paper:
+    """Return a brief as a paper in a language, under its marking."""
 
     def say(name: str, /, **values: object) -> str:
         return furniture.word(name, language, **values)
@@ -192,6 +192,7 @@ def in_words(made: Brief, party: str, language: str, now_ms: int) -> Paper:
         ),
         foot=say("foot", day=day_of(now_ms), party=furniture.party(party, language)),
         made_ms=now_ms,
+        marking=marking,
     )  # fmt: skip
 
 
@@ -263,7 +264,8 @@ def brief(desk: Desk, wanted: BriefWanted) -> Document:
         RefusedError: see `prepare`.
         ConfigError: a DOCX is wanted and its library is not installed.
     """
-    made = in_words(prepare(desk, wanted.mechanism, wanted.since), desk.party, wanted.language, desk.now_ms)
+    mark = desk.marked(wanted.language, domains=("dialogue", "exercises"))  # whose happenings it tells
+    made = in_words(prepare(desk, wanted.mechanism, wanted.since), desk.party, wanted.language, desk.now_ms, mark)
     name = f"brief-{wanted.mechanism}-{day_of(desk.now_ms)}-{wanted.language}.{wanted.form}"
     if wanted.form == "docx":
         return Document(name, paper.DOCX, paper.to_docx(made))

@@ -110,10 +110,11 @@ def export(desk: Desk, wanted: ExportWanted) -> Document:
     owners = _by_case(desk, "SELECT case_id, party, owner FROM dialogue_owner ORDER BY case_id, party")
     scores = _by_case(desk, "SELECT case_id, party, value FROM dialogue_score ORDER BY case_id, no")
     today = day_of(desk.now_ms)
+    mark = desk.marked(subjects=[values[-1] for values in found])
     rows = [_line(values[:-1], owners.get(values[-1], {}), scores.get(values[-1], {}), today) for values in found]
     if wanted.form == "xlsx":
-        return Document("commitments.xlsx", xlsx_table.MEDIA_TYPE, xlsx_table.write(COLUMNS, rows, "commitments"))
-    return Document("commitments.csv", csv_table.MEDIA_TYPE, csv_table.write(COLUMNS, rows))
+        return Document("commitments.xlsx", xlsx_table.MEDIA_TYPE, xlsx_table.write(COLUMNS, rows, "commitments", mark))
+    return Document("commitments.csv", csv_table.MEDIA_TYPE, csv_table.write(COLUMNS, rows, mark))
 
 
 def _by_case(desk: Desk, sql: str) -> dict[str, dict[str, Any]]:
@@ -145,7 +146,9 @@ def calendar(desk: Desk, wanted: CalendarWanted) -> Document:
         raise RefusedError(f"`{from_on[:20]}` is no day: write it as `YYYY-MM-DD`")
     days = [*_days(desk, from_on)]
     return Document(
-        "dialogue.ics", calendar_days.MEDIA_TYPE, calendar_days.calendar("Kizuna dialogue", days, desk.now_ms)
+        "dialogue.ics",
+        calendar_days.MEDIA_TYPE,
+        calendar_days.calendar("Kizuna dialogue", days, desk.now_ms, desk.marked(domains=("dialogue",))),
     )
 
 

@@ -124,7 +124,9 @@ def chart(desk: Desk, wanted: RoadmapWanted) -> Document:
         for row in milestones(desk, wanted)
         if rules.exact(row.baseline_on)
     ]  # fmt: skip
-    return Document("roadmap.svg", "image/svg+xml", gantt("Roadmap", bars, day_of(desk.now_ms)))
+    return Document(
+        "roadmap.svg", "image/svg+xml", gantt("Roadmap", bars, day_of(desk.now_ms), desk.marked(domains=("dialogue",)))
+    )
 
 
 QUERIES = (

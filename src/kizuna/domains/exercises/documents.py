@@ -100,12 +100,13 @@ def chart(desk: Desk, wanted: ChartWanted) -> Document:
     columns, drawn, rows = _table(shown, wanted.measure)
     title = f"{wanted.measure.capitalize()} of exercises by {wanted.by}"
     said = "; ".join(f"{row[0]}: {', '.join(row[1 : 1 + len(drawn)])}" for row in rows) or "no edition is held"
-    drawing = svg_bars.bars(title, f"{FORMULAS[wanted.measure]}. {said}", [row[0] for row in rows], drawn)
+    mark = desk.marked(domains=("exercises",))
+    drawing = svg_bars.bars(title, f"{FORMULAS[wanted.measure]}. {said}", [row[0] for row in rows], drawn, mark)
     name = f"exercises-{wanted.measure}-by-{wanted.by}"
     if wanted.form == "svg":
         return Document(name=f"{name}.svg", media_type=svg_bars.MEDIA_TYPE, data=drawing.encode())
     notes = (FORMULAS[wanted.measure], f"held editions without a known year, which are in no row: {shown.undated}")
-    page = svg_bars.page(drawing, title, (wanted.by, *columns), rows, notes)
+    page = svg_bars.page(drawing, title, (wanted.by, *columns), rows, notes, mark)
     return Document(name=f"{name}.html", media_type="text/html; charset=utf-8", data=page.encode())
 
 
@@ -115,7 +116,7 @@ def table(desk: Desk, _wanted: ExportWanted) -> Document:
         f"SELECT {', '.join(_EXPORTED)} FROM exercises_edition e WHERE {CHOSEN} ORDER BY COALESCE(starts_on, ''), edition LIMIT ?",
         (_MOST,),
     )
-    data = csv_table.write(_EXPORTED, list(rows))
+    data = csv_table.write(_EXPORTED, list(rows), desk.marked(domains=("exercises",)))
     return Document(name="exercises.csv", media_type=csv_table.MEDIA_TYPE, data=data)
 
 
@@ -138,7 +139,7 @@ def calendar(desk: Desk, _wanted: ExportWanted) -> Document:
                     uid=f"{key}@exercises.kizuna", title=name, first=first, last=last, place=place, text=text
                 )
             )
-    data = calendar_days.calendar("Exercises", days, desk.now_ms)
+    data = calendar_days.calendar("Exercises", days, desk.now_ms, desk.marked(domains=("exercises",)))
     return Document(name="exercises.ics", media_type=calendar_days.MEDIA_TYPE, data=data)
 
 

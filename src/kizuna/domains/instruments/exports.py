@@ -65,7 +65,9 @@ def register(desk: Desk, _wanted: RegisterWanted) -> Document:
         )
         for made in instruments_of(desk).values()
     ]  # fmt: skip
-    return Document("instruments.csv", csv_table.MEDIA_TYPE, csv_table.write(_REGISTER, rows))
+    return Document(
+        "instruments.csv", csv_table.MEDIA_TYPE, csv_table.write(_REGISTER, rows, desk.marked(domains=("instruments",)))
+    )
 
 
 def years(desk: Desk, wanted: YearsWanted) -> Document:
@@ -83,7 +85,9 @@ def years(desk: Desk, wanted: YearsWanted) -> Document:
                 *pair, year, sum(_within(made, year) for made in ours), len(in_force),
                 sum(made.binding is True for made in in_force), sum(made.in_force_on.bounds() is None for made in ours),
             ))  # fmt: skip
-    return Document("dyad-years.csv", csv_table.MEDIA_TYPE, csv_table.write(_YEARS, rows))
+    return Document(
+        "dyad-years.csv", csv_table.MEDIA_TYPE, csv_table.write(_YEARS, rows, desk.marked(domains=("instruments",)))
+    )
 
 
 def _within(made: Instrument, year: int) -> bool:
@@ -104,7 +108,9 @@ def calendar(desk: Desk, _wanted: CalendarWanted) -> Document:
         ConfigError: the library is not installed.
     """
     days = [day for made in instruments_of(desk).values() for day in _ends(desk, made)]
-    data = calendar_days.calendar("Agreements: expiry and renewal", days, desk.now_ms)
+    data = calendar_days.calendar(
+        "Agreements: expiry and renewal", days, desk.now_ms, desk.marked(domains=("instruments",))
+    )
     return Document("instruments.ics", calendar_days.MEDIA_TYPE, data)
 
 

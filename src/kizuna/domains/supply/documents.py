@@ -122,6 +122,7 @@ def _form(desk: Desk, view: CaseView, found: Standing, name: str, language: str,
         parts=(_parties(view, found, language), *parts, _signed(view, language)),
         foot=f"{view.key}, as held by {desk.party} on {terms.day_of(desk.now_ms)}. Own layout, not a form of the agreement.",
         signatures=(words.both("for_requester", language), words.both("for_provider", language)), keywords=(view.key,),
+        marking=desk.marked(language, subjects=(view.id,)),
     )  # fmt: skip
     return Document(f"{name}-{view.key}.pdf", printed.MEDIA_TYPE, printed.pdf(form))
 
@@ -258,21 +259,33 @@ def order_sheet(desk: Desk, wanted: SheetWanted) -> Document:
     view, found = _held(desk, wanted.order_no)
     rows = sheets.rows_of(found.asked.lines)
     if wanted.kind == "csv":
-        return Document(f"order-{view.key}.csv", csv_table.MEDIA_TYPE, csv_table.write(sheets.COLUMNS, rows))
-    return Document(f"order-{view.key}.xlsx", xlsx_table.MEDIA_TYPE, xlsx_table.write(sheets.COLUMNS, rows, "order"))
+        return Document(
+            f"order-{view.key}.csv",
+            csv_table.MEDIA_TYPE,
+            csv_table.write(sheets.COLUMNS, rows, desk.marked(subjects=(view.id,))),
+        )
+    return Document(
+        f"order-{view.key}.xlsx",
+        xlsx_table.MEDIA_TYPE,
+        xlsx_table.write(sheets.COLUMNS, rows, "order", desk.marked(subjects=(view.id,))),
+    )
 
 
 def due_calendar(desk: Desk, wanted: DueWanted) -> Document:
     """Return what falls due as a calendar that any planner opens."""
+    found = due(desk, wanted)
+    mark = desk.marked(subjects=[ORDER.subject(row.order_no) for row in found])
     days = [
         calendar_days.Day(
             uid=f"{row.order_no}-{row.rule}@kizuna", title=f"{row.order_no}: {row.rule.removeprefix('supply-')}",
             first=terms.day_of(row.due_ms), last=terms.day_of(row.due_ms),
             text=f"{row.open} {row.currency} open, {row.requester} owes {row.provider}",
         )
-        for row in due(desk, wanted)
+        for row in found
     ]  # fmt: skip
-    return Document("supply-due.ics", calendar_days.MEDIA_TYPE, calendar_days.calendar("Supply", days, desk.now_ms))
+    return Document(
+        "supply-due.ics", calendar_days.MEDIA_TYPE, calendar_days.calendar("Supply", days, desk.now_ms, mark)
+    )
 
 
 # --- the pack ---------------------------------------------------------------------------------------------------------------------
@@ -302,7 +315,7 @@ def order_pack(desk: Desk, wanted: PackMade) -> Document:
         data = _pack(view, found, whole=False)
     if wanted.kind == "json":
         return Document(f"pack-{view.key}.json", JSON, data)
-    return Document(f"pack-{view.key}.svg", qr.MEDIA_TYPE, qr.svg(data, view.key))
+    return Document(f"pack-{view.key}.svg", qr.MEDIA_TYPE, qr.svg(data, view.key, desk.marked(subjects=(view.id,))))
 
 
 def check_pack(desk: Desk, wanted: PackWanted) -> PackShown:

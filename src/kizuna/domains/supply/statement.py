@@ -121,6 +121,12 @@ def _rows(desk: Desk, where: str, given: Sequence[object], after_ms: int, limit:
     )  # fmt: skip
 
 
+def _orders(desk: Desk, where: str, given: Sequence[object]) -> list[str]:
+    """Return the cases that a statement is made of."""
+    found = desk.db.execute(f"SELECT DISTINCT case_id FROM supply_total WHERE {where} ORDER BY case_id", given)
+    return [case_id for (case_id,) in found]
+
+
 def statement(desk: Desk, wanted: StatementWanted) -> StatementShown:
     """Return a statement.
 
@@ -150,9 +156,10 @@ def sheet(desk: Desk, wanted: SheetWanted) -> Document:
         ["", "", "", total.currency, total.method, "total", total.they_owe_more, total.they_owe_less]
         for total in _totals(desk, where, given)
     ]
+    mark = desk.marked(subjects=_orders(desk, where, given))
     if wanted.kind == "csv":
-        return Document(f"{_name(desk, wanted)}.csv", csv_table.MEDIA_TYPE, csv_table.write(_COLUMNS, rows))
-    data = xlsx_table.write(_COLUMNS, rows, "statement")
+        return Document(f"{_name(desk, wanted)}.csv", csv_table.MEDIA_TYPE, csv_table.write(_COLUMNS, rows, mark))
+    data = xlsx_table.write(_COLUMNS, rows, "statement", mark)
     return Document(f"{_name(desk, wanted)}.xlsx", xlsx_table.MEDIA_TYPE, data)
 
 
@@ -166,6 +173,7 @@ def print_out(desk: Desk, wanted: PrintedWanted) -> Document:
     form = printed.Form(
         heading=both("statement"), language=wanted.language,
         foot=f"{desk.party} and {wanted.partner}, as of {day_of(desk.now_ms)}. Own layout.", signatures=(both("party"), both("partner")),
+        marking=desk.marked(wanted.language, subjects=_orders(desk, where, given)),
         parts=(
             printed.Part(
                 heading=both("parties"),

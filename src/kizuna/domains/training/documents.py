@@ -56,7 +56,11 @@ def activity(desk: Desk, wanted: ProgressWanted) -> Document:
         budget=budget, payments=_payments(desk, found), conditions=tuple(f"{gap.gap}: {gap.what}" for gap in found.gaps),
         results=_results(found, start, end),
     )  # fmt: skip
-    return Document(name=f"{wanted.pledge}.xml", media_type=iati.MEDIA_TYPE, data=iati.write([made], now))
+    return Document(
+        name=f"{wanted.pledge}.xml",
+        media_type=iati.MEDIA_TYPE,
+        data=iati.write([made], now, desk.marked(domains=("training",))),
+    )
 
 
 def _payments(desk: Desk, found: Progress) -> tuple[iati.Payment, ...]:
@@ -102,7 +106,11 @@ def courses_table(desk: Desk, _wanted: ExportWanted) -> Document:
         " FROM training_seat WHERE state <> 'withdrawn' GROUP BY course) s ON s.course = c.course WHERE c.nth = 1 ORDER BY c.course LIMIT ?",
         (_MOST,),
     )
-    return Document(name="courses.csv", media_type=csv_table.MEDIA_TYPE, data=csv_table.write(columns, list(rows)))
+    return Document(
+        name="courses.csv",
+        media_type=csv_table.MEDIA_TYPE,
+        data=csv_table.write(columns, list(rows), desk.marked(domains=("training",))),
+    )
 
 
 def money_table(desk: Desk, _wanted: ExportWanted) -> Document:
@@ -119,7 +127,11 @@ def money_table(desk: Desk, _wanted: ExportWanted) -> Document:
         " WHERE amount IS NOT NULL ORDER BY transaction_key, record_id LIMIT ?",
         (_MOST,),
     )
-    return Document(name="money.csv", media_type=csv_table.MEDIA_TYPE, data=csv_table.write(columns, rows))
+    return Document(
+        name="money.csv",
+        media_type=csv_table.MEDIA_TYPE,
+        data=csv_table.write(columns, rows, desk.marked(domains=("training",))),
+    )
 
 
 def calendar(desk: Desk, _wanted: ExportWanted) -> Document:
@@ -142,7 +154,7 @@ def calendar(desk: Desk, _wanted: ExportWanted) -> Document:
         )
         if (last := day_of(until))
     ]
-    data = calendar_days.calendar("Training and grants", days, desk.now_ms)
+    data = calendar_days.calendar("Training and grants", days, desk.now_ms, desk.marked(domains=("training",)))
     return Document(name="training.ics", media_type=calendar_days.MEDIA_TYPE, data=data)
 
 
@@ -154,7 +166,9 @@ def gaps_table(desk: Desk, wanted: ProgressWanted) -> Document:
     """
     rows = [(gap.gap, gap.what) for gap in progress(desk, wanted).gaps]
     return Document(
-        name=f"{wanted.pledge}-gaps.csv", media_type=csv_table.MEDIA_TYPE, data=csv_table.write(_EXPORTED, rows)
+        name=f"{wanted.pledge}-gaps.csv",
+        media_type=csv_table.MEDIA_TYPE,
+        data=csv_table.write(_EXPORTED, rows, desk.marked(domains=("training",))),
     )
 
 

@@ -77,7 +77,7 @@ def sheet(desk: Desk, wanted: SheetWanted) -> Document:
         lead.append("No change of the watch is on record.")
     made = Paper(
         language="en", title="Hand-over sheet", lead=lead, sections=(*_alert_sections(desk, since_ms), *_partner_sections(desk)),
-        foot="Made from the records that this node holds.", made_ms=desk.now_ms,
+        foot="Made from the records that this node holds.", made_ms=desk.now_ms, marking=desk.marked(domains=("maritime",)),
     )  # fmt: skip
     return Document(name="hand-over.html", media_type=paper.HTML, data=paper.to_html(made))
 

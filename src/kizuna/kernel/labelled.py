@@ -1,0 +1,88 @@
+"""The labels of what is held, as rows, so that whatever is made out of records can bear the join of their labels.
+
+A label is that of its record as far as it is disclosed; one that is not whole counts as missing, and so does its join with any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import Any
+
+import msgspec
+
+from kizuna.errors import RecordError
+from kizuna.kernel import canonical
+from kizuna.kernel.journal import Db
+from kizuna.kernel.label import Label, join
+from kizuna.kernel.record import Record, label_of
+
+SCHEMA = (
+    """CREATE TABLE labelled (
+        record_id TEXT PRIMARY KEY, type TEXT NOT NULL, subject TEXT NOT NULL, label TEXT NOT NULL, exercise BIGINT NOT NULL)""",
+    "CREATE INDEX labelled_by_type ON labelled (type, label, exercise)",
+    "CREATE INDEX labelled_by_subject ON labelled (subject, label, exercise)",
+)
+TABLES = ("labelled",)
+_AT_ONCE = 500
+
+
+def note(db: Db, held: Record) -> None:
+    """Keep a record's label; what of it came later takes the place of what was known."""
+    try:
+        text = canonical.encode(label_of(held)).decode()
+    except RecordError:
+        text = ""
+    db.execute(
+        "INSERT INTO labelled (record_id, type, subject, label, exercise) VALUES (?,?,?,?,?)"
+        " ON CONFLICT (record_id) DO UPDATE SET subject = excluded.subject, label = excluded.label",
+        (held.id, held.clear.type, held.text("subject"), text, int(held.clear.exercise)),
+    )
+
+
+def forget(db: Db, record_id: str) -> None:
+    """Take out the label of a record whose body was erased."""
+    db.execute("DELETE FROM labelled WHERE record_id = ?", (record_id,))
+
+
+def found(
+    db: Db, *, domains: Sequence[str] = (), subjects: Sequence[str] = (), records: Sequence[str] = ()
+) -> tuple[tuple[Label | None, ...], bool]:
+    """Return the labels, each once, of what is held of some domains, about some subjects (a case is one) and of some records.
+
+    Beside them stands whether any of it is of an exercise. None stands for a label that is not known.
+    """
+    rows: set[tuple[str, int]] = set()
+    for name in domains:
+        rows |= _rows(db, "type > ? AND type < ?", (f"{name}.", f"{name}/"))
+    for column, names in (("subject", subjects), ("record_id", records)):
+        for start in range(0, len(names), _AT_ONCE):
+            some = names[start : start + _AT_ONCE]
+            rows |= _rows(db, f"{column} IN ({','.join('?' * len(some))})", some)
+    texts = sorted({text for text, _ in rows})
+    labels = tuple(canonical.decode(text.encode(), type=Label) if text else None for text in texts)
+    return labels, any(exercise for _, exercise in rows)
+
+
+def _rows(db: Db, where: str, given: Sequence[Any]) -> set[tuple[str, int]]:
+    return {
+        (text, exercise)
+        for text, exercise in db.execute(f"SELECT DISTINCT label, exercise FROM labelled WHERE {where}", given)
+    }
+
+
+def joined(labels: Iterable[Label | None], party: str) -> Label | None:
+    """Return the label of what a party made out of records with these labels, or None where one of them is not known, or there is none.
+
+    Each originator may have its own: so what two parties said to one another may be had by both.
+    """
+    held = list(labels)
+    known = [
+        msgspec.structs.replace(each, releasable_to=each.releasable_to | each.originators)
+        for each in held
+        if each is not None
+    ]
+    if not known or len(known) < len(held):
+        return None
+    made = reduce(join, known)
+    return made if made.releasable_to - {party} else msgspec.structs.replace(made, releasable_to=frozenset())
