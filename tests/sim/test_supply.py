@@ -6,6 +6,7 @@ import pytest
 
 from kizuna.cli.init import bundled
 from kizuna.errors import RefusedError
+from kizuna.sim.federation import Federation, SimNode
 from tests.sim.supply_world import (
     ARRANGEMENT,
     CERTIFIER,
@@ -14,10 +15,12 @@ from tests.sim.supply_world import (
     MINISTRY,
     PAYER,
     SIGNER,
+    UNIT,
     accepted,
     agreed,
     ask,
     draft,
+    endorse,
     enrolled,
     invoiced,
     operate,
@@ -275,6 +278,46 @@ def test_an_officers_authority_ends_on_its_day_and_shows_where_it_lacked() -> No
     india.skew_ms = 2 * DAY_MS
     with pytest.raises(RefusedError, match="is valid on 2026-09-23"):
         operate(india, "deliver", order_no=number)
+
+
+def proposed(federation: Federation, requester: SimNode, provider: SimNode) -> str:
+    """Bring an order as far as the requester's signature under the offer."""
+    number = draft(requester, provider.identity.party)
+    operate(requester, "request", order_no=number)
+    federation.run(3_000)
+    operate(provider, "offer", order_no=number, price=("1=1500", "2=95"))
+    federation.run(3_000)
+    operate(requester, "agree", order_no=number)
+    federation.run(3_000)
+    return number
+
+
+def test_a_signature_is_held_against_what_its_own_side_knows_however_it_is_given() -> None:
+    federation, india, japan = pair(14)
+    first, *others, last = [proposed(federation, japan, india) for _ in range(5)]
+    for way in (lambda: endorse(india, first, UNIT), lambda: operate(india, "sign", UNIT, order_no=first)):
+        with pytest.raises(
+            RefusedError, match=r"`actor` is `officer:unit:logistics`: no authority for `offer` under .*; let the"
+        ):
+            way()
+    for number in (first, *others):
+        endorse(india, number, SIGNER)
+    federation.run(3_000)
+    assert ask(japan, "order", order_no=first).state == "agreed"
+    with pytest.raises(
+        RefusedError, match=r"`total` is `.*`: with `.*` open here it passes the year's ceiling `.*`; settle something"
+    ):
+        endorse(india, last, SIGNER)
+    operate(india, "state-terms", MINISTRY, partner="jpn", bundled="facts")
+    with pytest.raises(RefusedError, match=r"`terms` of .* differ between"):
+        endorse(india, last, SIGNER)
+    operate(india, "cancel", order_no=first, reason="no ship comes")
+    federation.run(3_000)
+    with pytest.raises(RefusedError, match="no authority for `order`"):
+        endorse(japan, first, CERTIFIER)
+    endorse(japan, first, SIGNER)
+    federation.run(3_000)
+    assert ask(india, "order", order_no=first).state == "cancelled"
 
 
 def test_what_the_terms_do_not_name_cannot_be_settled() -> None:

@@ -110,7 +110,8 @@ class CaseKind:
     such a record, or None where its author may not open a case of that key. `apply` puts a folded case into `tables`, each of which has a column
     `case_id` and is cleared of the case before. `purposes` are those for which steps may be used unless an operation says others. `guards` judge
     the content of steps. `dues` returns the running deadlines, as rule and instant; the table's own where it is None. `clock` maps a rule to the
-    record class by which a node says that the deadline has passed, and `lapse` makes that record.
+    record class by which a node says that the deadline has passed, and `lapse` makes that record. `endorsing` says, by a refusal, why an officer may
+    not sign another side's proposal: it is given the desk (`kizuna.kernel.operation`), and judges by what this party alone holds.
     """
 
     table: CaseType
@@ -125,6 +126,7 @@ class CaseKind:
     dues: Callable[[CaseView], Iterable[tuple[str, int]]] | None = None
     clock: Mapping[str, type[Body]] = field(default_factory=dict)
     lapse: Callable[[CaseView, str], Body] | None = None
+    endorsing: Callable[[Any, CaseView, Move], None] = lambda _desk, _view, _move: None
 
     def __post_init__(self) -> None:
         rows = {row.name for row in self.table.transitions}

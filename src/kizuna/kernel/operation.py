@@ -185,7 +185,8 @@ class Desk:
         """Return our signature under a proposal of the other side.
 
         Raises:
-            RefusedError: it is no proposal that waits for us, or a part of it is hidden: nobody signs terms that it never saw.
+            RefusedError: it is no proposal that waits for us, a part of it is hidden (nobody signs terms that it never saw), or the kind of case
+                holds something against it.
         """
         move = view.move(record_id)
         waiting = dict(view.state.signatures_missing)
@@ -195,6 +196,7 @@ class Desk:
             raise RefusedError(
                 f"`{record_id[:16]}` has facts that were not disclosed: ask its issuer for a closed one before signing"
             )
+        kind.endorsing(self, view, move)
         return self._step(kind, view.key, view, CaseEndorsed(endorses=record_id), purposes)
 
     def _step(self, kind: CaseKind, key: str, view: CaseView | None, body: Body, purposes: Sequence[str]) -> Statement:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kizuna.domains.supply import numbers, rules, terms
-from kizuna.domains.supply.cases import ORDER, PROVIDER, REQUESTER
-from kizuna.domains.supply.standing import Standing
+from kizuna.domains.supply import numbers, rules, signing, terms
+from kizuna.domains.supply.cases import ORDER
+from kizuna.domains.supply.standing import PROVIDER, REQUESTER, Standing
 from kizuna.kernel.case import CaseEndorsed
 from kizuna.kernel.casework import CLOCK, CaseView
 from kizuna.kernel.operation import Desk
@@ -33,18 +33,19 @@ def _authorities(desk: Desk, view: CaseView, found: Standing) -> Iterator[str]:
     void = dict(view.state.void)
     for move in view.moves:
         step = move.step
-        endorsing = isinstance(move.body, CaseEndorsed)
-        duty = (
-            ("order" if step.party == view.sides[REQUESTER] else "offer") if endorsing else _DUTY.get(step.transition)
+        target = view.move(move.body.endorses or "") if isinstance(move.body, CaseEndorsed) else None
+        needed = (
+            signing.duties(step.party, view, target.body)
+            if target is not None
+            else tuple(filter(None, (_DUTY.get(step.transition),)))
         )
-        if duty is None or step.id in void or step.actor == CLOCK:
+        if not needed or step.id in void or step.actor == CLOCK:
             continue
-        duties = {duty, "pay", "receive"} if endorsing else {duty}
         if not any(
             terms.authority(desk.db, step.party, step.actor, found.asked.arrangement, each, step.at_ms)
-            for each in duties
+            for each in needed
         ):
-            yield f"`{step.actor}` of `{step.party}` had no authority for `{duty}` on {terms.day_of(step.at_ms)} that is held here"
+            yield f"`{step.actor}` of `{step.party}` had no authority for `{needed[0]}` on {terms.day_of(step.at_ms)} that is held here"
 
 
 def _permission(desk: Desk, view: CaseView, found: Standing) -> Iterator[str]:

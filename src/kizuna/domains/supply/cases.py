@@ -38,7 +38,8 @@ from kizuna.domains.supply.records import (
     RemainderConverted,
     SettlementReceived,
 )
-from kizuna.domains.supply.standing import CASH, EQUAL_VALUE, KIND, METHODS, Standing, standing
+from kizuna.domains.supply.signing import endorsing
+from kizuna.domains.supply.standing import CASH, EQUAL_VALUE, KIND, METHODS, PROVIDER, REQUESTER, Standing, standing
 from kizuna.errors import RefusedError
 from kizuna.kernel.case import CaseType, Transition
 from kizuna.kernel.casework import CaseKind, CaseView, Guard, Move
@@ -47,7 +48,6 @@ from kizuna.kernel.journal import Db
 from kizuna.kernel.record import Body
 
 PURPOSE = "logistics"
-REQUESTER, PROVIDER = "requester", "provider"
 OVERDUE, CONVERT, ESCALATE = "supply-overdue", "supply-convert", "supply-escalate"
 """The rules by which a node's clock speaks; the terms' own rule is in the record."""
 _RULES = {"overdue": OVERDUE, "convert": CONVERT, "escalate": ESCALATE}
@@ -270,4 +270,5 @@ ORDER = CaseKind(
     tables=("supply_order", "supply_side", "supply_line", "supply_ledger", "supply_total"), purposes=(PURPOSE,),
     guards={row.name: _where_possible(row, GUARDS[row.name]) for row in TABLE.transitions if row.name in GUARDS},
     dues=dues, clock={OVERDUE: OrderOverdue, ESCALATE: OrderEscalated, CONVERT: OrderConverted}, lapse=lapse,
+    endorsing=endorsing,
 )  # fmt: skip

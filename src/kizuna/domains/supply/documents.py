@@ -10,10 +10,10 @@ import msgspec
 from msgspec import Meta
 
 from kizuna.domains.supply import sheets, terms, words
-from kizuna.domains.supply.cases import ORDER, PROVIDER, REQUESTER
+from kizuna.domains.supply.cases import ORDER
 from kizuna.domains.supply.numbers import money, spelled, wrong
 from kizuna.domains.supply.queries import DueWanted, due
-from kizuna.domains.supply.standing import Standing, standing
+from kizuna.domains.supply.standing import PROVIDER, REQUESTER, Standing, standing
 from kizuna.domains.supply.statement import LANGUAGE
 from kizuna.errors import RefusedError
 from kizuna.formats import calendar_days, csv_table, printed, qr, xlsx_table

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from kizuna.domains.supply import notation, numbers, settling_checks, terms
-from kizuna.domains.supply.cases import ORDER, REQUESTER, running
+from kizuna.domains.supply.cases import ORDER, running
 from kizuna.domains.supply.numbers import wrong
 from kizuna.domains.supply.ordering import LOGISTICS, MINISTRY, REASON, OrderAsked, ReasonAsked, order_of
 from kizuna.domains.supply.records import (
@@ -33,7 +33,7 @@ from kizuna.domains.supply.records import (
     ReturnLine,
     SettlementReceived,
 )
-from kizuna.domains.supply.standing import CASH, EQUAL_VALUE, KIND, Line, Standing
+from kizuna.domains.supply.standing import CASH, EQUAL_VALUE, KIND, REQUESTER, Line, Standing
 from kizuna.kernel.casework import CaseView
 from kizuna.kernel.operation import Desk, Operation, Outcome
 from kizuna.kernel.record import Body

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from kizuna.domains.supply import notation, numbers, rules, sheets, terms
-from kizuna.domains.supply.cases import ORDER, PROVIDER, PURPOSE, REQUESTER
+from kizuna.domains.supply.cases import ORDER, PURPOSE
 from kizuna.domains.supply.numbers import wrong
 from kizuna.domains.supply.ordering_checks import person
 from kizuna.domains.supply.records import (
@@ -27,7 +27,7 @@ from kizuna.domains.supply.records import (
     OrderWithdrawn,
     TermsStated,
 )
-from kizuna.domains.supply.standing import Standing, standing
+from kizuna.domains.supply.standing import PROVIDER, REQUESTER, Standing, standing
 from kizuna.errors import RefusedError
 from kizuna.kernel.casework import CaseView
 from kizuna.kernel.operation import Asked, Desk, Operation, Outcome, Statement
@@ -454,10 +454,9 @@ def sign(desk: Desk, asked: SignAsked) -> Outcome:
     """Sign what the other side proposed about an order.
 
     Raises:
-        RefusedError: not just one proposal waits for us, or the officer has no authority.
+        RefusedError: not just one proposal waits for us, or `signing.endorsing` refuses it.
     """
-    view, found = order_of(desk, asked.order_no)
-    terms.require_authority(desk, found.asked.arrangement, "order" if desk.party == view.sides[REQUESTER] else "offer")
+    view, _ = order_of(desk, asked.order_no)
     waiting = [
         record
         for record, parties in view.state.signatures_missing

@@ -9,11 +9,11 @@ import msgspec
 from msgspec import Meta
 
 from kizuna.domains.supply import audit, cases, terms
-from kizuna.domains.supply.cases import ORDER, PROVIDER, REQUESTER
+from kizuna.domains.supply.cases import ORDER
 from kizuna.domains.supply.numbers import money, spelled
 from kizuna.domains.supply.ordering import unknown
 from kizuna.domains.supply.records import OrderDrafted
-from kizuna.domains.supply.standing import method_of, number_of, standing
+from kizuna.domains.supply.standing import PROVIDER, REQUESTER, method_of, number_of, standing
 from kizuna.kernel.operation import Desk, Query, Wanted, state_words
 
 MOST = 1000

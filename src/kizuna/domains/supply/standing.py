@@ -40,6 +40,7 @@ from kizuna.domains.supply.records import (
 )
 from kizuna.kernel.casework import CaseView, Move
 
+REQUESTER, PROVIDER = "requester", "provider"
 CASH, KIND, EQUAL_VALUE = "cash", "kind", "equal-value"
 METHODS = (CASH, KIND, EQUAL_VALUE)
 
