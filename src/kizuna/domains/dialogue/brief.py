@@ -130,7 +130,7 @@ def _last_scores(desk: Desk, names: Sequence[str]) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     rows = desk.db.execute(
         "SELECT c.name, s.party, s.value FROM dialogue_score s JOIN dialogue_commitment c ON c.case_id = s.case_id"
-        f" WHERE s.case_id IN ({','.join('?' * len(names))}) ORDER BY s.case_id, s.no",
+        f" WHERE s.case_id IN ({','.join('?' * len(names)) or 'NULL'}) ORDER BY s.case_id, s.no",
         [f"dialogue.commitment:{name}" for name in names],
     )
     for name, party, value in rows:
@@ -140,7 +140,7 @@ def _last_scores(desk: Desk, names: Sequence[str]) -> dict[str, dict[str, int]]:
 
 def _sides(desk: Desk, names: Sequence[str]) -> dict[str, tuple[str, str]]:
     rows = desk.db.execute(
-        f"SELECT name, opener, other FROM dialogue_commitment WHERE case_id IN ({','.join('?' * len(names))})",
+        f"SELECT name, opener, other FROM dialogue_commitment WHERE case_id IN ({','.join('?' * len(names)) or 'NULL'})",
         [f"dialogue.commitment:{name}" for name in names],
     )
     return {name: (opener, other) for name, opener, other in rows}

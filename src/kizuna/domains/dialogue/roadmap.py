@@ -95,7 +95,7 @@ def milestones(desk: Desk, wanted: RoadmapWanted) -> tuple[MilestoneRow, ...]:
     done = {
         name
         for (name,) in desk.db.execute(
-            f"SELECT name FROM dialogue_milestone WHERE state = 'done' AND case_id IN ({','.join('?' * len(before))})",
+            f"SELECT name FROM dialogue_milestone WHERE state = 'done' AND case_id IN ({','.join('?' * len(before)) or 'NULL'})",
             [f"dialogue.milestone:{name}" for name in before],
         )
     }

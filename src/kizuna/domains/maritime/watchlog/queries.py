@@ -399,7 +399,7 @@ def _interest(row: Sequence[Any]) -> InterestRow:
 def interests(desk: Desk, wanted: InterestsWanted) -> list[InterestRow]:
     """Return vessels of interest, the latest claim first."""
     rows = desk.db.execute(
-        f"{_INTEREST} WHERE (? = 1 OR (state IN ('asserted','supported','disputed') AND expires_at_ms > ?)) AND (? IS NULL OR mmsi = ?)"
+        f"{_INTEREST} WHERE (? = 1 OR (state IN ('asserted','supported','disputed') AND expires_at_ms > ?)) AND (CAST(? AS TEXT) IS NULL OR mmsi = ?)"
         " ORDER BY asserted_at_ms DESC, case_id LIMIT ?",
         (int(wanted.past), desk.now_ms, wanted.mmsi, wanted.mmsi, wanted.limit),
     )
