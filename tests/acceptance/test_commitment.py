@@ -220,6 +220,8 @@ def evidence(delhi: Office, tokyo: Office, courier: Courier, folder: Path) -> No
     assert "fighter exercise" in shown[0]["paragraph_text"]
     register = folder / "commitments.csv"
     delhi.types("dialogue", "export", "--closed", "--out", register)
-    rows = {row["commitment"]: row for row in csv.DictReader(io.StringIO(register.read_text(encoding="utf-8")))}
+    marked, _, table = register.read_text(encoding="utf-8").partition("\n")
+    assert marked.startswith("# ")
+    rows = {row["commitment"]: row for row in csv.DictReader(io.StringIO(table))}
     assert rows[KEY]["scores"] == "ind: +1; jpn: +1"
     assert rows["ind-other"]["state"] == "dropped"
