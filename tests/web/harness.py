@@ -20,7 +20,7 @@ from kizuna.domains.instruments.records import VersionSigned
 from kizuna.domains.maritime import DOMAIN as MARITIME
 from kizuna.kernel import canonical, instrument, keys, sign
 from kizuna.kernel.bundle import sealing_public
-from kizuna.kernel.domain import Domain, Fact
+from kizuna.kernel.domain import Domain, Fact, Seek
 from kizuna.kernel.instrument import Direction, Instrument, LimitedDate, Obligations, Provision
 from kizuna.kernel.journal import Db
 from kizuna.kernel.label import label
@@ -77,6 +77,7 @@ NOTES = Domain(
     schema=("CREATE TABLE note (record_id TEXT PRIMARY KEY, text TEXT NOT NULL)",),
     tables=("note",),
     apply={NoteSaid: _note},
+    sought=dict.fromkeys((NoteSaid, SecretSaid), Seek(kind="notes.note")),
 )
 DOMAINS = (INSTRUMENTS, MARITIME, NOTES)
 OFFERED = (*node_domains.DOMAINS, NOTES)

@@ -12,7 +12,7 @@ from jinja2.ext import babel_extract
 
 from kizuna.kernel.domain import Domain
 from kizuna.node import offering
-from kizuna.web import forms, pages, pages_index, pages_liaison
+from kizuna.web import forms, pages, pages_index, pages_liaison, searching
 from kizuna.web.errors import STATUSES
 from kizuna.web.pages_desk import first_sentence
 from kizuna.web.shown import title
@@ -42,6 +42,7 @@ def of_pages() -> set[str]:
     found = {text for texts in templates().values() for text in texts}
     found |= {task.title for task in pages_index.TASKS} | set(pages.ROLE_TITLES.values()) | set(pages.PALETTES)
     found |= set(pages_liaison.REASONS.values()) | {remedy for *_, remedy in STATUSES}
+    found |= set(searching.KIND_TITLES.values())
     found |= {sentence for _, sentence in forms._SENTENCES} | set(forms._LABEL_TEXTS.values())
     for path in sorted(SOURCE.glob("pages*.py")):
         text = path.read_text(encoding="utf-8")

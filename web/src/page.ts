@@ -3,6 +3,7 @@ import "@fontsource-variable/noto-sans/index.css";
 import "@fontsource-variable/noto-sans-jp/index.css";
 import "./style.css";
 import "./picture.css";
+import "./shell.css";
 import "htmx.org";
 
 /** Shows the time in the head of the page, UTC first. */
@@ -40,6 +41,20 @@ function copies(): void {
   });
 }
 
+/** `/` leads to the search, wherever one is not writing. */
+function search(): void {
+  const box = document.querySelector<HTMLInputElement>("#search");
+  document.addEventListener("keydown", (event) => {
+    const writing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
+    if (box && event.key === "/" && !writing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      box.focus();
+      box.select();
+    }
+  });
+}
+
 clocks();
+search();
 choices();
 copies();

@@ -25,6 +25,7 @@ _OWN = {
     "run": "run",
     "ingest": "ingest",
     "picture": "picture",
+    "search": "search",
     "doctor": "doctor",
     "backup": "backup",
     "restore": "backup",

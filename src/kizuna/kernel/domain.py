@@ -75,6 +75,20 @@ BlobCheck = Callable[[bytes], object]
 """Accepts a blob that a record shows, or raises RecordError."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seek:
+    """What of a record of one class is looked for, and as what it is found.
+
+    `kind` groups what is found, `title` are the fields of which the first that says anything names it, `ref` those that tell which thing it is about,
+    the record's subject where there are none; `text` are the fields that are looked through, all texts where none is named.
+    """
+
+    kind: str
+    title: tuple[str, ...] = ()
+    ref: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Domain:
     """What a domain gives to the node.
@@ -84,7 +98,8 @@ class Domain:
     erased; `crossed` keeps what flowed under which clause; `portions` cuts a record whose items are released one by one; `derivations` rewrites
     one that obligations let go only coarser; `blob_checks` judges the large objects that a received record shows. `cases` are the kinds of
     two-party work whose steps are records of this domain; `operations` are what officers do and `queries` what they are shown: interface, command
-    line and pages offer just these. `happenings` tells other domains' briefs what happened between two days.
+    line and pages offer just these. `happenings` tells other domains' briefs what happened between two days. `sought` says what is looked for of
+    records that are not steps of a case; those are found by all that they say.
     """
 
     name: str
@@ -101,6 +116,7 @@ class Domain:
     operations: tuple[Operation, ...] = ()
     queries: tuple[Query, ...] = ()
     happenings: Happenings | None = None
+    sought: Mapping[type[Body], Seek] = field(default_factory=dict)
 
 
 def tellers(domains: Iterable[Domain]) -> tuple[Happenings, ...]:

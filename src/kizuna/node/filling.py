@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -15,8 +15,9 @@ from kizuna.kernel.casework import Kinds
 from kizuna.kernel.channel.wire import EntryHeader
 from kizuna.kernel.domain import Cross, Crossing, Domain, Fact
 from kizuna.kernel.journal import ERASED, Db, Entry, Projections
-from kizuna.kernel.record import Record
-from kizuna.node import noting
+from kizuna.kernel.label import MAX_CLASSIFICATION, Grade
+from kizuna.kernel.record import ClearGrade, Record
+from kizuna.node import noting, seeking
 from kizuna.node.parsed import parse
 from kizuna.node.schema import SCHEMA, TABLES
 from kizuna.node.tables import HANDLERS, erased, hold_received
@@ -54,8 +55,8 @@ def projections(domains: Sequence[Domain]) -> Projections:
     filling = _Filling(domains)
     return Projections(
         version=VERSION,
-        schema=SCHEMA + tuple(statement for domain in domains for statement in domain.schema),
-        tables=TABLES + tuple(table for domain in domains for table in domain.tables),
+        schema=SCHEMA + seeking.SCHEMA + tuple(statement for domain in domains for statement in domain.schema),
+        tables=TABLES + seeking.TABLES + tuple(table for domain in domains for table in domain.tables),
         apply=filling.apply,
         settle=filling.settle if filling.kinds.by_name else None,
     )
@@ -68,6 +69,7 @@ class _Filling:
         self.kinds = kinds_of(domains)
         self._classes = {name: (domain, kind) for domain in domains for name, kind in domain.records.items()}
         self._cross_in: tuple[Cross, ...] = tuple(d.crossed for d in domains if d.crossed is not None)
+        self._sought = seeking.sought_in(domains)
         self._forget_in = tuple(domain.forget for domain in domains if domain.forget is not None)
         self._by_record = tuple(
             statement.split()[2]
@@ -81,17 +83,18 @@ class _Filling:
         if handler is not None:
             handler(db, seq, entry)
         noting.fill(db, seq, entry)
+        header = _header_decoder.decode(entry.meta["header"]) if entry.kind in {"received", "released"} else None
         if entry.kind == "record" and entry.body is not None:
-            self._project(db, parse(entry.body), own=True)
-        elif entry.kind == "received":
+            made = parse(entry.body)
+            self._project(db, made, _highest(made.clear.label), own=True)
+        elif entry.kind == "received" and header is not None:
             held = hold_received(db, seq, entry)
             if held is not None:
-                self._project(db, held, own=False)
+                self._project(db, held, _highest(header.label), own=False)
         elif entry.kind == ERASED:
             for record_id in erased(db, entry.meta["target"]):
                 self._forget(db, record_id)
-        if entry.kind in {"received", "released"}:
-            header = _header_decoder.decode(entry.meta["header"])
+        if header is not None:
             if self.kinds.by_name:
                 _sequenced(db, self.kinds, entry, header)
             if entry.meta["item"] and header.kind == "record" and not entry.meta.get("code"):
@@ -108,15 +111,35 @@ class _Filling:
     def settle(self, db: Db) -> None:
         casework.settle(db, self.kinds)
 
-    def _project(self, db: Db, held: Record, *, own: bool) -> None:
+    def _project(self, db: Db, held: Record, level: int, *, own: bool) -> None:
         labelled.note(db, held)
-        _project(db, held, self._classes, own=own)
+        if held.clear.type == noting.RELABELLED:
+            seeking.relabelled(db, noting.target_of(held))
+        fact = self._fact(held, own=own)
+        if fact is not None:
+            apply = self._classes[fact.type][0].apply.get(type(fact.body))
+            if apply is not None:
+                apply(db, fact)
+            seek = self._sought.get(type(fact.body))
+            if seek is not None:
+                seeking.fill(db, fact, seek, level)
         if self.kinds.by_name:
             casework.note(db, self.kinds, held)
+
+    def _fact(self, held: Record, *, own: bool) -> Fact[record.Body] | None:
+        """Return a record of one of the domains; one whose payload does not fit its class is kept and never projected."""
+        domain, kind = self._classes.get(held.clear.type, (None, record.Body))
+        if domain is None or (kind not in domain.apply and kind not in self._sought):
+            return None
+        try:
+            return fact_of(held, kind, own=own)
+        except RecordError:
+            return None
 
     def _forget(self, db: Db, record_id: str) -> None:
         noting.forget(db, record_id)
         labelled.forget(db, record_id)
+        seeking.forget(db, record_id)
         if self.kinds.by_name:
             casework.forget(db, record_id)
         for forget in self._forget_in:
@@ -142,13 +165,6 @@ def _sequenced(db: Db, kinds: Kinds, entry: Entry, header: EntryHeader) -> None:
         casework.sequenced(db, entry.meta["item"], place, (header.receipted_epoch, header.receipted))
 
 
-def _project(db: Db, held: Record, classes: dict[str, tuple[Domain, type[record.Body]]], *, own: bool) -> None:
-    known = classes.get(held.clear.type)
-    apply = known[0].apply.get(known[1]) if known is not None else None
-    if known is None or apply is None:
-        return
-    try:
-        fact = fact_of(held, known[1], own=own)
-    except RecordError:
-        return  # a payload that does not fit its class is kept and never projected
-    apply(db, fact)
+def _highest(grades: Iterable[Grade | ClearGrade]) -> int:
+    """Return the highest of some grades, the highest that there is where none is told."""
+    return max((grade.classification for grade in grades), default=MAX_CLASSIFICATION)

@@ -26,6 +26,7 @@ from kizuna.web.access import EVERYONE, OFFICERS, Office, OfficeDependency
 from kizuna.web.api_notices import NOTICE_ROUTES
 from kizuna.web.api_partners import PARTNER_ROUTES
 from kizuna.web.api_release import RELEASE_ROUTES
+from kizuna.web.api_search import search
 from kizuna.web.bodies import Call
 from kizuna.web.errors import HANDLERS
 from kizuna.web.stream import event
@@ -102,6 +103,7 @@ def make_app(office: Office, extra: Sequence[ControllerRouterHandler] = ()) -> L
             status,
             alerts,
             stream,
+            search,
             *RELEASE_ROUTES,
             *PARTNER_ROUTES,
             *NOTICE_ROUTES,

@@ -149,8 +149,9 @@ class View:
             if self.account is None:
                 raise NotSignedInError("sign in first")
             self._sight = Sight(
-                self.office.node.store, self.pages.ceilings, self.office.node.identity.party, self.account
-            )
+                self.office.node.store, self.pages.ceilings, self.office.node.identity.party, self.account,
+                self.office.node.core.world.ledger.relabels,
+            )  # fmt: skip
         return self._sight
 
     def page(self, template: str, *, status: int = 200, script: str = "page", **values: Any) -> Response[str]:

@@ -8,7 +8,7 @@ from litestar.types import ControllerRouterHandler
 
 from kizuna.kernel.domain import Domain
 from kizuna.node.watch import Watch
-from kizuna.web import pages_case, pages_desk, pages_liaison, pages_picture
+from kizuna.web import pages_case, pages_desk, pages_liaison, pages_picture, pages_search
 from kizuna.web.access import Office
 from kizuna.web.assets import Assets
 from kizuna.web.pages import Pages
@@ -40,4 +40,5 @@ def page_routes(
         *pages_case.case_pages(pages, domains),
         *pages_desk.desk_pages(pages, domains),
         *pages_liaison.liaison_pages(pages),
+        *pages_search.search_pages(pages),
     ]

@@ -1,7 +1,8 @@
 """What one officer may see, and how the page on which it stands is marked.
 
 A record is seen by whoever's clearance reaches its grade in this node's own policy: its own grade where the node made it, the sender's translation of
-it where a partner did. What has neither is seen with the highest clearance alone. Who is of another nation sees only what is shown to be releasable
+it where a partner did; a relabel by its originator counts, and one that raised a partner's grade, whose translation nobody told, as the highest. What
+has neither is seen with the highest clearance alone. Who is of another nation sees only what is shown to be releasable
 to it. What is not seen is not counted either. The marking of a page is the join of all labels on it.
 """
 
@@ -9,15 +10,16 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from kizuna.errors import RecordError
-from kizuna.kernel import record
+from kizuna.kernel import lifecycle, record
 from kizuna.kernel.journal import Db, Store
 from kizuna.kernel.label import MAX_CLASSIFICATION, Grade, Label, join
+from kizuna.kernel.lifecycle import Act
 from kizuna.kernel.marking import marking
 from kizuna.kernel.record import Record
 from kizuna.node.accounts import Account
@@ -87,8 +89,16 @@ class Ceilings:
 class Sight:
     """What one officer may see within one page, and the labels that came onto it."""
 
-    def __init__(self, store: Store, ceilings: Ceilings, party: str, account: Account) -> None:
+    def __init__(
+        self,
+        store: Store,
+        ceilings: Ceilings,
+        party: str,
+        account: Account,
+        relabels: Mapping[str, tuple[Act, ...]] | None = None,
+    ) -> None:
         self._store = store
+        self._relabels = relabels or {}
         self._ceilings = ceilings
         self._party = party
         self._account = account
@@ -96,6 +106,16 @@ class Sight:
         self.labels: list[Label] = []
         self.exercise = False
         self._exercises: set[str] = set()
+
+    @property
+    def clearance(self) -> int:
+        """The highest grade of this node's policy that the officer may see."""
+        return self._account.clearance
+
+    @property
+    def nationality(self) -> str:
+        """The nation whose the officer is."""
+        return self._account.nationality
 
     @property
     def foreign(self) -> bool:
@@ -123,10 +143,15 @@ class Sight:
         label, level = self._look(record_id)
         if not self.admits(label, level):
             return False
-        if label is not None and label not in self.labels:
-            self.labels.append(label)
+        if label is not None:
+            self.show(label)
         self.exercise |= record_id in self._exercises
         return True
+
+    def show(self, label: Label) -> None:
+        """Put a label on the page."""
+        if label not in self.labels:
+            self.labels.append(label)
 
     def records(self, record_ids: Iterable[str]) -> bool:
         """Return whether all of some records may be seen, and then put their labels on the page."""
@@ -139,7 +164,7 @@ class Sight:
         for issuer, (label, level) in self._ceilings.of(prefixes).items():
             if level <= self._account.clearance and (not self.foreign or issuer == self._account.nationality):
                 seen.add(issuer)
-                self.labels.append(label)
+                self.show(label)
         return frozenset(seen)
 
     def rows(self, found: Any, prefix: str) -> Any:
@@ -174,15 +199,15 @@ class Sight:
         known = self._known.get(record_id)
         if known is None:
             with self._store.view() as db:
-                label, level, exercise = label_held(db, record_id)
+                label, level, exercise = label_held(db, record_id, self._relabels.get(record_id, ()))
             known = self._known[record_id] = (label, level)
             if exercise:
                 self._exercises.add(record_id)
         return known
 
 
-def label_held(db: Db, record_id: str) -> tuple[Label | None, int, bool]:
-    """Return a held record's label as far as it is disclosed, its grade in this node's policy, and whether it is of an exercise.
+def label_held(db: Db, record_id: str, relabels: Collection[Act] = ()) -> tuple[Label | None, int, bool]:
+    """Return a held record's label, as disclosed and as relabels left it, its grade in this node's policy, and whether it is an exercise's.
 
     Where label or grade is not known: None, and the highest.
     """
@@ -195,10 +220,23 @@ def label_held(db: Db, record_id: str) -> tuple[Label | None, int, bool]:
         return None, MAX_CLASSIFICATION, False
     held = whole(db, parse(bytes(rows[0][2])))
     try:
-        label = record.label_of(held)
+        made = record.label_of(held)
+        label = lifecycle.label_now(held.id, held.clear.issuer, made, relabels) if relabels else made
     except RecordError:
         return None, MAX_CLASSIFICATION, held.clear.exercise
+    own = all(not channel for channel, _, _ in rows)
+    if label != made and (own or _raised(made, label)):
+        return label, _highest(label) if own else MAX_CLASSIFICATION, held.clear.exercise
     return label, max(_level(channel, bytes(header), held) for channel, header, _ in rows), held.clear.exercise
+
+
+def _raised(made: Label, label: Label) -> bool:
+    before = {grade.policy: grade.classification for grade in made.grades}
+    return any(grade.classification > before.get(grade.policy, -1) for grade in label.grades)
+
+
+def _highest(label: Label) -> int:
+    return max((grade.classification for grade in label.grades), default=MAX_CLASSIFICATION)
 
 
 def _level(channel: str, header: bytes, held: Record) -> int:

@@ -8,9 +8,10 @@ from kizuna.domains.claim.operations import OPERATIONS
 from kizuna.domains.claim.projections import APPLY, SCHEMA, TABLES, forget
 from kizuna.domains.claim.queries import QUERIES
 from kizuna.domains.claim.records import RECORDS
-from kizuna.kernel.domain import Domain
+from kizuna.kernel.claim import ClaimAsserted, ClaimAssertedV2
+from kizuna.kernel.domain import Domain, Seek
 
 DOMAIN = Domain(
     name="claim", records=RECORDS, schema=SCHEMA, tables=TABLES, apply=APPLY, forget=forget, operations=OPERATIONS,
-    queries=QUERIES,
+    queries=QUERIES, sought=dict.fromkeys((ClaimAsserted, ClaimAssertedV2), Seek(kind="claim", title=("value", "subject"))),
 )  # fmt: skip

@@ -7,7 +7,15 @@ Arrow blobs and in the archive, never in SQL rows.
 from kizuna.domains.maritime.identity_desk import OPERATIONS, QUERIES
 from kizuna.domains.maritime.operations import derive_batch
 from kizuna.domains.maritime.projections import APPLY, SCHEMA, TABLES
-from kizuna.domains.maritime.records import RECORDS, OwnUnitBatch, PositionBatch
+from kizuna.domains.maritime.records import (
+    RECORDS,
+    AreaEntered,
+    EventDetected,
+    IdentityLinked,
+    OwnUnitBatch,
+    PositionBatch,
+    StaticReported,
+)
 from kizuna.domains.maritime.rules import releasable_chunks
 from kizuna.domains.maritime.watchlog import projections as watch_tables
 from kizuna.domains.maritime.watchlog import records as watch_records
@@ -15,7 +23,7 @@ from kizuna.domains.maritime.watchlog.cases import INCIDENT, REQUEST, VOI
 from kizuna.domains.maritime.watchlog.operations import OPERATIONS as WATCH_OPERATIONS
 from kizuna.domains.maritime.watchlog.sheet import QUERIES as WATCH_QUERIES
 from kizuna.formats.positions_arrow import parse_ipc
-from kizuna.kernel.domain import Domain
+from kizuna.kernel.domain import Domain, Seek
 
 DOMAIN = Domain(
     name="maritime",
@@ -30,4 +38,22 @@ DOMAIN = Domain(
     blob_checks={OwnUnitBatch: parse_ipc, PositionBatch: parse_ipc},
     operations=OPERATIONS + WATCH_OPERATIONS,
     queries=QUERIES + WATCH_QUERIES,
+    sought={
+        AreaEntered: Seek(kind="maritime.event", title=("area",), text=("area", "mmsi")),
+        EventDetected: Seek(kind="maritime.event", title=("kind",), text=("kind", "mmsi", "other_mmsi")),
+        IdentityLinked: Seek(
+            kind="maritime.identity", title=("identity_a",), text=("identity_a", "identity_b", "basis")
+        ),
+        StaticReported: Seek(
+            kind="maritime.vessel",
+            title=("name", "mmsi"),
+            ref=("mmsi",),
+            text=("mmsi", "imo_no", "name", "callsign", "destination"),
+        ),
+        watch_records.AlertRaised: Seek(
+            kind="maritime.alert", title=("what",), text=("what", "mmsi", "other_mmsi", "area", "alert")
+        ),
+        watch_records.IncidentNoted: Seek(kind="maritime.note"),
+        watch_records.RuleWritten: Seek(kind="maritime.rule", title=("title", "rule"), ref=("rule",)),
+    },
 )

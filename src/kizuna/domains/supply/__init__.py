@@ -5,10 +5,14 @@ from kizuna.domains.supply.cases import ORDER
 from kizuna.domains.supply.operations import OPERATIONS
 from kizuna.domains.supply.projections import APPLY, SCHEMA, TABLES
 from kizuna.domains.supply.queries import QUERIES
-from kizuna.domains.supply.records import RECORDS
-from kizuna.kernel.domain import Domain
+from kizuna.domains.supply.records import RECORDS, OrderDrafted, TermsStated
+from kizuna.kernel.domain import Domain, Seek
 
 DOMAIN = Domain(
     name="supply", records=RECORDS, schema=SCHEMA, tables=TABLES, apply=APPLY, cases=(ORDER,), operations=OPERATIONS,
     queries=(*QUERIES, *statement.QUERIES, *documents.QUERIES),
+    sought={
+        OrderDrafted: Seek(kind="supply.draft", title=("order_no",), ref=("order_no",)),
+        TermsStated: Seek(kind="supply.terms", title=("arrangement",)),
+    },
 )  # fmt: skip
