@@ -7,7 +7,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ from kizuna.node.world import Limits, Sources
 from kizuna.storage.blobs import Blobs
 from kizuna.storage.highwater import HighWater
 from kizuna.storage.sqlite import SqliteStore, open_sqlite
+from kizuna.web.api_domains import domain_routes
 from kizuna.web.api_instruments import INSTRUMENT_ROUTES
 from kizuna.web.api_picture import picture_routes
 from kizuna.web.assets import Assets
@@ -154,16 +155,18 @@ class TestNode:
 
     __test__ = False
 
-    def __init__(self, folder: Path, name: str, limits: Limits | None = None) -> None:
+    def __init__(
+        self, folder: Path, name: str, limits: Limits | None = None, domains: Sequence[Domain] = DOMAINS
+    ) -> None:
         self.name = name
         self.keys = make_keys(folder / "keys", name)
-        self.store: SqliteStore = open_sqlite(str(folder / "journal.db"), projections(DOMAINS))
+        self.store: SqliteStore = open_sqlite(str(folder / "journal.db"), projections(domains))
         self.blobs = Blobs(folder / "blobs")
         self.marks = HighWater(folder / "marks.json")
         self.identity = self.keys.identity()
         self.clock = WallClock()
         self.client = PartnerClient(self.keys.files)
-        self.core = Core(self.identity, Sources(self.store, self.blobs, os.urandom, self._mark), DOMAINS, limits)
+        self.core = Core(self.identity, Sources(self.store, self.blobs, os.urandom, self._mark), domains, limits)
         self.runner = Runner(self.core, Shell(self.store, self.blobs, self.marks, self.clock, self.client.send))
         self.listener = PartnerListener(self.runner, self.keys.files, self.partners, "127.0.0.1", 0)
 
@@ -268,11 +271,20 @@ ALL_ROLES = ("watch", "liaison", "desk", "security", "integrator", "administrato
 class Served:
     """A node run by `serve`, with a token for each role; `calls` is an HTTP session to its API."""
 
-    def __init__(self, folder: Path, name: str, *, address: str = "", assets: Assets | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        address: str = "",
+        assets: Assets | None = None,
+        domains: Sequence[Domain] = DOMAINS,
+    ) -> None:
         self.folder = folder
         self.address = address
         self.assets = assets
-        self.node = TestNode(folder, name)
+        self.node = TestNode(folder, name, domains=domains)
+        self.domains = domains
         self.stop = asyncio.Event()
         self.ports = Ports(0, 0)
         self.tokens = Tokens(folder / "tokens.json")
@@ -299,9 +311,11 @@ class Served:
             listening.set()
 
         self.watch = watch = watch_of(self.node, self.folder)
+        offered = domain_routes(self.domains) if self.domains is not DOMAINS else ()
         serving = Serving(
-            self.node.keys.files, self.tokens.path, self.folder, partner_port=0, api_port=0, routes=routes_of(watch),
-            pages=lambda office: page_routes(office, OFFERED, watch, assets=self.assets), address=self.address,
+            self.node.keys.files, self.tokens.path, self.folder, partner_port=0, api_port=0,
+            routes=[*routes_of(watch), *offered], address=self.address,
+            pages=lambda office: page_routes(office, OFFERED, watch, assets=self.assets),
         )  # fmt: skip
         node = self.node
         self._task = asyncio.create_task(

@@ -168,10 +168,17 @@ class View:
                 "styles": [url for entry in entries for url in assets.styles(entry)],
                 "built": assets.built,
                 "tasks": [task for task in self.pages.tasks if self.role in task.roles],
-                "marked": self.sight.marked(self.words.language) if self.account is not None else "",
+                "swapped": False,
             },
         )
         return Response(text, status_code=status, media_type=MediaType.HTML, headers=HEADERS)
+
+    def swap(self, template: str, **values: Any) -> Response[str]:
+        """Return what takes the place of all that is graded on an open page, with the marking that then holds."""
+        shown = self._values(values) | {"swapped": True}
+        parts = (template, "marking.html", "marking_foot.html")
+        text = "".join(self.pages.render(part, shown) for part in parts)
+        return Response(text, media_type=MediaType.HTML, headers=HEADERS)
 
     def part(self, template: str, **values: Any) -> Response[str]:
         """Return a part of a page that is put into one that is open."""
@@ -193,6 +200,7 @@ class View:
             "role_title": lambda role: self.words(ROLE_TITLES.get(role, role)),
             "query": lambda **parts: urlencode(parts),
             "query_of": lambda asked, page: urlencode({**asked, "page": page}),
+            "marked": self.sight.marked(self.words.language) if self.account is not None else "",
             "csrf": Markup('<input type="hidden" name="csrf" value="{}">').format(
                 self.session.csrf if self.session else ""
             ),  # the value is escaped by format

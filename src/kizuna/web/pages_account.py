@@ -11,14 +11,14 @@ from litestar.datastructures import Cookie
 from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
-from kizuna.errors import RefusedError
+from kizuna.errors import KizunaError, RefusedError
 from kizuna.node.accounts import LEAST_PASSWORD, Account
 from kizuna.node.tokens import Officer
 from kizuna.web import access, forms
 from kizuna.web.access import EVERYONE, OPEN
 from kizuna.web.bodies import Call
 from kizuna.web.catalogue import NAMES
-from kizuna.web.errors import NotYourRoleError
+from kizuna.web.errors import NotHeldError, NotYourRoleError, on_kizuna_error
 from kizuna.web.pages import HEADERS, LANGUAGE_COOKIE, PALETTE_COOKIE, PALETTES, Pages, View, problem, redirect
 from kizuna.web.sessions import WHOLE_MS
 
@@ -66,7 +66,7 @@ class Arrival:
 
 def account_pages(pages: Pages) -> list[ControllerRouterHandler]:
     """Return the routes of signing in and of what pages load."""
-    return [*_signing(pages), *_choosing(pages), _static(pages)]
+    return [*_signing(pages), *_choosing(pages), _static(pages), _nowhere(pages)]
 
 
 def _signing(pages: Pages) -> list[ControllerRouterHandler]:
@@ -192,6 +192,28 @@ def _change(office: access.Office, account: Account, given: Mapping[str, str]) -
 def _local(path: str) -> str:
     """Return a path of this node to go back to; anything else leads to the start page."""
     return path if path.startswith("/") and not path.startswith("//") and "\\" not in path else "/"
+
+
+def _nowhere(pages: Pages) -> ControllerRouterHandler:
+    """Return the route of all paths that lead nowhere: a page to people, the interface's own answer to programs."""
+
+    def on_any(request: Call, error: KizunaError) -> Response[Any]:
+        if request.url.path.startswith("/api/"):
+            return on_kizuna_error(request, error)
+        handler: Any = failing[KizunaError]
+        return handler(request, error)
+
+    failing = problem(pages)
+
+    @get(
+        "/{path:path}", opt=access.page(OPEN), include_in_schema=False, exception_handlers={KizunaError: on_any},
+        sync_to_thread=False,
+    )  # fmt: skip
+    def nowhere(path: FromPath[str]) -> Response[Any]:
+        del path
+        raise NotHeldError("there is no such page")
+
+    return nowhere
 
 
 def _static(pages: Pages) -> ControllerRouterHandler:

@@ -44,7 +44,7 @@ def case_pages(pages: Pages, domains: Sequence[Domain]) -> list[ControllerRouter
         kinds = sorted(view.office.node.core.world.kinds.by_name)
         values: dict[str, Any] = {"rows": rows, "more": more, "page_number": page, "asked": given, "kinds": kinds}
         htmx = request.headers.get("hx-request") == "true"
-        return view.part("cases_found.html", **values) if htmx else view.page("cases.html", **values)
+        return view.swap("cases_found.html", **values) if htmx else view.page("cases.html", **values)
 
     @get("/cases/{case:str}", sync_to_thread=True, **options)
     def case(request: Call, case: FromPath[str]) -> Response[str]:

@@ -176,7 +176,7 @@ def _show(view: View, offer: Offer, query: Query, asked: dict[str, str], *, htmx
         "offer": offer, "query": query, "form": form, "rows": rows, "single": single, "refused": refused, "page_number": page, "more": more,
         "asked": forms.kept(asked, {"limit"}), "needed": bool(needed),
     }  # fmt: skip
-    return view.part("found.html", **values) if htmx else view.page("query.html", **values)
+    return view.swap("found.html", **values) if htmx else view.page("query.html", **values)
 
 
 def _document(view: View, offer: Offer, found: Document) -> Response[bytes]:
@@ -199,10 +199,14 @@ async def done(view: View, offer: Offer, act: Operation, given: dict[str, str]) 
         try:
             second = await second_person(view, given, act.roles) if act.two_persons else ""
             result: fx.Done = await operate(view, offer.name, act.name, asked, second)
+            view.sight.issuers({offer.name})
+            for said in result.said:
+                view.sight.record(said.record_id)
             return view.page("done.html", offer=offer, act=act, done=result, told=dict(result.told))
         except KizunaError as error:
             status, _, remedy = branch_of(error)
             refused = str(error)
+            view.sight.issuers({offer.name})  # a refusal may name what stands against it
     form = forms.form_of(act.asks, given, wrong=wrong, labelled=True)
     return _form(view, offer, act, form, refused, remedy, status)
 
