@@ -74,3 +74,15 @@ def test_what_json_writes_is_read(count: int, on: bool, text: str) -> None:  # n
 def test_every_body_forbids_unknown_fields() -> None:
     kinds = [kind for kind in Asked.__subclasses__() if kind.__module__.startswith("kizuna.")]
     assert all(msgspec.structs.fields(kind) and kind.__struct_config__.forbid_unknown_fields for kind in kinds)
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("sheet.html", 'attachment; filename="sheet.html"'),
+        ("帳票 1.pdf", "attachment; filename=\"___1.pdf\"; filename*=UTF-8''%E5%B8%B3%E7%A5%A8%201.pdf"),
+        ('a"\r\nb: c', "attachment; filename=\"a___b__c\"; filename*=UTF-8''a%22%0D%0Ab%3A%20c"),
+    ],
+)
+def test_a_files_name_is_told_in_any_script_and_says_nothing_else(name: str, header: str) -> None:
+    assert bodies.attachment(name) == {"content-disposition": header}

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from kizuna.errors import RecordError
+from kizuna.kernel.canonical import MAX_INTEGER
 from kizuna.kernel.casework import Kinds
 from kizuna.kernel.instrument import Agreement
 from kizuna.kernel.journal import Store
@@ -21,6 +22,8 @@ from kizuna.kernel.ports import Random
 
 LABEL = "label"
 """The field of a request in which its label is asked for."""
+LAST_MS = 253_402_300_799_999
+"""The last instant that a calendar has: the end of the year 9999, UTC."""
 _FILE = "file"
 
 
@@ -94,9 +97,14 @@ def wanted(query: Query, given: Iterable[tuple[str, str]]) -> Wanted:
             raise RecordError(f"`{name[:40]}` stands twice: say each thing once")
         values[name] = text
     try:
-        return msgspec.convert(values, query.asks, strict=False)
+        asked = msgspec.convert(values, query.asks, strict=False)
     except msgspec.ValidationError as error:
         raise RecordError(f"`{query.name}` does not take this: {error}") from error
+    for name in values:
+        value = getattr(asked, name)
+        if isinstance(value, int) and abs(value) > (LAST_MS if name.endswith("_ms") else MAX_INTEGER):
+            raise RecordError(f"`{query.name}` does not take `{value}` as `{name}`: nothing here is there")
+    return asked
 
 
 def ask(store: Store, query: Query, asked: Wanted, asker: Asker) -> Any:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError
+from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError, RecordError
 from kizuna.kernel.journal import GENESIS, Finding, Head, Verification, check_erasure, link, link_one, restore
 from kizuna.storage import journal_sql
 
@@ -76,6 +76,8 @@ def _translated(where: str) -> Iterator[None]:
         raise ConfigError(
             f"the journal cannot be written ({error}): grant this role its schema", where=where
         ) from error
+    except errors.NumericValueOutOfRange as error:
+        raise RecordError("a number beyond 64 bits was asked for: nothing here is so large") from error
     except psycopg.OperationalError as error:
         raise JournalConflictError(f"the server of {where} does not answer ({error}): read again and retry") from error
 

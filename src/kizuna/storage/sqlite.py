@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError
+from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError, RecordError
 from kizuna.kernel.journal import (
     GENESIS,
     Entry,
@@ -59,6 +59,8 @@ def _translated(path: str) -> Iterator[None]:
         raise ConfigError(
             "the journal cannot be opened: check the directory and its permissions", where=path
         ) from error
+    except OverflowError as error:
+        raise RecordError("a number beyond 64 bits was asked for: nothing here is so large") from error
     except apsw.IOError as error:
         raise ConfigError(f"disk error ({error}), nothing was acknowledged: check the disk", where=path) from error
 

@@ -6,6 +6,7 @@ closed: what is forgotten is refused.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from kizuna.node.runner import Runner
 from kizuna.node.tokens import ROLES, Officer, Tokens
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NoTokenError, NotSignedInError, NotYourRoleError
+from kizuna.web.rates import PLACE, SESSION, TOKEN, Rates
 from kizuna.web.sessions import Session, Sessions, Tries
 from kizuna.web.stream import Hub
 
@@ -81,6 +83,7 @@ class Office:
     accounts: Accounts
     sessions: Sessions
     tries: Tries
+    rates: Rates
     address: str = ""
     """Where browsers reach the pages, `https://...`; empty: over loopback, without TLS."""
 
@@ -110,6 +113,7 @@ def guard(office: Office) -> Callable[[Connection, BaseRouteHandler], None]:
 
     def check(connection: Connection, handler: BaseRouteHandler) -> None:
         access = handler.opt.get("access", frozenset())
+        _check_rate(office, connection)
         if handler.opt.get("page"):
             _check_page(office, connection, access)
             return
@@ -121,6 +125,20 @@ def guard(office: Office) -> Callable[[Connection, BaseRouteHandler], None]:
         connection.state.officer = officer
 
     return check
+
+
+def _check_rate(office: Office, connection: Connection) -> None:
+    """Count a request of whoever makes it: a session, a token, else a place. A made-up name has the bucket of its place."""
+    client = connection.client
+    caller, rate = f"place {client.host if client is not None else ''}", PLACE
+    text = connection.cookies.get(office.cookie, "")
+    header = connection.headers.get("authorization", "")
+    now_ms = office.clock.now_ms()
+    if text and office.sessions.holds(text, now_ms):
+        caller, rate = f"session {hashlib.sha256(text.encode()).hexdigest()}", SESSION
+    elif header and (officer := office.tokens.who(header.partition(" ")[2].strip(), now_ms)) is not None:
+        caller, rate = f"token {officer.id} {officer.role}", TOKEN
+    office.rates.take(caller, rate, now_ms)
 
 
 def _check_page(office: Office, connection: Connection, access: frozenset[str] | str) -> None:

@@ -76,8 +76,7 @@ def _query(domain: Domain, query: Query) -> ControllerRouterHandler:
         wanted = offering.wanted(query, request.query_params.multi_items())
         found = _asked(office, query, wanted, caller(request).actor)
         if isinstance(found, Document):
-            name = {"content-disposition": f'attachment; filename="{found.name}"'}
-            return Response(found.data, media_type=found.media_type, headers=name)
+            return Response(found.data, media_type=found.media_type, headers=bodies.attachment(found.name))
         return Response(msgspec.to_builtins(found))
 
     return run

@@ -7,8 +7,10 @@ wrote. Here a body is bytes; it is refused unless it is strict JSON without dupl
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar, cast
+from urllib.parse import quote
 
 import msgspec
 from litestar import Request
@@ -84,6 +86,13 @@ async def read_bytes(request: Call, limit: int) -> bytes:
             raise TooLargeError(f"the body has more than {limit} bytes")
         parts.append(part)
     return b"".join(parts)
+
+
+def attachment(name: str) -> dict[str, str]:
+    """Return the header by which a browser keeps an answer as a file of this name, in any script (RFC 6266, RFC 8187)."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    also = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
+    return {"content-disposition": f'attachment; filename="{plain}"{also}'}
 
 
 def described(kind: type[msgspec.Struct]) -> type[Operation]:

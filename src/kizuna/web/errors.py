@@ -23,6 +23,7 @@ from kizuna.errors import (
     UnknownTypeError,
 )
 from kizuna.kernel import canonical
+from kizuna.web.rates import TooFastError
 from kizuna.web.sessions import TooManyTriesError
 
 _log = structlog.get_logger("kizuna.web.api")
@@ -52,6 +53,7 @@ STATUSES: tuple[tuple[type[KizunaError], int, str, str], ...] = (
     (NoTokenError, 401, "no-token", "send `Authorization: Bearer` with a token that an administrator has made"),
     (NotSignedInError, 401, "not-signed-in", "sign in at `/signin`"),
     (TooManyTriesError, 429, "too-many-tries", "wait, then try again"),
+    (TooFastError, 429, "too-fast", "wait, then go on"),
     (NotYourRoleError, 403, "not-your-role", "ask an officer of a role that may"),
     (NotHeldError, 404, "not-held", "check the id or name"),
     (TooLargeError, 413, "too-large", "send less at once"),
@@ -100,7 +102,10 @@ def branch_of(error: KizunaError) -> tuple[int, str, str]:
 def on_kizuna_error(_request: Request[Any, Any, Any], error: KizunaError) -> Answer:
     """Answer with the status of the error's branch."""
     status, word, remedy = branch_of(error)
-    return _said(status, word, str(error), remedy)
+    answer = _said(status, word, str(error), remedy)
+    if isinstance(error, TooFastError):
+        answer.headers["retry-after"] = str(error.wait_s)
+    return answer
 
 
 def on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Answer:

@@ -27,6 +27,7 @@ from kizuna.web.assets import Assets
 from kizuna.web.bodies import Call
 from kizuna.web.catalogue import NAMES, Words, language_of
 from kizuna.web.errors import NotSignedInError, branch_of
+from kizuna.web.rates import TooFastError
 from kizuna.web.sessions import Session
 from kizuna.web.sight import Ceilings, Sight
 
@@ -218,7 +219,10 @@ def problem(pages: Pages) -> dict[Any, Any]:
         if isinstance(error, NotSignedInError):
             return redirect("/signin")
         status, _, remedy = branch_of(error)
-        return _failed(pages, request, status, str(error), remedy)
+        answer = _failed(pages, request, status, str(error), remedy)
+        if isinstance(error, TooFastError):
+            answer.headers["retry-after"] = str(error.wait_s)
+        return answer
 
     def on_http(request: Call, error: HTTPException) -> Response[Any]:
         return _failed(

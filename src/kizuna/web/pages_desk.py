@@ -24,7 +24,7 @@ from kizuna.node import effects as fx
 from kizuna.node import offering
 from kizuna.web import access, forms
 from kizuna.web.access import OFFICERS, Office
-from kizuna.web.bodies import Call
+from kizuna.web.bodies import Call, attachment
 from kizuna.web.errors import NotHeldError, NotYourRoleError, branch_of
 from kizuna.web.pages import HEADERS, Pages, Task, View, problem
 from kizuna.web.pages_account import second_person
@@ -182,7 +182,7 @@ def _show(view: View, offer: Offer, query: Query, asked: dict[str, str], *, htmx
 def _document(view: View, offer: Offer, found: Document) -> Response[bytes]:
     if not view.sight.rows([{}], offer.name):
         raise NotHeldError("nothing of this is held")
-    headers = {**HEADERS, "content-disposition": f'attachment; filename="{found.name}"'}
+    headers = {**HEADERS, **attachment(found.name)}
     return Response(found.data, media_type=found.media_type, headers=headers)
 
 

@@ -33,6 +33,7 @@ from kizuna.web.access import Office, RunningNode
 from kizuna.web.api import make_app
 from kizuna.web.listening import listen
 from kizuna.web.partners import PartnerClient, PartnerListener
+from kizuna.web.rates import Rates
 from kizuna.web.sessions import Sessions, Tries
 from kizuna.web.stream import Hub
 from kizuna.web.tls import TlsFiles
@@ -198,7 +199,7 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
 
     return Office(
         node, Tokens(serving.tokens), clock, health, Metrics(node.store, health), Hub(),
-        Accounts(serving.tokens.with_name(ACCOUNTS)), Sessions(serving.random), Tries(), serving.address,
+        Accounts(serving.tokens.with_name(ACCOUNTS)), Sessions(serving.random), Tries(), Rates(), serving.address,
     )  # fmt: skip
 
 
