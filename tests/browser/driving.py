@@ -140,12 +140,13 @@ def colours(page: Page, selector: str) -> dict[str, int]:
     return {"#" + bytes(colour).hex(): count for count, colour in found}
 
 
-def violations(page: Page) -> list[str]:
-    """Return what axe-core finds against WCAG 2.2 AA."""
+def violations(page: Page, *, contrast_alone: bool = False) -> list[str]:
+    """Return what axe-core finds against WCAG 2.2 AA; of contrast alone where the page is the same in another light."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    only = {"type": "rule", "values": ["color-contrast"]} if contrast_alone else {"type": "tag", "values": tags}
     found: dict[str, Any] = page.evaluate(
-        "(tags) => axe.run(document, { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'] })", tags
+        "(only) => axe.run(document, { runOnly: only, resultTypes: ['violations'] })", only
     )
     return [
         f"{each['id']}: {node['target']} {node['failureSummary'][:200]}"

@@ -107,6 +107,9 @@ def test_a_healthy_node_is_told_so(india: Party) -> None:
         "accounts",
         "pages",
         "borders",
+        "words",
+        "proxy",
+        "sign-in",
     }
     assert {check["name"] for check in said["checks"]} == names
 

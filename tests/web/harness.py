@@ -37,6 +37,7 @@ from kizuna.node.feeding import Feeding, RejectedFiles
 from kizuna.node.filling import projections
 from kizuna.node.picture import LivePicture
 from kizuna.node.runner import Runner, Shell
+from kizuna.node.settings import OidcSettings
 from kizuna.node.tokens import Tokens
 from kizuna.node.watch import Watch
 from kizuna.node.world import Limits, Sources
@@ -279,8 +280,10 @@ class Served:
         address: str = "",
         assets: Assets | None = None,
         domains: Sequence[Domain] = DOMAINS,
+        oidc: OidcSettings | None = None,
     ) -> None:
         self.folder = folder
+        self.oidc = oidc
         self.address = address
         self.assets = assets
         self.node = TestNode(folder, name, domains=domains)
@@ -314,7 +317,7 @@ class Served:
         offered = domain_routes(self.domains) if self.domains is not DOMAINS else ()
         serving = Serving(
             self.node.keys.files, self.tokens.path, self.folder, partner_port=0, api_port=0,
-            routes=[*routes_of(watch), *offered], address=self.address,
+            routes=[*routes_of(watch), *offered], address=self.address, oidc=self.oidc,
             pages=lambda office: page_routes(office, OFFERED, watch, assets=self.assets),
         )  # fmt: skip
         node = self.node

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, settings_of, table
+from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, random, settings_of, table
 from kizuna.cli.reading import Reading, reading
 from kizuna.errors import ConfigError, JournalCorruptError, KizunaError, RefusedError
 from kizuna.node import keyfiles
@@ -43,7 +45,7 @@ def doctor(
     config: Config = CONFIG,
     json: Json = False,
 ) -> None:
-    """Say what is not right: settings, keys, certificate, disk, clock, journal, ports, accounts, pages, borders; exits as the first fault does."""
+    """Say what is not right: settings, keys, clock, disk, journal, ports, accounts, pages, borders, proxy, sign-in; exits as the first fault does."""
     settings = settings_of(config)
     checks = [Check("settings", f"`{settings.node}` in `{config}`")]
     for name, look in _LOOKS.items():
@@ -171,11 +173,50 @@ def _borders(settings: Settings) -> str:
     return f"{len(read_boundary(settings.boundary)) >> 10} KiB of lines from `{settings.boundary}`"
 
 
+def _proxy(settings: Settings) -> str:
+    """Say whether the pages are had over TLS where browsers are meant to come from."""
+    address = settings.users.address
+    if not address:
+        return "browsers come over loopback alone; for others set `users.address` and put a proxy with tls in front"
+    host, port = host_port(address.removeprefix("https://") if ":" in address[8:] else f"{address[8:]}:443")
+    try:
+        with (
+            socket.create_connection((host, port), _PATIENCE_S) as plain,
+            ssl.create_default_context().wrap_socket(plain, server_hostname=host) as wrapped,
+        ):
+            return f"`{address}` answers with {wrapped.version()}"
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"`{address}` does not answer with tls ({error}): look at the proxy") from error
+
+
+def _words(_settings: Settings) -> str:
+    from kizuna.web.catalogue import NAMES, catalogue  # noqa: PLC0415 # the same
+
+    counted = {name: sum(map(len, catalogue(name).values())) for name in NAMES if name != "en"}
+    if not all(counted.values()):
+        raise ConfigError(
+            f"there are no words of `{min(counted, key=lambda name: counted[name])}`: install kizuna anew"
+        )
+    return "English, " + ", ".join(f"{count} texts in {NAMES[name]}" for name, count in counted.items())
+
+
+def _provider(settings: Settings) -> str:
+    """Say whether the provider of identities answers and is the one that is meant."""
+    oidc = settings.users.oidc
+    if not oidc.issuer:
+        return "none: officers sign in with passwords"
+    from kizuna.web.oidc import Provider  # noqa: PLC0415 # the same
+
+    oidc.client_secret()
+    told = asyncio.run(Provider(oidc, CLOCK, random).discover())
+    return f"`{told.issuer}` answers"
+
+
 def _accounts(settings: Settings) -> str:
     found = Accounts(settings.accounts).list()
     if not found:
         return "none yet: the first start prints a link, `kizuna account add` makes more"
-    open_ones = [account.officer for account in found if not account.password]
+    open_ones = [account.officer for account in found if not account.password and not account.federated]
     waiting = f", without a password yet: {', '.join(open_ones[:5])}" if open_ones else ""
     return f"{len(found)} accounts{waiting}"
 
@@ -222,4 +263,7 @@ _LOOKS: dict[str, Callable[[Settings], str]] = {
     "accounts": _accounts,
     "pages": _pages,
     "borders": _borders,
+    "words": _words,
+    "proxy": _proxy,
+    "sign-in": _provider,
 }

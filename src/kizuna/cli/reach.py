@@ -58,6 +58,7 @@ _WORDS: dict[str, type[KizunaError]] = {
     "too-large": RecordError,
     **dict.fromkeys(("refused", "no-token", "not-signed-in", "not-your-role", "not-held"), RefusedError),
     "log-fault": ForkError,
+    "too-fast": ChannelError,
     "too-many-tries": ChannelError,
     "try-later": ChannelError,
     "journal-corrupt": JournalCorruptError,

@@ -73,6 +73,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
         routes=(*INSTRUMENT_ROUTES, *domain_routes(node.domains), *key_routes(settings.keys), *picture_routes(watch)),
         pages=lambda office: page_routes(office, node.domains, watch, own_units=frozenset(settings.own_units)),
         address=settings.users.address,
+        oidc=settings.users.oidc,
     )
 
     link = first_link(settings)

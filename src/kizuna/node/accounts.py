@@ -36,6 +36,7 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An officer: may act in any of `roles`, one at a time, and see records up to the `clearance`, a grade of this node's own marking policy.
 
     Who is of another `nationality` than the node's party sees only what is releasable to that nation. `password` is a hash, empty until chosen.
+    `federated` names provider and person where the account is one that a provider of identities vouches for; such a one has no password here.
     """
 
     clearance: int
@@ -44,6 +45,7 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     officer: str
     password: str
     roles: tuple[str, ...]
+    federated: str = ""
 
 
 class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,6 +137,27 @@ class Accounts:
 
         self._change(added)
 
+    def adopt(self, account: Account) -> Account:
+        """Keep an account that a provider of identities vouches for, in the place of what the same provider said of the same person before.
+
+        Raises:
+            RefusedError: it is malformed, or the officer id is another person's.
+            ConfigError: the file cannot be read or written.
+        """
+        check(account)
+
+        def adopted(kept: _Kept) -> _Kept:
+            rest = tuple(each for each in kept.accounts if each.officer != account.officer)
+            same = [each for each in kept.accounts if each.officer == account.officer]
+            if any(each.federated != account.federated for each in same) or not account.federated:
+                raise RefusedError(
+                    f"officer `{account.officer}` is another person's account here: ask an administrator"
+                )
+            return _Kept((*rest, account), kept.links)
+
+        self._change(adopted)
+        return account
+
     def remove(self, officer: str) -> None:
         """Forget an account and its links; its sessions end with the next thing that they ask.
 
@@ -162,8 +185,11 @@ class Accounts:
         hashed = self._hasher.hash(text)
 
         def changed(kept: _Kept) -> _Kept:
-            if all(account.officer != officer for account in kept.accounts):
+            found = next((account for account in kept.accounts if account.officer == officer), None)
+            if found is None:
                 raise RefusedError(f"there is no account of officer `{officer[:40]}`")
+            if found.federated:
+                raise RefusedError("this account signs in through its provider and has no password here")
             return _Kept(tuple(_with(account, officer, hashed) for account in kept.accounts), kept.links)
 
         self._change(changed)

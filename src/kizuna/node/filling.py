@@ -16,7 +16,8 @@ from kizuna.kernel.channel.wire import EntryHeader
 from kizuna.kernel.domain import Cross, Crossing, Domain, Fact
 from kizuna.kernel.journal import ERASED, Db, Entry, Projections
 from kizuna.kernel.label import MAX_CLASSIFICATION, Grade
-from kizuna.kernel.record import ClearGrade, Record
+from kizuna.kernel.record import Record
+from kizuna.kernel.statement import ClearGrade
 from kizuna.node import noting, seeking
 from kizuna.node.parsed import parse
 from kizuna.node.schema import SCHEMA, TABLES

@@ -28,6 +28,7 @@ from kizuna.node.runner import Runner
 from kizuna.node.tokens import ROLES, Officer, Tokens
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NoTokenError, NotSignedInError, NotYourRoleError
+from kizuna.web.oidc import Provider
 from kizuna.web.rates import PLACE, SESSION, TOKEN, Rates
 from kizuna.web.sessions import Session, Sessions, Tries
 from kizuna.web.stream import Hub
@@ -86,6 +87,8 @@ class Office:
     rates: Rates
     address: str = ""
     """Where browsers reach the pages, `https://...`; empty: over loopback, without TLS."""
+    oidc: Provider | None = None
+    """The provider of identities, where the settings name one."""
 
     @property
     def cookie(self) -> str:

@@ -74,6 +74,23 @@ class Task:
     roles: frozenset[str]
 
 
+FIRST = {
+    "watch": ("/picture", "/next", "/alerts", "/cases"),
+    "liaison": ("/channels", "/withheld", "/next", "/cases"),
+    "security": ("/security", "/channels", "/withheld", "/alerts", "/next"),
+    "administrator": ("/channels", "/alerts", "/next"),
+}
+"""What of the navigation a role comes to first; all others begin with what waits for them, their desks and cases."""
+_FIRST = ("/next", "/desk", "/cases")
+
+
+def ordered(tasks: Sequence[Task], role: str) -> list[Task]:
+    """Return the entries of the navigation that a role sees, its own work first."""
+    first = FIRST.get(role, _FIRST)
+    seen = [task for task in tasks if role in task.roles]
+    return sorted(seen, key=lambda task: first.index(task.path) if task.path in first else len(first))
+
+
 class Pages:
     """The templates, words and files of the pages of one node."""
 
@@ -168,7 +185,7 @@ class View:
                 "scripts": [url for entry in entries for url in assets.scripts(entry)],
                 "styles": [url for entry in entries for url in assets.styles(entry)],
                 "built": assets.built,
-                "tasks": [task for task in self.pages.tasks if self.role in task.roles],
+                "tasks": ordered(self.pages.tasks, self.role),
                 "swapped": False,
             },
         )

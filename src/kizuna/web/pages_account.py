@@ -23,7 +23,7 @@ from kizuna.web.pages import HEADERS, LANGUAGE_COOKIE, PALETTE_COOKIE, PALETTES,
 from kizuna.web.sessions import WHOLE_MS
 
 FIRST_PAGE = {"watch": "/picture", "liaison": "/channels", "security": "/channels", "administrator": "/channels"}
-"""Where a role begins; all others at their desk."""
+"""Where a role begins; all others at what waits for them."""
 _YEAR_S = 365 * 86_400
 _FOREVER = "public, max-age=31536000, immutable"
 
@@ -75,12 +75,12 @@ def _signing(pages: Pages) -> list[ControllerRouterHandler]:
 
     @get("/", opt=access.page(EVERYONE), include_in_schema=False, exception_handlers=failing, sync_to_thread=False)
     def home(request: Call) -> Response[Any]:
-        return redirect(FIRST_PAGE.get(request.state.session.role, "/desk"))
+        return redirect(FIRST_PAGE.get(request.state.session.role, "/next"))
 
     # A path with two methods: the library wraps a handler that is to run in a thread once for each, so it does so itself.
     @get("/signin", opt=access.page(OPEN), include_in_schema=False, exception_handlers=failing)
     async def signin(request: Call) -> Response[str]:
-        return await asyncio.to_thread(_signin, pages.view(request))
+        return await asyncio.to_thread(signin_page, pages.view(request))
 
     @post("/signin", opt=access.page(OPEN), include_in_schema=False, exception_handlers=failing)
     async def sign_in(request: Call) -> Response[Any]:
@@ -91,7 +91,7 @@ def _signing(pages: Pages) -> list[ControllerRouterHandler]:
         if account is None:
             office.tries.failed(officer, place, office.clock.now_ms())
             view = pages.view(request)
-            return _signin(view, officer, view.words("officer id and password do not fit together"))
+            return signin_page(view, officer, view.words("officer id and password do not fit together"))
         return arrival.let_in(request, account)
 
     @get(
@@ -108,7 +108,7 @@ def _signing(pages: Pages) -> list[ControllerRouterHandler]:
         if account is None:
             office.tries.failed(f"by link from {place}", place, office.clock.now_ms())
             view = pages.view(request)
-            return _signin(view, "", view.words("this link has been used or has ended: ask for another"))
+            return signin_page(view, "", view.words("this link has been used or has ended: ask for another"))
         answer = arrival.let_in(request, account)
         # A browser that comes from another site does not send a strict cookie along a redirect: so the page itself leads on.
         shown = pages.view(request).page("arrived.html", officer=account.officer)
@@ -123,8 +123,11 @@ def _signing(pages: Pages) -> list[ControllerRouterHandler]:
     return [home, signin, sign_in, by_link, sign_out]
 
 
-def _signin(view: View, officer: str = "", wrong: str = "") -> Response[str]:
-    return view.page("signin.html", status=403 if wrong else 200, officer=officer, wrong=wrong)
+def signin_page(view: View, officer: str = "", wrong: str = "") -> Response[str]:
+    """Return the page to sign in on, with what was wrong."""
+    provider = view.office.oidc
+    title = "" if provider is None else provider.settings.title or provider.settings.issuer
+    return view.page("signin.html", status=403 if wrong else 200, officer=officer, wrong=wrong, provider=title)
 
 
 def _choosing(pages: Pages) -> list[ControllerRouterHandler]:
@@ -200,8 +203,8 @@ def _nowhere(pages: Pages) -> ControllerRouterHandler:
     def on_any(request: Call, error: KizunaError) -> Response[Any]:
         if request.url.path.startswith("/api/"):
             return on_kizuna_error(request, error)
-        handler: Any = failing[KizunaError]
-        return handler(request, error)
+        answer: Response[Any] = failing[KizunaError](request, error)
+        return answer
 
     failing = problem(pages)
 

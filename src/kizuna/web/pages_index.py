@@ -8,13 +8,14 @@ from litestar.types import ControllerRouterHandler
 
 from kizuna.kernel.domain import Domain
 from kizuna.node.watch import Watch
-from kizuna.web import pages_case, pages_desk, pages_liaison, pages_picture, pages_search
+from kizuna.web import pages_case, pages_desk, pages_liaison, pages_next, pages_oidc, pages_picture, pages_search
 from kizuna.web.access import Office
 from kizuna.web.assets import Assets
 from kizuna.web.pages import Pages
 from kizuna.web.pages_account import account_pages
 
 TASKS = (
+    pages_next.TASK,
     pages_picture.TASK,
     pages_case.TASK,
     pages_desk.TASK,
@@ -36,9 +37,11 @@ def page_routes(
     pages = Pages(office, TASKS, assets)
     return [
         *account_pages(pages),
+        *pages_oidc.oidc_pages(pages),
         *pages_picture.picture_pages(pages, watch, own_units=own_units),
         *pages_case.case_pages(pages, domains),
         *pages_desk.desk_pages(pages, domains),
         *pages_liaison.liaison_pages(pages),
         *pages_search.search_pages(pages),
+        *pages_next.next_pages(pages, domains),
     ]

@@ -27,11 +27,13 @@ from kizuna.node.accounts import Accounts
 from kizuna.node.facts import Partner, load_partners, without_expired
 from kizuna.node.metrics import Health, Metrics, disk_space
 from kizuna.node.runner import Committed
+from kizuna.node.settings import OidcSettings
 from kizuna.node.tokens import Tokens
 from kizuna.web import tls
 from kizuna.web.access import Office, RunningNode
 from kizuna.web.api import make_app
 from kizuna.web.listening import listen
+from kizuna.web.oidc import Provider
 from kizuna.web.partners import PartnerClient, PartnerListener
 from kizuna.web.rates import Rates
 from kizuna.web.sessions import Sessions, Tries
@@ -65,6 +67,7 @@ class Serving:
     """Makes the routes of the pages, which know the office that they are of."""
     address: str = ""
     """Where browsers reach the users' listener through a proxy, `https://...`; empty: over loopback."""
+    oidc: OidcSettings | None = None
     random: Random = os.urandom
     keys: Path | None = None
     """The key folder, where the node's keys may be rotated while it runs."""
@@ -200,6 +203,7 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
     return Office(
         node, Tokens(serving.tokens), clock, health, Metrics(node.store, health), Hub(),
         Accounts(serving.tokens.with_name(ACCOUNTS)), Sessions(serving.random), Tries(), Rates(), serving.address,
+        Provider(serving.oidc, clock, serving.random) if serving.oidc is not None and serving.oidc.issuer else None,
     )  # fmt: skip
 
 
