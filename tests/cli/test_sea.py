@@ -102,6 +102,9 @@ def test_positions_leave_as_files_and_a_grid_shows_where_they_are(
         "--json",
     ).json
     assert 0 < one["positions"] == sum(each["properties"]["mmsi"] == vessel for each in features)
+    found = kizuna("search", str(vessel), "--kind", "maritime.vessel", "--config", config, "--json").json["groups"]
+    assert [hit["ref"] for group in found for hit in group["hits"]] == [str(vessel)]
+    assert "nothing has all" in kizuna("search", "nobody", "wrote", "this", "--config", config).out
     real = kizuna("archive", "export", folder / "real.csv", "--form", "csv", "--config", config, "--json").json
     assert real["positions"] == 0, "made-up traffic does not mix with the real one"
     cells = kizuna("archive", "density", "--step", "2", "--simulated", "--config", config, "--json").json["cells"]

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from kizuna.kernel import canonical, instrument
-from kizuna.node import agreeing
+from kizuna.node import agreeing, seeking
 from kizuna.node import effects as fx
 from kizuna.node.core import Core
 from kizuna.node.filling import projections
@@ -110,11 +110,17 @@ def test_a_note_crosses_is_receipted_and_retracted(pair: tuple[PgNode, PgNode]) 
     delhi.do(fx.Act(said[0].record_id, "retract", "a test", "officer:1:desk"))
     until(lambda: delhi.store.query("SELECT 1 FROM act WHERE channel <> '' AND confirmed_at_ms > 0") == [(1,)])
     assert yokosuka.store.query("SELECT standing FROM record WHERE id = ?", (said[0].record_id,)) == [("retract",)]
+    with yokosuka.store.view() as db:
+        (found,) = seeking.find(db, "SERVER on", seeking.whoever_holds_the_store(), ["notes.note"], most=5)
+        assert [(hit.record, hit.title) for hit in found.hits] == [(said[0].record_id, "on a server")]
+        for level, nationality, seen in ((3, "", 1), (0, "", 0), (3, "jpn", 1), (3, "phl", 0)):
+            reader = seeking.Reader(level, nationality, lambda _record_id: True)
+            assert len(seeking.find(db, "serv", reader, ["notes.note"], most=5)) == seen, (level, nationality)
     for node in pair:
         assert node.store.verify().findings == ()
         before = [
             sorted(map(repr, node.store.query(f"SELECT * FROM {table}")))
-            for table in ("record", "leaf_in", "leaf_out", "note")
+            for table in ("record", "leaf_in", "leaf_out", "note", "sought", "sought_word")
         ]
         node.store.rebuild()
         after = [

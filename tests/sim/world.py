@@ -5,7 +5,7 @@ from __future__ import annotations
 from kizuna.domains.instruments import DOMAIN as INSTRUMENTS
 from kizuna.domains.instruments.records import Suspended, VersionSigned
 from kizuna.kernel import canonical, instrument
-from kizuna.kernel.domain import Domain, Fact
+from kizuna.kernel.domain import Domain, Fact, Seek
 from kizuna.kernel.instrument import Direction, Instrument, LimitedDate, Obligations, Provision
 from kizuna.kernel.journal import Db
 from kizuna.kernel.label import label
@@ -37,6 +37,7 @@ NOTES = Domain(
     schema=("CREATE TABLE note (record_id TEXT PRIMARY KEY, issuer TEXT NOT NULL, text TEXT NOT NULL)",),
     tables=("note",),
     apply={NoteSaid: _note},
+    sought=dict.fromkeys((NoteSaid, SecretSaid), Seek(kind="notes.note")),
 )
 DOMAINS = (INSTRUMENTS, NOTES)
 POLICY = "common.v1"

@@ -223,7 +223,7 @@ def _rarest_first(db: Db, kind: str, wanted: tuple[bytes, ...]) -> tuple[bytes, 
     counted = []
     for word in wanted:
         rows = db.execute(
-            "SELECT COUNT(*) FROM (SELECT 1 FROM sought_word WHERE kind = ? AND word >= ? AND word < ? LIMIT ?) AS some",
+            "SELECT COUNT(*) FROM (SELECT 1 FROM sought_word WHERE kind = ? AND word >= ? AND word < ? LIMIT ?) AS few",
             (kind, word, _after(word), _COUNTED),
         )
         counted.append((int(rows[0][0]), word))
