@@ -71,7 +71,7 @@ def fill(db: Db, fact: Fact[Any], seek: Seek, level: int) -> None:
     if db.execute("SELECT 1 FROM notice WHERE target = ? AND type = ? LIMIT 1", (fact.record_id, RELABELLED)):
         level, parties = 0, _ANYBODY
     ref = next((text for name in seek.ref if (text := _first(getattr(fact.body, name, None)))), "")
-    ref = fact.subject if not ref and _is_case(fact.subject, seek) else ref
+    ref = _plain(fact.subject) if not ref and _is_case(fact.subject, seek) else ref
     db.execute(
         "INSERT INTO sought (doc, record_id, kind, ref, title, level, parties) VALUES (?,?,?,?,?,?,?)",
         (doc, fact.record_id, seek.kind, ref, _title(fact, seek), level, parties),
@@ -104,7 +104,7 @@ def _drop(db: Db, doc: int) -> None:
 def _title(fact: Fact[Any], seek: Seek) -> str:
     names = seek.title or TITLES
     said = next((text for name in names if (text := _first(getattr(fact.body, name, None)))), "")
-    key = fact.subject.partition(":")[2] if _is_case(fact.subject, seek) else ""
+    key = _plain(fact.subject).partition(":")[2] if _is_case(fact.subject, seek) else ""
     return " · ".join(part for part in (key, " ".join(said.split())) if part)[:TITLE_CHARS]
 
 
@@ -112,8 +112,13 @@ def _is_case(subject: str, seek: Seek) -> bool:
     return subject.startswith(f"{seek.kind}:")
 
 
+def _plain(text: str) -> str:
+    """Return a text without the one character that PostgreSQL cannot hold: a projection never refuses."""
+    return text.replace("\0", "")
+
+
 def _first(value: object) -> str:
-    return next(_texts(value, numbers=True), "")
+    return _plain(next(_texts(value, numbers=True), ""))
 
 
 def _said(body: Body, seek: Seek) -> Iterator[str]:
