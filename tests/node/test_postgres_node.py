@@ -125,6 +125,6 @@ def test_a_note_crosses_is_receipted_and_retracted(pair: tuple[PgNode, PgNode]) 
         node.store.rebuild()
         after = [
             sorted(map(repr, node.store.query(f"SELECT * FROM {table}")))
-            for table in ("record", "leaf_in", "leaf_out", "note")
+            for table in ("record", "leaf_in", "leaf_out", "note", "sought", "sought_word")
         ]
         assert after == before
