@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from kizuna.kernel.domain import Domain, Fact, Seek
-from kizuna.kernel.spelling import WORD_BYTES, asked, words
 from kizuna.kernel.journal import Db
 from kizuna.kernel.label import MAX_CLASSIFICATION
 from kizuna.kernel.record import Body
+from kizuna.kernel.spelling import WORD_BYTES, asked, words
 from kizuna.node.noting import RELABELLED
 
 SCHEMA = (

@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from kizuna.kernel.spelling import asked, words
 from kizuna.kernel.instrument import Instrument
 from kizuna.kernel.journal import Db
+from kizuna.kernel.spelling import asked, words
 from kizuna.node import seeking
 from kizuna.node.seeking import Hit, Reader
 from kizuna.web.access import Office
