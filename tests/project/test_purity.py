@@ -9,8 +9,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Of the node, what its synchronous core is made of; the shell around it is what acts.
 CORE = (
-    "agreeing", "answers", "carrying", "core", "desk", "effects", "facts", "filling", "incoming", "intake", "offering",
-    "operating", "outgoing", "parsed", "pulling", "releasing", "schema", "serving", "tables", "treaties", "world",
+    "agreeing", "answers", "carrying", "core", "desk", "effects", "facts", "filling", "handing", "incoming", "intake",
+    "offering", "operating", "outgoing", "parsed", "plug_forms", "pulling", "recipients", "releasing",
+    "schema", "serving", "tables", "treaties", "world",
 )  # fmt: skip
 PURE = ("kernel", "domains", *(f"node/{name}.py" for name in CORE))
 FORBIDDEN_MODULES = frozenset({

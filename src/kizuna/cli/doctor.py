@@ -21,6 +21,7 @@ from kizuna.node.accounts import Accounts
 from kizuna.node.boundary import read_boundary
 from kizuna.node.service import DataLock, InUseError, mark_of, open_marks
 from kizuna.node.settings import SQLITE, Settings, host_port
+from kizuna.node.tokens import Tokens
 
 _DAY_MS = 86_400_000
 _SOON_DAYS = 30
@@ -45,7 +46,7 @@ def doctor(
     config: Config = CONFIG,
     json: Json = False,
 ) -> None:
-    """Say what is not right: settings, keys, clock, disk, journal, ports, accounts, pages, borders, proxy, sign-in; exits as the first fault does."""
+    """Say what is not right: settings, keys, clock, disk, journal, ports, accounts, pages, borders, proxy, sign-in, plugs; exits as its first fault."""
     settings = settings_of(config)
     checks = [Check("settings", f"`{settings.node}` in `{config}`")]
     for name, look in _LOOKS.items():
@@ -152,6 +153,28 @@ def _ports(settings: Settings) -> str:
         except OSError as error:
             raise ConfigError(f"`{name}.listen` cannot bind `{text}` ({error.strerror}): choose another") from error
     return f"free: {settings.partners.listen} and {settings.users.listen}"
+
+
+def _plugs(settings: Settings) -> str:
+    if not settings.plugs:
+        return "none: nothing is given to charts or other systems"
+    from kizuna.node.plugging import recipient_of  # noqa: PLC0415 # what decides is loaded where it is looked at
+
+    with reading(settings) as node:
+        known = {"own", *(partner.party for partner in node.partners.values())}
+    strangers = sorted({plug.party for plug in settings.plugs} - known)
+    if strangers:
+        raise ConfigError(f"no partner of `{'`, `'.join(strangers)}` is enrolled: such plugs are given nothing")
+    officers = {token.officer for token in Tokens(settings.tokens).list()}
+    without = [plug.name for plug in settings.plugs if plug.officer and plug.officer not in officers]
+    if without:
+        raise ConfigError(f"the officers of `{'`, `'.join(without)}` have no token: make one with `kizuna token add`")
+    unset = [plug.name for plug in settings.plugs if recipient_of(plug).unset]
+    open_ones = [plug.name for plug in settings.plugs if plug.unsafe_not_loopback]
+    told = [f"{len(settings.plugs)} plugs"]
+    told += [f"given nothing, see `kizuna plug list`: {', '.join(unset)}"] if unset else []
+    told += [f"open to their network: {', '.join(open_ones)}"] if open_ones else []
+    return "; ".join(told)
 
 
 def _pages(_settings: Settings) -> str:
@@ -266,4 +289,5 @@ _LOOKS: dict[str, Callable[[Settings], str]] = {
     "words": _words,
     "proxy": _proxy,
     "sign-in": _provider,
+    "plugs": _plugs,
 }

@@ -38,6 +38,7 @@ _OWN = {
     "token": "token",
     "archive": "archive",
     "account": "account",
+    "plug": "plug",
 }
 """The commands written by hand: the module under `kizuna.cli` that holds each, as a function of its name or as its `app`."""
 _SHARED = {"instrument": "instruments"}

@@ -35,12 +35,17 @@ def explain_(
     if language not in LANGUAGES:
         raise typer.BadParameter(f"`{language}` is none of {', '.join(LANGUAGES)}", param_hint="--language")
     with reading(settings_of(config)) as node:
-        held = _record(node, record)
+        held = record_of(node, record)
         result = _explained(node, held, to, instant_ms(at) if at else now_ms(), purpose, language)
     emit(result, json_wanted=json, lines=_told(result))
 
 
-def _record(node: Reading, beginning: str) -> Record:
+def record_of(node: Reading, beginning: str) -> Record:
+    """Return a held record by its id or the beginning of it.
+
+    Raises:
+        RefusedError: it names none or several, or its body was erased.
+    """
     rows = node.store.query(
         "SELECT id FROM record WHERE id >= ? AND id < ? ORDER BY id LIMIT 2", (beginning, f"{beginning}g")
     )

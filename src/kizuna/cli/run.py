@@ -45,11 +45,13 @@ def run(config: Config = CONFIG, *, json: Json = False) -> None:
 
 
 async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: bool, json_wanted: bool) -> None:
-    from kizuna.node.watch import open_watch  # noqa: PLC0415 # Arrow and numpy are loaded by this command alone
+    from kizuna.node.plugging import Plugging  # noqa: PLC0415 # Arrow and numpy are loaded by this command alone
+    from kizuna.node.watch import open_watch  # noqa: PLC0415 # the same
     from kizuna.web.api_domains import domain_routes  # noqa: PLC0415 # the servers are loaded by this command alone
     from kizuna.web.api_instruments import INSTRUMENT_ROUTES  # noqa: PLC0415 # the same
     from kizuna.web.api_keys import key_routes  # noqa: PLC0415 # the same
     from kizuna.web.api_picture import picture_routes  # noqa: PLC0415 # the same
+    from kizuna.web.api_plugs import plug_routes  # noqa: PLC0415 # the same
     from kizuna.web.pages_index import page_routes  # noqa: PLC0415 # the same
     from kizuna.web.serve import Ports, Serving, serve  # noqa: PLC0415 # the same
 
@@ -59,6 +61,8 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     watch = open_watch(node, CLOCK)
+    plugging = Plugging(node.runner, node.core.world, settings.plugs, CLOCK)
+    node.runner.observe(plugging.observe)
     partner_host, partner_port = host_port(settings.partners.listen)
     api_host, api_port = host_port(settings.users.listen)
     serving = Serving(
@@ -71,7 +75,10 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
         api_host=api_host,
         api_port=api_port,
         routes=(*INSTRUMENT_ROUTES, *domain_routes(node.domains), *key_routes(settings.keys), *picture_routes(watch)),
-        pages=lambda office: page_routes(office, node.domains, watch, own_units=frozenset(settings.own_units)),
+        pages=lambda office: (
+            *plug_routes(office, plugging),
+            *page_routes(office, node.domains, watch, own_units=frozenset(settings.own_units)),
+        ),
         address=settings.users.address,
         oidc=settings.users.oidc,
     )
@@ -92,7 +99,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
         emit(result, json_wanted=json_wanted, lines=lines)
         sys.stdout.flush()
 
-    await serve(node, client, CLOCK, serving, stop, jobs=(watch,), ready=ready)
+    await serve(node, client, CLOCK, serving, stop, jobs=(watch, plugging), ready=ready)
 
 
 def admin_token(settings: Settings) -> bool:

@@ -41,7 +41,7 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
     course_ddeg: int | None
     heading_deg: int | None
     second: int
-    """UTC second of the fix."""
+    """UTC second of the fix; 60 where that is not known."""
 
 
 def position_a(fix: Fix, nav_status: int | None) -> Payload:
@@ -147,6 +147,7 @@ def sentences(
     sequence: int = 0,
     received_ms: int | None = None,
     station: str = "",
+    line_no: int | None = None,
 ) -> list[bytes]:
     r"""Return the sentences of one message, each ended by CR LF.
 
@@ -158,6 +159,7 @@ def sentences(
             blocks.
         received_ms: with it each sentence has a TAG block with this time, in milliseconds UTC.
         station: the receiver's name in the TAG block.
+        line_no: the number of the first sentence in the TAG block; its successors count on.
     """
     armoured, fill_bits = payload
     parts = [armoured[i : i + MAX_CHARS] for i in range(0, len(armoured), MAX_CHARS)]
@@ -170,9 +172,15 @@ def sentences(
         tag = b""
         if received_ms is not None:
             group = (number, total, sequence) if total > 1 else None
-            tag = make_tag(received_ms=received_ms, station=station, group=group)
+            count = None if line_no is None else line_no + number - 1
+            tag = make_tag(received_ms=received_ms, station=station, group=group, line_no=count)
         out.append(b"%s!%s*%02X\r\n" % (tag, body, xor_checksum(body)))
     return out
+
+
+def sixbit(text: str, chars: int) -> str:
+    """Return text as the six-bit alphabet can say it, at most `chars` long: in capitals, a space for what it has no sign for."""
+    return "".join([char if char in _SIXBIT and char != "@" else " " for char in text.upper()[:chars]]).rstrip()
 
 
 def _or(value: int | None, missing: int) -> int:

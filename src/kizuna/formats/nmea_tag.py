@@ -94,12 +94,15 @@ def parse_time(value: bytes) -> int | None:
     return number if number >= _MILLISECONDS_FROM else number * 1000
 
 
-def make_tag(*, received_ms: int, station: str, group: tuple[int, int, int] | None = None) -> bytes:
+def make_tag(
+    *, received_ms: int, station: str, group: tuple[int, int, int] | None = None, line_no: int | None = None
+) -> bytes:
     r"""Return a TAG block with its backslashes.
 
-    `\s:station,c:milliseconds*hh\`, with `g:` first where a group is given.
+    `\s:station,c:milliseconds*hh\`, with `g:` first where a group is given, and `n:` last where lines are counted.
     """
     fields = [b"g:%d-%d-%d" % group] if group else []
     fields += [b"s:" + station.encode("ascii"), b"c:%d" % received_ms]
+    fields += [b"n:%d" % line_no] if line_no is not None else []
     body = b",".join(fields)
     return b"\\%s*%02X\\" % (body, xor_checksum(body))

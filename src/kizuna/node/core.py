@@ -20,6 +20,7 @@ from kizuna.node.consenting import Consenting
 from kizuna.node.desk import Desk
 from kizuna.node.effects import Command, Effect, Reply
 from kizuna.node.facts import Identity, Partner
+from kizuna.node.handing import Handing
 from kizuna.node.incoming import Arrival, Verdict
 from kizuna.node.operating import Operating
 from kizuna.node.pulling import Pulling
@@ -48,6 +49,7 @@ class Core:
         self.carrying = Carrying(self.world, self.serving, self.pulling, self.adopting, self._arrived)
         self.operating = Operating(self.world, self.desk)
         self.rotating = Rotating(self.world, self._woken)
+        self.handing = Handing(self.world)
         self._operations: dict[type, Callable[[Any, int, int], list[Effect]]] = {
             fx.Act: self.desk.act,
             fx.Backfill: self.desk.backfill,
@@ -58,6 +60,7 @@ class Core:
             fx.ImportBundle: self.carrying.take_in,
             fx.Introduce: self.consenting.introduce,
             fx.LoadInstrument: self.desk.load_instrument,
+            fx.NoteHanded: self.handing.note,
             fx.Operate: self.operating.operate,
             fx.RemovePartner: self.desk.remove,
             fx.Relabel: self.consenting.relabel,

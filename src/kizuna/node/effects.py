@@ -235,6 +235,16 @@ class Revoke:
     second_actor: str
 
 
+@dataclass(frozen=True, slots=True)
+class NoteHanded:
+    """Journal what a plug was given and not given since the last account: rows of type, grade, whether given, why, and count."""
+
+    plug: str
+    party: str
+    purpose: str
+    rows: tuple[tuple[str, str, int, str, int], ...]
+
+
 Command = (
     Say
     | Operate
@@ -254,6 +264,7 @@ Command = (
     | Introduce
     | Rotate
     | Revoke
+    | NoteHanded
 )
 
 # --- effects ----------------------------------------------------------------------------------------------------------------------

@@ -5,16 +5,20 @@ Everything here reads a store's snapshot and never writes. What is decoded once 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
-from kizuna.errors import KizunaError, RefusedError, SignatureError
-from kizuna.kernel import canonical, keys, note, record, sign
+import msgspec
+
+from kizuna.errors import KizunaError, RecordError, RefusedError, SignatureError
+from kizuna.kernel import canonical, keys, lifecycle, note, record, sign
 from kizuna.kernel.journal import Db, Store
 from kizuna.kernel.keys import KeySet
+from kizuna.kernel.label import MAX_CLASSIFICATION, Label
+from kizuna.kernel.lifecycle import Act
 from kizuna.kernel.record import Record
 from kizuna.node import noting
 from kizuna.node.parsed import parse
@@ -152,6 +156,46 @@ def load_record(store: Store, record_id: str) -> Record | None:
     held = parse(bytes(rows[0][0]))
     with store.view() as db:
         return whole(db, held)
+
+
+def label_held(db: Db, record_id: str, relabels: Collection[Act] = ()) -> tuple[Label | None, int, bool]:
+    """Return a held record's label, as disclosed and as relabels left it, its grade in this node's policy, and whether it is an exercise's.
+
+    Where label or grade is not known: None, and the highest.
+    """
+    rows = db.execute(
+        "SELECT h.channel, e.header, b.body FROM holding h JOIN journal_entry e ON e.seq = h.seq"
+        " JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL ORDER BY h.seq",
+        (record_id,),
+    )
+    if not rows:
+        return None, MAX_CLASSIFICATION, False
+    held = whole(db, parse(bytes(rows[0][2])))
+    try:
+        made = record.label_of(held)
+        label = lifecycle.label_now(held.id, held.clear.issuer, made, relabels) if relabels else made
+    except RecordError:
+        return None, MAX_CLASSIFICATION, held.clear.exercise
+    own = all(not channel for channel, _, _ in rows)
+    if label != made and (own or _raised(made, label)):
+        return label, _highest(label) if own else MAX_CLASSIFICATION, held.clear.exercise
+    return label, max(_level(channel, bytes(header), held) for channel, header, _ in rows), held.clear.exercise
+
+
+def _raised(made: Label, label: Label) -> bool:
+    before = {grade.policy: grade.classification for grade in made.grades}
+    return any(grade.classification > before.get(grade.policy, -1) for grade in label.grades)
+
+
+def _highest(label: Label) -> int:
+    return max((grade.classification for grade in label.grades), default=MAX_CLASSIFICATION)
+
+
+def _level(channel: str, header: bytes, held: Record) -> int:
+    if not channel:
+        return max((grade.classification for grade in held.clear.label), default=MAX_CLASSIFICATION)
+    said = msgspec.json.decode(msgspec.json.decode(header)["meta"]["header"])
+    return max((grade["classification"] for grade in said["label"]), default=MAX_CLASSIFICATION)
 
 
 def body_at(store: Store, seq: int) -> bytes | None:

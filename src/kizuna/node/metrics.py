@@ -26,11 +26,13 @@ LEAST_CERTIFICATE_DAYS = 30
 _DAY_MS = 86_400_000
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _KINDS = frozenset({
-    "acted", "alert", "checkpoint", "erased", "instrument", "key-revoked", "keyset", "own-key-revoked", "own-keyset",
+    "acted", "alert", "checkpoint", "erased", "handed", "instrument", "key-revoked", "keyset", "own-key-revoked", "own-keyset",
     "partner", "partner-removed", "queued",
     "receipt-in", "receipt-out", "received", "record", "released", "reopened", "setting",
 })  # fmt: skip
 _CODES = frozenset(BODY_REFUSALS) | frozenset(REFUSALS)
+PLUG_REASONS = frozenset({"clock", "exercise", "halted", "simulated", "unset", "withdrawn"})
+"""Why a plug is given nothing, beside the reasons of release."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,26 @@ def _journal(db: Db) -> Iterator[GaugeMetricFamily]:
     for word, count in sorted(withheld.items()):
         family.add_metric([word], count)
     yield family
+    yield from _plugs(db)
+
+
+def _plugs(db: Db) -> Iterator[GaugeMetricFamily]:
+    given = GaugeMetricFamily("kizuna_plug_given", "records that a plug was given, as journalled", labels=["plug"])
+    for plug, count in db.execute("SELECT plug, SUM(count) FROM handed WHERE permit = 1 GROUP BY plug ORDER BY plug"):
+        given.add_metric([plug], int(count))
+    yield given
+    kept: dict[tuple[str, str], int] = {}
+    for plug, reason, count in db.execute(
+        "SELECT plug, reason, SUM(count) FROM handed WHERE permit = 0 GROUP BY plug, reason"
+    ):
+        word = reason if reason in PLUG_REASONS else reason_word(reason)
+        kept[plug, word] = kept.get((plug, word), 0) + int(count)
+    family = GaugeMetricFamily(
+        "kizuna_plug_withheld", "records that a plug was not given, by reason", labels=["plug", "reason"]
+    )
+    for key, count in sorted(kept.items()):
+        family.add_metric(list(key), count)
+    yield family
 
 
 _OUT = (
@@ -175,6 +197,10 @@ class Metrics:
             self._entries.labels(entry.kind if entry.kind in _KINDS else "other").inc()
             if entry.kind == "received" and entry.meta["code"]:
                 self._refused.labels(reason_word(entry.meta["code"])).inc()
+
+    def watch(self, collector: Collector) -> None:
+        """Tell figures of a job beside the core too."""
+        self.registry.register(collector)
 
     def text(self) -> bytes:
         """Return all figures in Prometheus' text format; reads the store."""

@@ -157,6 +157,26 @@ class Releaser:
             return self._derivations.get(kind)
         return _said_again if ruling.asks.unlinkable else None
 
+    def coarser(self, held: Record, ruling: Ruling, blob_of: Callable[[str], bytes]) -> tuple[bytes, ...]:
+        """Return the large objects, made coarser as the clause asks, that stand for a record which stays at home as it is; none where nothing may go.
+
+        For those who are shown values and no record, such as plugs. What must not be linked stays: it needs a record of its own.
+
+        Raises:
+            RecordError: a large object of it is damaged.
+        """
+        derive = self.derivation(held, ruling)
+        kind = self._classes.get(held.clear.type)
+        portion = self._portions.get(kind) if kind is not None else None
+        if kind is None or derive is None or portion is None or ruling.asks is None or ruling.asks.unlinkable:
+            return ()
+        made = derive(record.body_of(held, kind), blob_of, ruling.asks)
+        if made is None:
+            return ()
+        body, blobs = made
+        through = portion(body, ruling.asks)
+        return tuple(blob for place, blob in enumerate(blobs) if f"payload/chunks/{place}" in through)
+
 
 def bucket_ms(at_ms: int, duties: Obligations) -> int:
     """Return the instant that a record shows in place of its own where it must not be linked: the start of its time step, else of its hour."""

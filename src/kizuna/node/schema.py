@@ -53,6 +53,9 @@ SCHEMA = (
     """CREATE TABLE withheld (
         party TEXT NOT NULL, type TEXT NOT NULL, grade TEXT NOT NULL, reason TEXT NOT NULL, count BIGINT NOT NULL,
         PRIMARY KEY (party, type, grade, reason))""",
+    """CREATE TABLE handed (
+        plug TEXT NOT NULL, party TEXT NOT NULL, type TEXT NOT NULL, grade TEXT NOT NULL, permit BIGINT NOT NULL, reason TEXT NOT NULL,
+        count BIGINT NOT NULL, PRIMARY KEY (plug, party, type, grade, permit, reason))""",
     "CREATE TABLE instrument_version (sha256 TEXT PRIMARY KEY, instrument TEXT NOT NULL, seq BIGINT NOT NULL)",
     "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, seq BIGINT NOT NULL)",
     """CREATE TABLE act (

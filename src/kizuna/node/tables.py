@@ -366,6 +366,16 @@ def _setting(db: Db, seq: int, entry: Entry) -> None:
     )
 
 
+def _handed(db: Db, _seq: int, entry: Entry) -> None:
+    plug, party = entry.meta["plug"], entry.meta["party"]
+    for type_, grade, permit, reason, count in entry.meta["rows"]:
+        db.execute(
+            "INSERT INTO handed (plug, party, type, grade, permit, reason, count) VALUES (?,?,?,?,?,?,?)"
+            " ON CONFLICT (plug, party, type, grade, permit, reason) DO UPDATE SET count = handed.count + excluded.count",
+            (plug, party, type_, grade, permit, reason, count),
+        )
+
+
 def _bundle_out(db: Db, seq: int, entry: Entry) -> None:
     meta = entry.meta
     db.execute(
@@ -396,6 +406,7 @@ HANDLERS: dict[str, Callable[[Db, int, Entry], None]] = {
     "alert": _alert,
     "bundle-out": _bundle_out,
     "checkpoint": _checkpoint,
+    "handed": _handed,
     "instrument": _instrument,
     "key-revoked": keytables.key_revoked,
     "keyset": keytables.keyset,

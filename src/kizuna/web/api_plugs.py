@@ -1,0 +1,75 @@
+"""Routes of the plugs: how they are and what they were given, for officers; and what those that are asked are answered.
+
+A call's token says which plug it is; where none stands for the officer, nothing is given. The figures of the sockets go to the metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from litestar import get
+from litestar.types import ControllerRouterHandler
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from kizuna.node.handing import HandedRow, handed
+from kizuna.node.outlets import OutletStatus
+from kizuna.node.plugging import Plugging
+from kizuna.web import access
+from kizuna.web.access import EVERYONE, Office, OfficeDependency
+
+
+class PlugShown(msgspec.Struct, frozen=True):
+    """A plug: whom it stands for, for which purpose, what is not set and so denies, and its sockets where it has some."""
+
+    name: str
+    kind: str
+    party: str
+    purpose: str
+    unset: tuple[str, ...]
+    outlet: OutletStatus | None
+
+
+class Plugs(msgspec.Struct, frozen=True):
+    """All plugs, and the journalled account of what each was given and was not."""
+
+    plugs: tuple[PlugShown, ...]
+    handed: tuple[HandedRow, ...]
+
+
+class _Figures(Collector):
+    """Reads the sockets at each scrape; a plug's name is a setting, and tells nothing of a record."""
+
+    def __init__(self, plugging: Plugging) -> None:
+        self._plugging = plugging
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        for name, said in (
+            ("readers", "who is connected to a plug"),
+            ("sent", "messages handed to a plug's readers since the start"),
+            ("let_go", "readers let go since the start because they did not keep up"),
+            ("dropped", "messages that could not be handed on since the start"),
+        ):
+            family = GaugeMetricFamily(f"kizuna_plug_{name}", said, labels=["plug"])
+            for status in self._plugging.statuses():
+                family.add_metric([status.name], float(getattr(status, name)))
+            yield family
+
+
+def plug_routes(office: Office, plugging: Plugging) -> Sequence[ControllerRouterHandler]:
+    """Return the routes over a node's plugs, whose figures the office's metrics tell from now on."""
+    office.metrics.watch(_Figures(plugging))
+
+    @get("/api/v1/plugs", opt=access.opt(EVERYONE), sync_to_thread=True)
+    def plugs(office: OfficeDependency) -> Plugs:
+        """Return the plugs, how their sockets are, and what each was given and was not, as journalled each minute."""
+        sockets = {status.name: status for status in plugging.statuses()}
+        shown = []
+        for plug in plugging.plugs:
+            who = plug.gate.recipient
+            shown.append(PlugShown(who.name, plug.kind, who.party, who.purpose, who.unset, sockets.get(who.name)))
+        with office.node.store.view() as db:
+            return Plugs(tuple(shown), handed(db))
+
+    return [plugs]

@@ -1,0 +1,134 @@
+"""A plug that stands for a partner is given what the partner's channel is, decided by the same code, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from kizuna.domains.maritime.records import POSITION_BATCH, STATIC_REPORTED
+from kizuna.domains.maritime.rules import cell_name, cell_numbers, lies_in
+from kizuna.domains.maritime.traffic import Traffic
+from kizuna.formats.positions_arrow import values_of
+from kizuna.kernel.instrument import Obligations
+from kizuna.kernel.record import Record
+from kizuna.node import effects as fx
+from kizuna.node.facts import load_record
+from kizuna.node.plug_forms import Nmea, Told
+from kizuna.node.plugging import rules_of
+from kizuna.node.recipients import Gate, Recipient
+from kizuna.sim.federation import SimNode
+from tests.sim.test_maritime import OWN, Sea, waters
+from tests.sim.test_positions import BENGAL, exchange
+
+JAPAN = Recipient(name="coast-guard", party="jpn", purpose="maritime-domain-awareness", simulated=True)
+
+
+def held_by(node: SimNode, prefix: str = "maritime.") -> list[Record]:
+    ids = node.store.query("SELECT id FROM record WHERE type LIKE ? ORDER BY seq", (f"{prefix}%",))
+    found = [load_record(node.store, record_id) for (record_id,) in ids]
+    return [held for held in found if held is not None]
+
+
+@pytest.fixture(scope="module")
+def sea(tmp_path_factory: pytest.TempPathFactory) -> Sea:
+    made = Sea("plugs", tmp_path_factory.mktemp("plugs"))
+    traffic = Traffic(7, 80, made.federation.now_ms)
+    made.hear(traffic.history(1))
+    for _ in range(5):
+        made.federation.run(1_000)
+        made.hear(traffic.step(made.federation.now_ms))
+    made.settle()
+    return made
+
+
+def test_a_partners_plug_is_given_what_its_channel_is(sea: Sea) -> None:
+    now_ms, node = sea.federation.now_ms, sea.delhi
+    gate = Gate(rules_of(node.core.world), JAPAN)
+    ours, tables, statics = held_by(node), [], 0
+    assert {POSITION_BATCH, STATIC_REPORTED} <= {held.clear.type for held in ours}
+    for held in ours:
+        given = gate.rule(held, now_ms)
+        theirs = load_record(sea.yokosuka.store, held.id)
+        assert given.permit is (theirs is not None), held.clear.type
+        assert given.names == (frozenset() if theirs is None else frozenset(theirs.disclosures))
+        if given.permit and held.clear.type == POSITION_BATCH:
+            tables.append(gate.positions(held, given))
+        if given.permit and held.clear.type == STATIC_REPORTED:
+            statics += 1
+            assert "beam_m" not in gate.said(held, given), "no clause names it"
+    shown = pa.concat_tables(tables)
+    cells = {
+        cell_name(int(each)) for each in cell_numbers(*(values_of(shown, n)[0] for n in ("lat_600000", "lon_600000")))
+    }
+    assert shown.num_rows > 100
+    assert statics > 10
+    assert all(any(lies_in(cell, area) for area in waters(sea.navies)) for cell in cells)
+    assert OWN.isdisjoint(values_of(shown, "mmsi")[0].tolist())
+
+
+def test_whatever_is_not_set_or_not_so_denies(sea: Sea) -> None:
+    now_ms, rules = sea.federation.now_ms, rules_of(sea.delhi.core.world)
+    gate = Gate(rules, JAPAN)
+    went = next(held for held in held_by(sea.delhi) if gate.rule(held, now_ms).permit)
+    for more, why in (
+        ({"purpose": ""}, "unset"),
+        ({"purpose": "trade"}, "purpose"),
+        ({"party": "aus"}, "no-instrument"),
+        ({"simulated": False}, "simulated"),
+        ({"exercise": "malabar-2026"}, "exercise"),
+        ({"party": "own"}, "unset"),
+        ({"party": "own", "clearance": 0}, "unset"),
+        ({"party": "own", "clearance": 0, "nationality": "aus"}, "releasability"),
+        ({"party": "own", "clearance": 0, "nationality": "jpn", "purpose": "trade"}, "purpose"),
+        ({"party": "own", "clearance": 0, "nationality": "jpn"}, "permits"),
+    ):
+        told = {name: getattr(JAPAN, name) for name in ("name", "party", "purpose", "simulated")} | more
+        asked = Gate(rules, Recipient(**told))  # type: ignore[arg-type] # settings of several kinds
+        given = asked.rule(went, now_ms)
+        assert (given.permit, given.reason) == (why == "permits", why)
+        assert asked.explain(went, given, now_ms)[0].endswith(".")
+        assert given.permit or not given.names
+
+
+def test_a_halt_and_a_withdrawal_hold_at_once(tmp_path: Path) -> None:
+    sea = Sea("plug-halt", tmp_path)
+    sea.federation.run(15_000)
+    sea.hear(Traffic(8, 60, sea.federation.now_ms - 10_000).step(sea.federation.now_ms))
+    gate = Gate(rules_of(sea.delhi.core.world), JAPAN)
+    now_ms = sea.federation.now_ms
+    went = next(held for held in held_by(sea.delhi) if gate.rule(held, now_ms).permit)
+    sea.delhi.do(fx.Halt(on=True, actor="officer:1:security", reason="drill"))
+    assert gate.rule(went, now_ms).reason == "halted"
+    sea.delhi.do(fx.Halt(on=False, actor="officer:1:security", reason="drill is over"))
+    assert gate.rule(went, now_ms).permit
+    sea.delhi.do(fx.Act(went.id, "retract", "a receiver's clock was wrong", "officer:1:watch"))
+    assert gate.rule(went, now_ms).reason == "withdrawn"
+
+
+def test_what_a_clause_lets_go_only_coarser_is_given_coarser_and_late() -> None:
+    step = 60_000
+    duties = Obligations(areas=(BENGAL,), coarsen_600000=step, time_step_ms=60_000, drop_fields=("speed_dkn",))
+    federation, delhi, _, _ = exchange("coarse-plug", duties)
+    (exact,) = [held for held in held_by(delhi, POSITION_BATCH) if "payload/place_step_600000" not in held.disclosed]
+    gate = Gate(rules_of(delhi.core.world), Recipient(name="chart", party="jpn", purpose="coordination"))
+    given = gate.rule(exact, federation.now_ms)
+    rows = gate.positions(exact, given).to_pylist()
+    assert given.permit
+    assert "as coarse as the clause asks" in gate.explain(exact, given, federation.now_ms)[0]
+    (row,) = rows
+    assert row["mmsi"] == 419_000_001, "the other ship is outside the waters"
+    assert row["lat_600000"] % step == row["lon_600000"] % step == row["time_ms"] % 60_000 == 0
+    assert row["speed_dkn"] is None
+    (line,) = Nmea().positions(gate.positions(exact, given), Told(issuer="ind", source=""))
+    assert b"s:ind,c:" in line
+
+    held_back = Obligations(areas=(BENGAL,), delay_ms=3_600_000)
+    federation, delhi, _, _ = exchange("late-plug", held_back)
+    gate = Gate(rules_of(delhi.core.world), Recipient(name="chart", party="jpn", purpose="coordination"))
+    (exact,) = held_by(delhi, POSITION_BATCH)
+    given = gate.rule(exact, federation.now_ms)
+    assert not given.permit
+    assert given.not_before_ms == (exact.at_ms or 0) + 3_600_000
+    assert gate.rule(exact, given.not_before_ms).permit
