@@ -23,7 +23,7 @@ from kizuna.kernel.bundle import sealing_public
 from kizuna.kernel.domain import Domain, Fact, Seek
 from kizuna.kernel.instrument import Direction, Instrument, LimitedDate, Obligations, Provision
 from kizuna.kernel.journal import Db
-from kizuna.kernel.label import label
+from kizuna.kernel.label import Grade, label
 from kizuna.kernel.record import WITHHELD, Body, Withheld
 from kizuna.node import domains as node_domains
 from kizuna.node import effects as fx
@@ -36,8 +36,10 @@ from kizuna.node.facts import Identity, Partner, load_partners
 from kizuna.node.feeding import Feeding, RejectedFiles
 from kizuna.node.filling import projections
 from kizuna.node.picture import LivePicture
+from kizuna.node.plugging import Plugging
 from kizuna.node.runner import Runner, Shell
-from kizuna.node.settings import OidcSettings
+from kizuna.node.settings import Area, OidcSettings, Plug
+from kizuna.node.showing import Showing
 from kizuna.node.tokens import Tokens
 from kizuna.node.watch import Watch
 from kizuna.node.world import Limits, Sources
@@ -47,6 +49,7 @@ from kizuna.storage.sqlite import SqliteStore, open_sqlite
 from kizuna.web.api_domains import domain_routes
 from kizuna.web.api_instruments import INSTRUMENT_ROUTES
 from kizuna.web.api_picture import picture_routes
+from kizuna.web.api_plugs import plug_routes
 from kizuna.web.assets import Assets
 from kizuna.web.pages_index import page_routes
 from kizuna.web.partners import PartnerClient, PartnerListener
@@ -54,6 +57,7 @@ from kizuna.web.serve import Ports, Serving, serve
 from kizuna.web.tls import TlsFiles
 
 POLICY = "common.v1"
+STRAIT = Area(name="strait", south=1, west=102, north=4, east=104)
 DESK = "officer:1:desk"
 
 
@@ -281,6 +285,7 @@ class Served:
         assets: Assets | None = None,
         domains: Sequence[Domain] = DOMAINS,
         oidc: OidcSettings | None = None,
+        plugs: tuple[Plug, ...] = (),
     ) -> None:
         self.folder = folder
         self.oidc = oidc
@@ -288,6 +293,10 @@ class Served:
         self.assets = assets
         self.node = TestNode(folder, name, domains=domains)
         self.domains = domains
+        self.plugging = Plugging(self.node.runner, self.node.core.world, plugs, self.node.clock)
+        self.node.runner.observe(self.plugging.observe)
+        party = self.node.identity.party
+        self.showing = Showing(self.node.store, party, (STRAIT,), Grade(f"{party}.desk.v1", 0))
         self.stop = asyncio.Event()
         self.ports = Ports(0, 0)
         self.tokens = Tokens(folder / "tokens.json")
@@ -318,11 +327,14 @@ class Served:
         serving = Serving(
             self.node.keys.files, self.tokens.path, self.folder, partner_port=0, api_port=0,
             routes=[*routes_of(watch), *offered], address=self.address, oidc=self.oidc,
-            pages=lambda office: page_routes(office, OFFERED, watch, assets=self.assets),
+            pages=lambda office: [
+                *plug_routes(office, self.plugging, self.showing),
+                *page_routes(office, OFFERED, watch, assets=self.assets),
+            ],
         )  # fmt: skip
         node = self.node
         self._task = asyncio.create_task(
-            serve(node, node.client, node.clock, serving, self.stop, jobs=[watch], ready=ready)
+            serve(node, node.client, node.clock, serving, self.stop, jobs=[watch, self.plugging], ready=ready)
         )
         waiting = asyncio.create_task(listening.wait())
         await asyncio.wait([waiting, self._task], return_when=asyncio.FIRST_COMPLETED)

@@ -46,6 +46,7 @@ def run(config: Config = CONFIG, *, json: Json = False) -> None:
 
 async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: bool, json_wanted: bool) -> None:
     from kizuna.node.plugging import Plugging  # noqa: PLC0415 # Arrow and numpy are loaded by this command alone
+    from kizuna.node.showing import Showing  # noqa: PLC0415 # the same
     from kizuna.node.watch import open_watch  # noqa: PLC0415 # the same
     from kizuna.web.api_domains import domain_routes  # noqa: PLC0415 # the servers are loaded by this command alone
     from kizuna.web.api_instruments import INSTRUMENT_ROUTES  # noqa: PLC0415 # the same
@@ -63,6 +64,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
     watch = open_watch(node, CLOCK)
     plugging = Plugging(node.runner, node.core.world, settings.plugs, CLOCK)
     node.runner.observe(plugging.observe)
+    showing = Showing(node.store, settings.party, settings.areas, settings.desk.grade(settings.party))
     partner_host, partner_port = host_port(settings.partners.listen)
     api_host, api_port = host_port(settings.users.listen)
     serving = Serving(
@@ -76,7 +78,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
         api_port=api_port,
         routes=(*INSTRUMENT_ROUTES, *domain_routes(node.domains), *key_routes(settings.keys), *picture_routes(watch)),
         pages=lambda office: (
-            *plug_routes(office, plugging),
+            *plug_routes(office, plugging, showing),
             *page_routes(office, node.domains, watch, own_units=frozenset(settings.own_units)),
         ),
         address=settings.users.address,

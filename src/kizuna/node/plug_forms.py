@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from kizuna.errors import RecordError
 from kizuna.formats.aivdm_out import Fix, Payload, position_a, position_b, sentences, sixbit, static_a
-from kizuna.kernel.label import Grade
+from kizuna.formats.cot import Event, Standing, event_xml, vessel_type
+from kizuna.kernel.label import Grade, Label
+from kizuna.kernel.marking import marking
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +26,10 @@ _MOST_SIDE_M = 1_022
 _MOST_BEAM_M = 126
 _MOST_DRAUGHT_DM = 255
 _NO_SECOND = 60
+_DEGREE = 600_000
+_STALE_MS, _STILL_STALE_MS = 360_000, 1_200_000
+"""For how long a position is worth showing: a ship that moves reports every few seconds, one that lies still every three minutes."""
+_MOST_NAMES = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +46,12 @@ class Told:
     grades: tuple[Grade, ...] = ()
     releasable_to: frozenset[str] = frozenset()
     now_ms: int = 0
+
+    @property
+    def marking(self) -> str:
+        """The marking under which it goes."""
+        label = Label(self.grades, frozenset({self.issuer}), releasable_to=self.releasable_to) if self.grades else None
+        return marking(label, exercise=bool(self.exercise))
 
     @property
     def station(self) -> str:
@@ -128,3 +140,56 @@ def _static(mmsi: int, facts: dict[str, Any]) -> Payload:
             mmsi=mmsi, imo_no=0, callsign="", name=sixbit(facts.get("name") or "", 20), ship_type=0, length_m=0,
             beam_m=0, draught_dm=0, destination="",
         )  # fmt: skip
+
+
+class Cot:
+    """Cursor on Target: one event for each row, under a name that a static report gave and with the label of its own record.
+
+    Args:
+        own_party: our party: only what it or its issuer says of its own ships is a friend's.
+    """
+
+    def __init__(self, own_party: str) -> None:
+        self._own_party = own_party
+        self._known: dict[int, dict[str, Any]] = {}
+
+    def positions(self, table: pa.Table, told: Told) -> list[bytes]:
+        """Return one event for each row."""
+        return [event_xml(self._event(row, told)) for row in table.to_pylist()]
+
+    def static(self, facts: dict[str, Any], told: Told) -> list[bytes]:  # noqa: ARG002 # the form's signature
+        """Remember what a ship is called, as far as it was given; said with its next position."""
+        mmsi = facts.get("mmsi")
+        if isinstance(mmsi, int):
+            known = self._known.pop(mmsi, {})
+            self._known[mmsi] = known | {
+                name: facts[name] for name in ("name", "callsign", "ship_type") if name in facts
+            }
+            if len(self._known) > _MOST_NAMES:
+                del self._known[next(iter(self._known))]
+        return []
+
+    def _event(self, row: dict[str, Any], told: Told) -> Event:
+        mmsi, known = row["mmsi"], self._known.get(row["mmsi"], {})
+        standing: Standing = "vessel"
+        if told.own_unit:
+            standing = "own" if told.issuer == self._own_party else "partner"
+        moved, course = row["speed_dkn"], row["course_ddeg"]
+        return Event(
+            uid=f"kizuna.{'sim.' if told.simulated else ''}mmsi.{mmsi:09}",
+            type=vessel_type(standing, known.get("ship_type")),
+            at_ms=row["time_ms"],
+            sent_ms=told.now_ms,
+            stale_ms=row["time_ms"] + (_STILL_STALE_MS if not moved else _STALE_MS),
+            lat_deg=row["lat_600000"] / _DEGREE,
+            lon_deg=row["lon_600000"] / _DEGREE,
+            callsign=str(known.get("name") or f"MMSI {mmsi:09}"),
+            access=" ".join(f"{grade.policy}:{grade.classification}" for grade in told.grades),
+            caveat=", ".join(sorted({caveat for grade in told.grades for caveat in grade.caveats})),
+            releasable_to=", ".join(sorted(told.releasable_to)),
+            course_deg=None if course is None else course / 10,
+            speed_kn=None if moved is None else moved / 10,
+            exercise=told.exercise,
+            simulated=told.simulated,
+            remarks=f"told by {told.station}; {told.marking}",
+        )

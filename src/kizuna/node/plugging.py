@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -26,9 +26,10 @@ from kizuna.node.effects import NoteHanded
 from kizuna.node.handing import Row
 from kizuna.node.outlets import Outlet, Outlets, OutletStatus
 from kizuna.node.parsed import parse
-from kizuna.node.plug_forms import Form, Nmea, Told
+from kizuna.node.plug_forms import Cot, Form, Nmea, Told
 from kizuna.node.recipients import SIMULATED, Gate, Given, Recipient, Rules, is_batch
 from kizuna.node.runner import Committed
+from kizuna.node.showing import Positions, recent_batches
 from kizuna.node.tables import clear_meta
 from kizuna.node.world import World
 
@@ -42,8 +43,14 @@ ACCOUNT_MS = 60_000
 """How often what plugs were given is journalled."""
 MOST_DELAYED = 100_000
 """Records that wait for the end of a delay, for each plug; the rest are dropped, and counted as withheld by their clause."""
-SENDING: dict[str, tuple[str, type[Form]]] = {"nmea-tcp": ("tcp", Nmea), "nmea-udp": ("udp", Nmea)}
-"""Kinds of plug that send: by which transport, in which form."""
+REFILL_AT_ONCE = 200
+SENDING: dict[str, tuple[Literal["tcp", "udp"], Callable[[str], Form]]] = {
+    "cot-tcp": ("tcp", Cot),
+    "cot-udp": ("udp", Cot),
+    "nmea-tcp": ("tcp", lambda _party: Nmea()),
+    "nmea-udp": ("udp", lambda _party: Nmea()),
+}
+"""Kinds of plug that send: by which transport, and what makes their form for our party."""
 _STEPS = frozenset({"payload/place_step_600000", "payload/time_step_ms"})
 _log = structlog.get_logger("kizuna.plugs")
 
@@ -83,6 +90,10 @@ class Plug:
     officer: str = ""
     form: Form | None = None
     outlet: Outlet | None = None
+    positions: Positions | None = None
+    """Of a plug that is asked: what it was given of positions."""
+    pending: deque[str] = field(default_factory=deque)
+    """Batches that are still to be looked at anew."""
     tally: Tally = field(default_factory=Tally)
     delayed: list[tuple[int, str]] = field(default_factory=list)
 
@@ -126,14 +137,16 @@ class Plugging:
 
     def __init__(self, runner: Doer, world: World, plugs: Sequence[given_settings.Plug], clock: Clock) -> None:
         self._runner = runner
+        self._world = world
         self._store = world.store
         self._clock = clock
         rules = rules_of(world)
-        self.plugs = tuple(_made(each, Gate(rules, recipient_of(each))) for each in plugs)
-        self._sending = tuple(plug for plug in self.plugs if plug.outlet is not None)
+        self.plugs = tuple(_made(each, Gate(rules, recipient_of(each)), world.identity.party) for each in plugs)
+        self._asked = tuple(plug for plug in self.plugs if plug.positions is not None)
         self._outlets = Outlets([plug.outlet for plug in self.plugs if plug.outlet is not None])
         self._seq = 0
-        self._accounted_ms = 0
+        self._accounted_ms = self._filled_ms = 0
+        self._rules_version = -1
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="kizuna-plugs", daemon=True)
@@ -162,6 +175,10 @@ class Plugging:
         """Return how the outlets are."""
         return [outlet.status() for outlet in self._outlets.outlets.values()]
 
+    def caught_up(self, seq: int) -> bool:
+        """Return whether everything up to a journal entry was handed on, and nothing waits to be looked at anew."""
+        return self._seq >= seq and not any(plug.pending for plug in self.plugs)
+
     def asked_by(self, kind: str, officer: str) -> Plug | None:
         """Return the plug of a kind that an officer's token stands for, or None: then nothing is given."""
         return next((plug for plug in self.plugs if plug.kind == kind and plug.officer == officer), None)
@@ -188,22 +205,42 @@ class Plugging:
         Raises:
             KizunaError: the journal cannot be read now.
         """
-        while self._sending:
+        while self.plugs:
             page = list(self._store.read(self._seq + 1, PAGE))
             for stored in page:
-                self._seq = stored.seq
                 self._take(stored.entry)
+                self._seq = stored.seq
             if len(page) < PAGE:
                 break
         now_ms = self._clock.now_ms()
-        for plug in self._sending:
+        for plug in self.plugs:
             while plug.delayed and plug.delayed[0][0] <= now_ms:
-                held = facts.load_record(self._store, heapq.heappop(plug.delayed)[1])
-                if held is not None:
-                    self._hand(plug, held, now_ms)
+                self._hand_held(plug, heapq.heappop(plug.delayed)[1], now_ms)
+        self._refill(now_ms)
         if self._stopping or now_ms - self._accounted_ms >= ACCOUNT_MS:
             self._accounted_ms = now_ms
             self._account()
+
+    def _refill(self, now_ms: int) -> None:
+        """Give the plugs that are asked their positions anew where the rules have changed since, some at a time."""
+        passed = any(self._filled_ms < edge <= now_ms for edge in self._world.boundaries)
+        if self._asked and (passed or self._world.rules_version != self._rules_version):
+            self._rules_version, self._filled_ms = self._world.rules_version, now_ms
+            batches = recent_batches(self._store, now_ms)
+            for plug in self._asked:
+                if plug.positions is not None:
+                    plug.positions.clear()
+                plug.pending = deque(batches)
+        for plug in self._asked:
+            for _ in range(min(REFILL_AT_ONCE, len(plug.pending))):
+                self._hand_held(plug, plug.pending.popleft(), now_ms)
+            if plug.pending and not self._stopping:
+                self._wake.set()
+
+    def _hand_held(self, plug: Plug, record_id: str, now_ms: int) -> None:
+        held = facts.load_record(self._store, record_id)
+        if held is not None:
+            self._hand(plug, held, now_ms, anew=True)
 
     def _take(self, entry: Entry) -> None:
         if entry.kind not in {"record", "received"} or entry.body is None or entry.meta.get("code"):
@@ -213,20 +250,27 @@ class Plugging:
         held = parse(entry.body)
         if held.clear.type != STATIC_REPORTED and not is_batch(RECORDS.get(held.clear.type, object)):
             return
-        if held.disclosed.get("payload/source_kind") == "recorded":
-            return  # what was played back is no live picture
         if entry.kind == "record" and not _STEPS.isdisjoint(held.disclosed):
             return  # made coarser for a partner from rows that are here already
         now_ms = self._clock.now_ms()
-        for plug in self._sending:
+        for plug in self.plugs:
             self._hand(plug, held, now_ms)
 
-    def _hand(self, plug: Plug, held: Record, now_ms: int) -> None:
-        """Decide, and send what is given; a record that is damaged concerns no other."""
+    def _hand(self, plug: Plug, held: Record, now_ms: int, *, anew: bool = False) -> None:
+        """Decide, and send or keep what is given; a record that is damaged concerns no other."""
+        asked = plug.positions is not None
+        if (held.clear.type == STATIC_REPORTED) if asked else held.disclosed.get("payload/source_kind") == "recorded":
+            return  # a plug that is asked is told of ships when it asks; and what was played back is no live picture
         try:
             given = plug.gate.rule(held, now_ms)
             if not given.permit and given.not_before_ms > now_ms and len(plug.delayed) < MOST_DELAYED:
                 heapq.heappush(plug.delayed, (given.not_before_ms, held.id))
+                return
+            if plug.positions is not None and given.permit:
+                plug.positions.add(held.id, given, plug.gate.positions(held, given))
+            if asked:
+                if not given.permit and not anew:
+                    plug.count(held, given)  # what it may have is counted when it asks
                 return
             plug.count(held, given)
             said = self._said(plug, held, given, now_ms) if given.permit else []
@@ -276,9 +320,8 @@ class Plugging:
                 _log.warning("plug's account waits", source=plug.name, error=type(error).__name__)
 
 
-def _made(each: given_settings.Plug, gate: Gate) -> Plug:
+def _made(each: given_settings.Plug, gate: Gate, own_party: str) -> Plug:
     if each.kind not in SENDING:
-        return Plug(each.kind, gate, each.officer)
+        return Plug(each.kind, gate, each.officer, positions=Positions())
     transport, form = SENDING[each.kind]
-    outlet = Outlet(each.name, "tcp" if transport == "tcp" else "udp", each.address)
-    return Plug(each.kind, gate, form=form(), outlet=outlet)
+    return Plug(each.kind, gate, form=form(own_party), outlet=Outlet(each.name, transport, each.address))

@@ -192,7 +192,7 @@ class Plug(_Part, frozen=True, kw_only=True):
     """
 
     name: str
-    kind: Literal["nmea-tcp", "nmea-udp"]
+    kind: Literal["nmea-tcp", "nmea-udp", "cot-tcp", "cot-udp", "ogc", "gfw"]
     party: str
     purpose: str = ""
     clearance: int | None = None
@@ -357,7 +357,7 @@ class _Source(msgspec.Struct):
 
 
 _LISTS = frozenset({"feeds", "areas", "anchorages", "plugs"})
-_ASKED = frozenset[str]()
+_ASKED = frozenset({"gfw", "ogc"})
 """Kinds of plug that are asked over the users' listener, and so have an officer's token in place of an address."""
 _OWN = "own"
 
@@ -509,7 +509,7 @@ def _check_plugs(source: _Source, settings: Settings) -> None:
         if plug.clearance is not None and not 0 <= plug.clearance <= label.MAX_CLASSIFICATION:
             fail("clearance", f"`{plug.clearance}` is not between 0 and {label.MAX_CLASSIFICATION}")
         if plug.exercise and plug.kind.startswith("nmea"):
-            fail("exercise", "a sentence cannot say that it is of an exercise: take a kind that can")
+            fail("exercise", "a sentence cannot say that it is of an exercise: take `cot-tcp` or `cot-udp`")
         _check_reach(plug, fail)
 
 

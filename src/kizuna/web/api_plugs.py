@@ -16,8 +16,11 @@ from prometheus_client.registry import Collector
 from kizuna.node.handing import HandedRow, handed
 from kizuna.node.outlets import OutletStatus
 from kizuna.node.plugging import Plugging
+from kizuna.node.showing import Showing
 from kizuna.web import access
 from kizuna.web.access import EVERYONE, Office, OfficeDependency
+from kizuna.web.api_gfw import gfw_routes
+from kizuna.web.api_ogc import ogc_routes
 
 
 class PlugShown(msgspec.Struct, frozen=True):
@@ -57,7 +60,7 @@ class _Figures(Collector):
             yield family
 
 
-def plug_routes(office: Office, plugging: Plugging) -> Sequence[ControllerRouterHandler]:
+def plug_routes(office: Office, plugging: Plugging, showing: Showing) -> Sequence[ControllerRouterHandler]:
     """Return the routes over a node's plugs, whose figures the office's metrics tell from now on."""
     office.metrics.watch(_Figures(plugging))
 
@@ -72,4 +75,4 @@ def plug_routes(office: Office, plugging: Plugging) -> Sequence[ControllerRouter
         with office.node.store.view() as db:
             return Plugs(tuple(shown), handed(db))
 
-    return [plugs]
+    return [plugs, *ogc_routes(plugging, showing), *gfw_routes(plugging, showing)]
