@@ -19,6 +19,7 @@ from kizuna.domains.maritime.operations import LIVE_WINDOW_MS, RECORDED_WINDOW_M
 from kizuna.domains.maritime.picture import FeedHealth
 from kizuna.domains.maritime.records import STATIC_FIELDS
 from kizuna.formats.ais_columns import WORTH_BYTES, ColumnReader, no_passes
+from kizuna.formats.ais_stream import StreamReader
 from kizuna.formats.ais_tables import Columns
 from kizuna.formats.nmea import Rejected
 from kizuna.formats.positions_arrow import SCHEMA, empty, values_of
@@ -79,7 +80,7 @@ class Intake:
         self._began_ms = now_ms
         self._state: str | None = None
         self._passes = passes
-        self._readers: dict[int, ColumnReader] = {}
+        self._readers: dict[int, ColumnReader | StreamReader] = {}
         self._positions: list[pa.Table] = []
         self._held = 0
         self._statics: dict[int, _Said] = {}
@@ -96,7 +97,7 @@ class Intake:
         if reader is None:
             if not data:
                 return []
-            reader = self._readers[connection] = ColumnReader(self._passes, worth_bytes=WORTH_BYTES)
+            reader = self._readers[connection] = self._reader()
         before = reader.counts
         lines, types = before.lines, before.messages_by_type.copy()
         if data:
@@ -109,6 +110,9 @@ class Intake:
         self._sentences += after.lines - lines
         self.health.observe(after.lines - lines, now_ms)
         return self._sort(columns, now_ms)
+
+    def _reader(self) -> ColumnReader | StreamReader:
+        return StreamReader() if self.feed.kind == "websocket" else ColumnReader(self._passes, worth_bytes=WORTH_BYTES)
 
     def _sort(self, columns: Columns, now_ms: int) -> list[Rejected]:
         self._rejected.update(each.reason for each in columns.rejected)

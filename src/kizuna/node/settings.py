@@ -26,6 +26,9 @@ SQLITE = "sqlite"
 _HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})").fullmatch
 _HTTPS = re.compile(r"https://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?").fullmatch
 _SUBJECT = re.compile(r"[A-Za-z0-9_*-]+(\.([A-Za-z0-9_*-]+|>))*").fullmatch
+_WEBSOCKET = re.compile(
+    r"(wss?)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/?=&%-]*)?"
+).fullmatch
 _TOML_LINE = re.compile(r"line (\d+)").search
 _TABLE = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\s-]+?)\s*\]\]?\s*(?:#.*)?$").match
 _LAST_PORT = 65_535
@@ -152,16 +155,19 @@ class DeskSettings(_Part, frozen=True, kw_only=True):
 
 
 class Feed(_Part, frozen=True, kw_only=True):
-    """Where AIS sentences come from: `address` is `host:port` of a server, a client's or a UDP port of ours, `path` a file, `subject` a stream."""
+    """Where AIS comes from: `address` is `host:port` of a server or of a port of ours, or a WebSocket's; `path` a file, `subject` a stream."""
 
     source: str
-    kind: Literal["file", "stdin", "tcp", "tcp-server", "udp", "nats"]
+    kind: Literal["file", "stdin", "tcp", "tcp-server", "udp", "nats", "websocket"]
     receiver: str = ""
     party: str = ""
     """Whose receiver it is; empty: ours."""
     address: str = ""
     subject: str = ""
     path: Path | None = None
+    key_file: Path | None = None
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    """What a WebSocket is asked for: south, west, north and east in degrees."""
     simulated: bool = False
     label: LabelSettings
 
@@ -469,25 +475,42 @@ def _check_feeds(source: _Source, settings: Settings) -> None:
             source.fail(
                 ("feeds", index, "kind"), "a feed of kind `file` has a `path`, and no other has: mend kind or path"
             )
-        if (feed.kind in ("tcp", "tcp-server", "udp", "nats")) is not bool(feed.address):
+        if (feed.kind in ("tcp", "tcp-server", "udp", "nats", "websocket")) is not bool(feed.address):
             source.fail(
                 ("feeds", index, "kind"),
-                f"give `address` as `host:port` to tcp, tcp-server, udp and nats alone, not to `{feed.kind}`",
+                f"give `address` as `host:port` to tcp, tcp-server, udp and nats, as `wss://` to websocket, not to `{feed.kind}`",
             )
         if (feed.kind == "nats") is not bool(_SUBJECT(feed.subject)):
             source.fail(
                 ("feeds", index, "kind"),
                 f"give `subject`, such as `ais.>`, to nats alone, not `{feed.subject[:64]}` to `{feed.kind}`",
             )
+        _check_feed_address(source, feed, index)
+        try:
+            feed.label.label(settings.party)
+        except RecordError as error:
+            source.fail(("feeds", index, "label"), str(error))
+
+
+def _check_feed_address(source: _Source, feed: Feed, index: int) -> None:
+    if feed.kind != "websocket":
+        if feed.key_file is not None or feed.boxes:
+            source.fail(("feeds", index, "kind"), "a key and boxes are a `websocket`'s: remove them, or mend the kind")
         try:
             if feed.address:
                 host_port(feed.address)
         except RecordError as error:
             source.fail(("feeds", index, "address"), str(error))
-        try:
-            feed.label.label(settings.party)
-        except RecordError as error:
-            source.fail(("feeds", index, "label"), str(error))
+        return
+    found = _WEBSOCKET(feed.address)
+    if found is None or (found[1] == "ws" and not is_loopback(found[2].strip("[]"))):
+        source.fail(
+            ("feeds", index, "address"),
+            f"`{feed.address[:80]}` is not `wss://host/path`; without tls only loopback is asked, for a key would be read on the way",
+        )
+    for south, west, north, east in feed.boxes:
+        if not -90 <= south < north <= 90 or not -180 <= west < east <= 180:  # noqa: PLR2004 # degrees
+            source.fail(("feeds", index, "boxes"), f"`{south},{west},{north},{east}` is no box of the earth")
 
 
 def _check_plugs(source: _Source, settings: Settings) -> None:

@@ -14,15 +14,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+import aiohttp
 import msgspec
 
 from kizuna.domains.maritime.records import SourceKind
 from kizuna.errors import ConfigError
+from kizuna.formats.ais_stream import MAX_MESSAGE_BYTES
 from kizuna.formats.opening import CHUNK_BYTES, chunks
 from kizuna.kernel.label import Label
 from kizuna.node.stream_source import read_stream
 from kizuna.node.taking import RETRY_S, Settle, Take
 
+SILENT_S = 60.0
+"""A WebSocket over which nothing comes for so long is taken for dead though it is open, and made anew."""
+PING_S = 20.0
 MAX_CONNECTIONS = 64
 MAX_DATAGRAMS = 4096
 """Datagrams held while the node is busy; further ones are dropped, as the network itself would."""
@@ -39,12 +44,14 @@ class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     source: str
     label: Label
     """How its records are labelled; what concerns own units is released to nobody whatever stands here."""
-    kind: Literal["file", "stdin", "tcp", "tcp-server", "udp", "nats"]
+    kind: Literal["file", "stdin", "tcp", "tcp-server", "udp", "nats", "websocket"]
     source_kind: SourceKind = "live"
     address: str = ""
-    """`host:port`: to connect to (`tcp`, `nats`) or to listen on (`tcp-server`, `udp`)."""
+    """`host:port`: to connect to (`tcp`, `nats`) or to listen on (`tcp-server`, `udp`); of a `websocket` its `wss://` address."""
     subject: str = ""
     """What of a NATS server's streams is read."""
+    subscription: str = ""
+    """What a `websocket` is told once it is connected; it may hold a key, and is never logged."""
     path: str = ""
     """The file; plain, gzip or Zstandard."""
 
@@ -86,6 +93,8 @@ async def receive(feed: Feed, take: Take, settle: Settle, *, stdin: BinaryIO) ->
             await _udp(*host_and_port(feed.address), take)
         case "nats":
             await read_stream(feed.address, feed.subject, f"kizuna-{feed.name}", take, settle)
+        case "websocket":
+            await _websocket(feed, take)
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -195,3 +204,32 @@ async def _udp(host: str, port: int, take: Take) -> None:
             await take(0, data if data.endswith(b"\n") else data + b"\n")
     finally:
         transport.close()
+
+
+async def _websocket(feed: Feed, take: Take) -> None:
+    """Subscribe and hand on each message as a line; what is not taken is not read, so that its sender waits too."""
+    pause_s = RETRY_S[0]
+    for connection in itertools.count():
+        with suppress(OSError, aiohttp.ClientError, TimeoutError):
+            async with (
+                aiohttp.ClientSession() as session,
+                session.ws_connect(feed.address, heartbeat=PING_S, max_msg_size=MAX_MESSAGE_BYTES) as socket,
+            ):
+                await socket.send_str(feed.subscription)
+                try:
+                    while line := await _message(socket, SILENT_S):
+                        pause_s = RETRY_S[0]
+                        await take(connection, line)
+                finally:
+                    await take(connection, b"")
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, RETRY_S[1])
+
+
+async def _message(socket: aiohttp.ClientWebSocketResponse, silent_s: float) -> bytes:
+    """Return the next message as a line, nothing where there is none any more."""
+    message = await socket.receive(timeout=silent_s)
+    if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+        return b""
+    data: bytes = message.data.encode() if isinstance(message.data, str) else message.data
+    return data.replace(b"\n", b" ") + b"\n"

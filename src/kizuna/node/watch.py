@@ -10,8 +10,11 @@ import msgspec
 
 from kizuna.domains.maritime.events.area import WatchArea, box
 from kizuna.domains.maritime.records import SourceKind
+from kizuna.errors import ConfigError
+from kizuna.formats.ais_stream import subscription
 from kizuna.kernel.label import Label
 from kizuna.kernel.ports import Clock
+from kizuna.node import keyfiles
 from kizuna.node import settings as given
 from kizuna.node.alerting import Alerting, named_areas, rule_areas
 from kizuna.node.archives import Archives
@@ -143,7 +146,26 @@ def feed_of(feed: given.Feed, mark: Label) -> Feed:
         address=feed.address,
         subject=feed.subject,
         path=str(feed.path or ""),
+        subscription=_subscription(feed) if feed.kind == "websocket" else "",
     )
+
+
+def _subscription(feed: given.Feed) -> str:
+    """Return what a WebSocket is told; its key stands in a file of its own, which no one else may read.
+
+    Raises:
+        ConfigError: the file cannot be read, or others may read it.
+    """
+    if feed.key_file is None:
+        return subscription("", feed.boxes)
+    keyfiles.check_private(feed.key_file)
+    try:
+        key = feed.key_file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            "the key of a feed cannot be read: give one line of text", where=str(feed.key_file)
+        ) from error
+    return subscription(key, feed.boxes)
 
 
 def areas_of(area: given.Area) -> tuple[WatchArea, ...]:
