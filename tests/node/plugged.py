@@ -14,9 +14,10 @@ from kizuna.node import keyfiles
 from kizuna.node.effects import Say
 from kizuna.node.feeding import drafts, example_label, groups
 from kizuna.node.intake import Intake
+from kizuna.node.plug_settings import Plug
 from kizuna.node.plugging import Plugging
 from kizuna.node.service import Node, open_node
-from kizuna.node.settings import Plug, Settings
+from kizuna.node.settings import Settings
 from kizuna.node.sources import Feed
 
 START_MS = 1_790_000_000_000

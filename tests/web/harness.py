@@ -36,9 +36,10 @@ from kizuna.node.facts import Identity, Partner, load_partners
 from kizuna.node.feeding import Feeding, RejectedFiles
 from kizuna.node.filling import projections
 from kizuna.node.picture import LivePicture
+from kizuna.node.plug_settings import Plug
 from kizuna.node.plugging import Plugging
 from kizuna.node.runner import Runner, Shell
-from kizuna.node.settings import Area, OidcSettings, Plug
+from kizuna.node.settings import Area, OidcSettings
 from kizuna.node.showing import Showing
 from kizuna.node.tokens import Tokens
 from kizuna.node.watch import Watch
@@ -297,6 +298,7 @@ class Served:
         self.node.runner.observe(self.plugging.observe)
         party = self.node.identity.party
         self.showing = Showing(self.node.store, party, (STRAIT,), Grade(f"{party}.desk.v1", 0))
+        self.adaptor: Sequence[ControllerRouterHandler] = ()
         self.stop = asyncio.Event()
         self.ports = Ports(0, 0)
         self.tokens = Tokens(folder / "tokens.json")
@@ -328,7 +330,7 @@ class Served:
             self.node.keys.files, self.tokens.path, self.folder, partner_port=0, api_port=0,
             routes=[*routes_of(watch), *offered], address=self.address, oidc=self.oidc,
             pages=lambda office: [
-                *plug_routes(office, self.plugging, self.showing),
+                *plug_routes(office, self.plugging, self.showing, self.adaptor),
                 *page_routes(office, OFFERED, watch, assets=self.assets),
             ],
         )  # fmt: skip

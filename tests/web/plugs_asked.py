@@ -9,7 +9,7 @@ from kizuna.kernel.label import Label, label
 from kizuna.node import effects as fx
 from kizuna.node.feeding import drafts, groups
 from kizuna.node.intake import Intake
-from kizuna.node.settings import Plug
+from kizuna.node.plug_settings import Plug
 from kizuna.node.sources import Feed
 from tests.web.harness import POLICY, Served
 

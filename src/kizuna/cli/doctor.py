@@ -171,6 +171,8 @@ def _plugs(settings: Settings) -> str:
         raise ConfigError(f"the officers of `{'`, `'.join(without)}` have no token: make one with `kizuna token add`")
     unset = [plug.name for plug in settings.plugs if recipient_of(plug).unset]
     open_ones = [plug.name for plug in settings.plugs if plug.unsafe_not_loopback]
+    if settings.cise is not None:
+        keyfiles.check_private(settings.cise.key)
     told = [f"{len(settings.plugs)} plugs"]
     told += [f"given nothing, see `kizuna plug list`: {', '.join(unset)}"] if unset else []
     told += [f"open to their network: {', '.join(open_ones)}"] if open_ones else []

@@ -10,7 +10,8 @@ from kizuna.cli.base import CONFIG, Config, Json, emit, group, settings_of, tabl
 from kizuna.cli.reading import Reading, now_ms, reading
 from kizuna.cli.release import record_of
 from kizuna.errors import RefusedError
-from kizuna.node.settings import Plug, Settings
+from kizuna.node.plug_settings import Plug
+from kizuna.node.settings import Settings
 
 if TYPE_CHECKING:
     from kizuna.node.recipients import Recipient, Rules

@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from kizuna.cli.account import first_link
 from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, progress, random, settings_of
+from kizuna.errors import ConfigError
 from kizuna.node import keyfiles, logs, tokens
 from kizuna.node.service import Node, open_node
 from kizuna.node.settings import Settings, host_port
 from kizuna.node.tokens import Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from litestar.types import ControllerRouterHandler
+
+    from kizuna.node.plugging import Plugging
+    from kizuna.node.showing import Showing
     from kizuna.web.partners import PartnerClient
     from kizuna.web.tls import TlsFiles
 
@@ -65,6 +72,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
     plugging = Plugging(node.runner, node.core.world, settings.plugs, CLOCK)
     node.runner.observe(plugging.observe)
     showing = Showing(node.store, settings.party, settings.areas, settings.desk.grade(settings.party))
+    adaptor = _adaptor(settings, plugging, showing)
     partner_host, partner_port = host_port(settings.partners.listen)
     api_host, api_port = host_port(settings.users.listen)
     serving = Serving(
@@ -78,7 +86,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
         api_port=api_port,
         routes=(*INSTRUMENT_ROUTES, *domain_routes(node.domains), *key_routes(settings.keys), *picture_routes(watch)),
         pages=lambda office: (
-            *plug_routes(office, plugging, showing),
+            *plug_routes(office, plugging, showing, adaptor),
             *page_routes(office, node.domains, watch, own_units=frozenset(settings.own_units)),
         ),
         address=settings.users.address,
@@ -102,6 +110,22 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
         sys.stdout.flush()
 
     await serve(node, client, CLOCK, serving, stop, jobs=(watch, plugging), ready=ready)
+
+
+def _adaptor(settings: Settings, plugging: Plugging, showing: Showing) -> Sequence[ControllerRouterHandler]:
+    """Return the routes of the adaptor to EU CISE, none where the settings name none.
+
+    Raises:
+        ConfigError: its files cannot be used, or the extra for it is not installed.
+    """
+    if settings.cise is None:
+        return ()
+    try:
+        from kizuna.node.cise_edge import open_edge  # noqa: PLC0415 # needs an extra that most nodes do without
+        from kizuna.web.api_cise import cise_routes  # noqa: PLC0415 # the same
+    except ImportError as error:
+        raise ConfigError("`[cise]` needs the reader of its messages: install the extra `kizuna[cise]`") from error
+    return cise_routes(plugging, showing, open_edge(settings.cise, settings.party, random))
 
 
 def admin_token(settings: Settings) -> bool:

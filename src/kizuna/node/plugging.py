@@ -20,8 +20,7 @@ from kizuna.domains.maritime.records import OWN_UNIT_BATCH, RECORDS, STATIC_REPO
 from kizuna.errors import KizunaError
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.ports import Clock
-from kizuna.node import facts
-from kizuna.node import settings as given_settings
+from kizuna.node import facts, plug_settings
 from kizuna.node.effects import NoteHanded
 from kizuna.node.handing import Row
 from kizuna.node.outlets import Outlet, Outlets, OutletStatus
@@ -108,7 +107,7 @@ class Plug:
         self.tally.count(type_, grade, given)
 
 
-def recipient_of(each: given_settings.Plug) -> Recipient:
+def recipient_of(each: plug_settings.Plug) -> Recipient:
     """Return who stands behind a plug of the settings."""
     return Recipient(
         name=each.name,
@@ -135,7 +134,7 @@ def rules_of(world: World) -> Rules:
 class Plugging:
     """Feeds the plugs of a running node; `runner.observe(plugging.observe)`, then `start`."""
 
-    def __init__(self, runner: Doer, world: World, plugs: Sequence[given_settings.Plug], clock: Clock) -> None:
+    def __init__(self, runner: Doer, world: World, plugs: Sequence[plug_settings.Plug], clock: Clock) -> None:
         self._runner = runner
         self._world = world
         self._store = world.store
@@ -320,7 +319,7 @@ class Plugging:
                 _log.warning("plug's account waits", source=plug.name, error=type(error).__name__)
 
 
-def _made(each: given_settings.Plug, gate: Gate, own_party: str) -> Plug:
+def _made(each: plug_settings.Plug, gate: Gate, own_party: str) -> Plug:
     if each.kind not in SENDING:
         return Plug(each.kind, gate, each.officer, positions=Positions())
     transport, form = SENDING[each.kind]

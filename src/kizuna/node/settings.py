@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -18,6 +18,8 @@ import msgspec
 from kizuna.errors import ConfigError, RecordError
 from kizuna.kernel import label
 from kizuna.kernel.label import MAX_CLASSIFICATION, PARTY, Grade, Label
+from kizuna.node.plug_settings import CiseSettings, Plug, check_cise, check_plugs
+from kizuna.node.plug_settings import Part as _Part
 from kizuna.node.tokens import ROLES
 from kizuna.node.world import Limits
 
@@ -33,10 +35,6 @@ _TOML_LINE = re.compile(r"line (\d+)").search
 _TABLE = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\s-]+?)\s*\]\]?\s*(?:#.*)?$").match
 _LAST_PORT = 65_535
 _LAST_MMSI = 999_999_999
-
-
-class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file: an unknown key in it is an error."""
 
 
 class PartnerSettings(_Part, frozen=True, kw_only=True):
@@ -190,27 +188,6 @@ class Anchorage(_Part, frozen=True, kw_only=True):
     lon: float
 
 
-class Plug(_Part, frozen=True, kw_only=True):
-    """An outside system that is given what its recipient may have; what is left empty denies.
-
-    `party` is a partner's, or `own`: then `clearance` and `nationality` say what it may see. `address` is `host:port` to listen on or to send to,
-    `officer` whose token a plug that is asked stands for.
-    """
-
-    name: str
-    kind: Literal["nmea-tcp", "nmea-udp", "cot-tcp", "cot-udp", "ogc", "gfw"]
-    party: str
-    purpose: str = ""
-    clearance: int | None = None
-    nationality: str = ""
-    address: str = ""
-    officer: str = ""
-    exercise: str = ""
-    simulated: bool = False
-    unsafe_not_loopback: bool = False
-    """Let whoever is on the network of `address` read: these transports know no reader's name."""
-
-
 class Settings(_Part, frozen=True, kw_only=True):
     """All settings of a node; paths are absolute."""
 
@@ -232,6 +209,7 @@ class Settings(_Part, frozen=True, kw_only=True):
     boundary: Path | None = None
     """This nation's own borders, GeoJSON, drawn on its chart; without it none are drawn."""
     plugs: tuple[Plug, ...] = ()
+    cise: CiseSettings | None = None
 
     @property
     def party(self) -> str:
@@ -363,9 +341,6 @@ class _Source(msgspec.Struct):
 
 
 _LISTS = frozenset({"feeds", "areas", "anchorages", "plugs"})
-_ASKED = frozenset({"gfw", "ogc"})
-"""Kinds of plug that are asked over the users' listener, and so have an officer's token in place of an address."""
-_OWN = "own"
 
 
 def _check(source: _Source, settings: Settings) -> None:
@@ -389,7 +364,8 @@ def _check(source: _Source, settings: Settings) -> None:
     _check_desk(source, settings)
     _check_feeds(source, settings)
     _check_anchorages(source, settings)
-    _check_plugs(source, settings)
+    check_plugs(settings.plugs, settings.party, source.fail, _reached)
+    check_cise(settings.cise, settings.plugs, source.fail)
     for index, area in enumerate(settings.areas):
         if not -90 <= area.south < area.north <= 90 or max(abs(area.west), abs(area.east)) > 180:  # noqa: PLR2004 # degrees
             source.fail(("areas", index, "name"), f"`{area.name}` is no box of the earth: degrees, south below north")
@@ -452,6 +428,11 @@ def _check_oidc(source: _Source, oidc: OidcSettings) -> None:
             )
 
 
+def _reached(address: str) -> bool:
+    """Return whether only this machine reaches an address; see `host_port`."""
+    return is_loopback(host_port(address)[0])
+
+
 def is_loopback(host: str) -> bool:
     """Return whether only this machine reaches the host."""
     try:
@@ -511,45 +492,3 @@ def _check_feed_address(source: _Source, feed: Feed, index: int) -> None:
     for south, west, north, east in feed.boxes:
         if not -90 <= south < north <= 90 or not -180 <= west < east <= 180:  # noqa: PLR2004 # degrees
             source.fail(("feeds", index, "boxes"), f"`{south},{west},{north},{east}` is no box of the earth")
-
-
-def _check_plugs(source: _Source, settings: Settings) -> None:
-    seen: set[str] = set()
-    for index, plug in enumerate(settings.plugs):
-
-        def fail(key: str, message: str, index: int = index) -> NoReturn:
-            source.fail(("plugs", index, key), message)
-
-        if not label.WORD(plug.name) or plug.name in seen:
-            fail("name", f"`{plug.name[:64]}` is not a lower-case name of its own: each plug needs one")
-        seen.add(plug.name)
-        if not label.PARTY(plug.party) or plug.party == settings.party:
-            fail("party", f"`{plug.party[:64]}` is neither a partner's lower-case name nor `own`")
-        if plug.party != _OWN and (plug.clearance is not None or plug.nationality):
-            fail("party", "clearance and nationality are of `own` plugs: what a partner may have its instruments say")
-        if plug.nationality and not label.PARTY(plug.nationality):
-            fail("nationality", f"`{plug.nationality[:64]}` is not a party's lower-case name")
-        if plug.clearance is not None and not 0 <= plug.clearance <= label.MAX_CLASSIFICATION:
-            fail("clearance", f"`{plug.clearance}` is not between 0 and {label.MAX_CLASSIFICATION}")
-        if plug.exercise and plug.kind.startswith("nmea"):
-            fail("exercise", "a sentence cannot say that it is of an exercise: take `cot-tcp` or `cot-udp`")
-        _check_reach(plug, fail)
-
-
-def _check_reach(plug: Plug, fail: Callable[[str, str], NoReturn]) -> None:
-    """Accept where a plug is reached: by token, or at an address that the network of is known to be the boundary."""
-    asked = plug.kind in _ASKED
-    if asked is bool(plug.address) or asked is not bool(plug.officer):
-        what = "`officer`, whose token it is asked with," if asked else "`address` as `host:port`"
-        fail("kind", f"give {what} to `{plug.kind}`, and nothing else")
-    if asked:
-        return
-    try:
-        host = host_port(plug.address)[0]
-    except RecordError as error:
-        fail("address", str(error))
-    if not is_loopback(host) and not plug.unsafe_not_loopback:
-        fail(
-            "address",
-            f"`{plug.address}` is not loopback, and whoever is on that network would read: guard it and say so",
-        )

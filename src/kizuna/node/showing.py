@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -50,11 +51,20 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     facts: dict[str, Any]
     told_by: tuple[str, ...]
-    marking: str
+    label: Label | None
+    """The join of what stands behind it, as its recipient's own policy says it."""
+    exercise: bool = False
+    retain_days: int = 0
+    """After how many days its recipient destroys it, by the shortest duty; 0: no limit."""
     from_ms: int | None = None
     to_ms: int | None = None
     places: tuple[tuple[int, float, float], ...] = ()
     """Of a track: time, longitude and latitude in degrees."""
+
+    @property
+    def marking(self) -> str:
+        """The marking under which it is shown."""
+        return marking(self.label, exercise=self.exercise)
 
 
 class Seens(msgspec.Struct, frozen=True):
@@ -143,15 +153,15 @@ class _Look:
         releasable = frozenset(name.partition("/")[2] for name in given.names if name.startswith("releasable_to/"))
         return Label(given.grades, frozenset({held.clear.issuer}), releasable_to=releasable)
 
-    def marked(self, record_ids: set[str]) -> str:
-        """Return the marking of what stands on some records: the join of their labels."""
+    def joined(self, record_ids: set[str]) -> dict[str, Any]:
+        """Return label, exercise mark and duty of what stands on some records."""
         labels = [label for each in sorted(record_ids) if (label := self.label(each)) is not None]
-        if not labels:
-            return marking(None)
-        joined = labels[0]
-        for label in labels[1:]:
-            joined = join(joined, label)
-        return marking(joined, exercise=bool(self._gate.recipient.exercise))
+        days = [found[1].duties.retain_days for each in record_ids if (found := self.at(each)) is not None]
+        return {
+            "label": reduce(join, labels) if labels else None,
+            "exercise": bool(self._gate.recipient.exercise),
+            "retain_days": min((each for each in days if each), default=0),
+        }
 
 
 @dataclass(frozen=True)
@@ -190,7 +200,7 @@ class Showing:
                     id=f"{mmsi:09}",
                     facts=row | static,
                     told_by=told,
-                    marking=look.marked({batch, *behind}),
+                    **look.joined({batch, *behind}),
                     from_ms=at_ms,
                     to_ms=at_ms,
                 )
@@ -241,7 +251,7 @@ class Showing:
                     id=f"{mmsi:09}",
                     facts={"mmsi": mmsi},
                     told_by=told,
-                    marking=look.marked(behind),
+                    **look.joined(behind),
                     from_ms=places[0][0],
                     to_ms=places[-1][0],
                     places=tuple(places),
@@ -297,7 +307,7 @@ class Showing:
             said["kind"] = "area-entry"
         from_ms, to_ms = said.get("from_ms"), said.get("to_ms")
         return Seen(
-            id=record_id, facts=said, told_by=(held.clear.issuer,), marking=look.marked({record_id}),
+            id=record_id, facts=said, told_by=(held.clear.issuer,), **look.joined({record_id}),
             from_ms=from_ms if isinstance(from_ms, int) else None, to_ms=to_ms if isinstance(to_ms, int) else None,
         )  # fmt: skip
 
@@ -312,9 +322,9 @@ class Showing:
             bounds = ask.bounds
             apart = bounds is not None and (area.north < bounds.south or area.south > bounds.north)
             if area.name > ask.after and not apart:
-                said = marking(Label((self.grade,), frozenset({self.party})))
+                said = Label((self.grade,), frozenset({self.party}))
                 known = {name: getattr(area, name) for name in ("name", "west", "south", "east", "north")}
-                found.append(Seen(id=area.name, facts=known, told_by=(self.party,), marking=said))
+                found.append(Seen(id=area.name, facts=known, told_by=(self.party,), label=said))
         return _page(found[: ask.limit + 1], ask)
 
 

@@ -60,8 +60,10 @@ class _Figures(Collector):
             yield family
 
 
-def plug_routes(office: Office, plugging: Plugging, showing: Showing) -> Sequence[ControllerRouterHandler]:
-    """Return the routes over a node's plugs, whose figures the office's metrics tell from now on."""
+def plug_routes(
+    office: Office, plugging: Plugging, showing: Showing, more: Sequence[ControllerRouterHandler] = ()
+) -> Sequence[ControllerRouterHandler]:
+    """Return the routes over a node's plugs, whose figures the office's metrics tell from now on, and `more` beside them."""
     office.metrics.watch(_Figures(plugging))
 
     @get("/api/v1/plugs", opt=access.opt(EVERYONE), sync_to_thread=True)
@@ -75,4 +77,4 @@ def plug_routes(office: Office, plugging: Plugging, showing: Showing) -> Sequenc
         with office.node.store.view() as db:
             return Plugs(tuple(shown), handed(db))
 
-    return [plugs, *ogc_routes(plugging, showing), *gfw_routes(plugging, showing)]
+    return [plugs, *ogc_routes(plugging, showing), *gfw_routes(plugging, showing), *more]
