@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from kizuna.errors import ConfigError, KizunaError, RecordError, SignatureError
-from kizuna.formats import cise, cise_signature
+from kizuna.formats import cise
 from kizuna.formats.cise import ACK_CODES, Message, Payload, Service, Vessel
 from kizuna.formats.cise_signature import Key, authorities, essence, sign, verify
 from tests.formats.cise_keys import NOW_MS, Network

@@ -80,7 +80,7 @@ def test_a_websocket_is_subscribed_to_and_made_anew_when_it_ends_or_falls_silent
             if not data and len(sender.told) >= 3:
                 ended.set()
 
-        async def settle() -> None:
+        async def settle() -> bool:
             raise AssertionError("nothing is acknowledged over a WebSocket")
 
         reading = asyncio.ensure_future(receive(feed, take, settle, stdin=None))  # type: ignore[arg-type] # not read
