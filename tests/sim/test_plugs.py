@@ -10,17 +10,24 @@ import pytest
 from kizuna.domains.maritime.records import POSITION_BATCH, STATIC_REPORTED
 from kizuna.domains.maritime.rules import cell_name, cell_numbers, lies_in
 from kizuna.domains.maritime.traffic import Traffic
+from kizuna.formats.ogc_features import Ask
 from kizuna.formats.positions_arrow import values_of
 from kizuna.kernel.instrument import Obligations
+from kizuna.kernel.label import Grade
 from kizuna.kernel.record import Record
 from kizuna.node import effects as fx
+from kizuna.node import showing as showings
 from kizuna.node.facts import load_record
+from kizuna.node.handing import handed
 from kizuna.node.plug_forms import Nmea, Told
-from kizuna.node.plugging import rules_of
+from kizuna.node.plug_settings import Plug
+from kizuna.node.plugging import Plugging, rules_of
 from kizuna.node.recipients import Gate, Recipient
-from kizuna.sim.federation import SimNode
-from tests.sim.test_maritime import OWN, Sea, waters
+from kizuna.node.showing import Positions, Showing
+from kizuna.sim.federation import Federation, SimNode
+from tests.sim.test_maritime import OWN, Sea, SimClock, SimDoer, waters
 from tests.sim.test_positions import BENGAL, exchange
+from tests.sim.world import suspend
 
 JAPAN = Recipient(name="coast-guard", party="jpn", purpose="maritime-domain-awareness", simulated=True)
 
@@ -132,3 +139,81 @@ def test_what_a_clause_lets_go_only_coarser_is_given_coarser_and_late() -> None:
     assert not given.permit
     assert given.not_before_ms == (exact.at_ms or 0) + 3_600_000
     assert gate.rule(exact, given.not_before_ms).permit
+
+
+def asked(party: str = "jpn") -> tuple[Plug, ...]:
+    return (Plug(name="gis", kind="ogc", party=party, officer="gis", purpose="coordination"),)
+
+
+class Shown:
+    """A plug that is asked, of one node of a federation, without threads."""
+
+    def __init__(self, federation: Federation, node: SimNode) -> None:
+        self.federation = federation
+        self.plugging = Plugging(SimDoer(node), node.core.world, asked(), SimClock(federation))
+        self.showing = Showing(node.store, "ind", (), Grade("ind.desk.v1", 0))
+
+    @property
+    def held(self) -> Positions:
+        (plug,) = self.plugging.plugs
+        assert plug.positions is not None
+        return plug.positions
+
+    def ships(self) -> list[int]:
+        """Return the vessels that are shown now."""
+        (plug,) = self.plugging.plugs
+        now_ms = self.federation.now_ms
+        return [int(each.id) for each in self.showing.vessels(plug.gate, self.held, Ask(), now_ms, plug.count).found]
+
+    def rows(self) -> int:
+        return self.held.rows(self.federation.now_ms)[0].num_rows
+
+
+def test_what_is_asked_for_follows_the_agreement_at_each_request() -> None:
+    federation, delhi, _, _ = exchange("asked-plug", Obligations(areas=(BENGAL,)))
+    shown = Shown(federation, delhi)
+    shown.plugging.catch_up()
+    assert shown.ships() == [419_000_001], "the other ship is outside the waters"
+    (made,) = delhi.core.world.agreements
+    suspend(delhi, made.instrument)
+    assert shown.rows() > 0
+    assert shown.ships() == [], "though its rows are still held"
+    shown.plugging.catch_up()
+    assert shown.rows() == 0
+
+
+def test_a_delay_is_waited_for_and_then_the_rows_are_there() -> None:
+    federation, delhi, _, _ = exchange("delayed-plug", Obligations(areas=(BENGAL,), delay_ms=3_600_000))
+    shown = Shown(federation, delhi)
+    shown.plugging.catch_up()
+    assert shown.ships() == []
+    federation.run(3_570_000)
+    shown.plugging.catch_up()
+    assert shown.ships() == []
+    federation.run(40_000)
+    shown.plugging.catch_up()
+    assert shown.ships() == [419_000_001]
+
+
+def test_the_account_is_journalled_and_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    federation, delhi, _, _ = exchange("counted-plug", Obligations(areas=(BENGAL,)))
+    shown = Shown(federation, delhi)
+    shown.plugging.catch_up()
+    shown.ships()
+    federation.run(61_000)
+    shown.plugging.catch_up()
+    with delhi.store.view() as db:
+        (row,) = handed(db)
+    assert (row.plug, row.party, row.permit, row.reason) == ("gis", "jpn", True, "provision:notes-ind-jpn")
+
+    monkeypatch.setattr(showings, "MOST_ROWS", 40)
+    held = Positions()
+    (exact,) = held_by(delhi, POSITION_BATCH)
+    gate = Gate(rules_of(delhi.core.world), Recipient(name="gis", party="jpn", purpose="coordination"))
+    given = gate.rule(exact, federation.now_ms)
+    for number in range(200):
+        held.add(f"{number}", given, gate.positions(exact, given))
+    table, batches = held.rows(federation.now_ms)
+    assert 30 <= table.num_rows <= 40
+    assert {batches[number][0] for number in values_of(table, "batch")[0].tolist()} <= {f"{n}" for n in range(150, 200)}
+    assert len(batches) <= 41
