@@ -10,6 +10,10 @@ from xml.etree import ElementTree as ET
 import pytak
 
 from kizuna.domains.maritime.traffic import Traffic
+from kizuna.formats.ais import PositionReport
+from kizuna.formats.positions_arrow import from_reports
+from kizuna.kernel.label import Grade
+from kizuna.node.plug_forms import Cot, Told
 from tests.node.plugged import OWN, START_MS, hear, opened, own_plug
 
 
@@ -53,3 +57,31 @@ def test_a_team_sees_ships_with_their_labels(tmp_path: Path) -> None:
         assert "UNCLASSIFIED" in (event.findtext("detail/remarks") or "")
         own = event.get("type") == "a-f-S"
         assert event.get("releasableTo") == ("" if own else "jpn")
+
+
+def test_whose_a_ship_is_follows_its_issuers_own_word_and_an_exercise_says_so() -> None:
+    fix = PositionReport(
+        mmsi=431_990_001, msg_type=1, received_ms=START_MS, lon_600000=61_800_000, lat_600000=1_200_000, speed_dkn=0, course_ddeg=None,
+        heading_deg=None, nav_status=1, station=None,
+    )  # fmt: skip
+    table = from_reports([fix], received_ms=START_MS)
+    grades = (Grade("ind.example.v1", 1, frozenset({"eyes-only"})),)
+
+    def event(issuer: str, *, own_unit: bool, exercise: str = "") -> ET.Element:
+        told = Told(issuer=issuer, source="coast", own_unit=own_unit, exercise=exercise, grades=grades, now_ms=START_MS)
+        form = Cot("ind")
+        form.static({"mmsi": 431_990_001, "name": "KONGO & CO", "ship_type": 35}, told)
+        (made,) = form.positions(table, told)
+        return ET.fromstring(made)  # noqa: S314 # our own
+
+    assert event("jpn", own_unit=True).get("type") == "a-a-S"
+    assert event("ind", own_unit=True).get("type") == "a-f-S"
+    other = event("jpn", own_unit=False, exercise="malabar-2026")
+    assert (other.get("type"), other.get("opex"), other.get("how")) == ("a-u-S", "e-malabar-2026", "m-g")
+    assert (other.get("access"), other.get("caveat"), other.get("releasableTo")) == (
+        "ind.example.v1:1",
+        "eyes-only",
+        "",
+    )
+    assert other.find("detail/contact").get("callsign") == "KONGO & CO"  # type: ignore[union-attr] # it has one
+    assert "EXERCISE" in (other.findtext("detail/remarks") or "")
