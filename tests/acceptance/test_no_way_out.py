@@ -30,15 +30,21 @@ from kizuna.cli.init import bundled
 from kizuna.domains.maritime import records as sea
 from kizuna.domains.maritime.operations import Statement, cut_batches
 from kizuna.errors import ChannelError, RecordError
-from kizuna.formats.positions_arrow import SCHEMA
+from kizuna.formats.ogc_features import Ask
+from kizuna.formats.positions_arrow import SCHEMA, empty
 from kizuna.kernel import bundle
 from kizuna.kernel.channel import wire
-from kizuna.kernel.label import Label, label
+from kizuna.kernel.label import Grade, Label, label
 from kizuna.kernel.record import Record
 from kizuna.node import effects as fx
 from kizuna.node import keyfiles, tokens
+from kizuna.node.facts import load_record
+from kizuna.node.plug_forms import Cot, Nmea, Told
+from kizuna.node.plug_settings import Plug
+from kizuna.node.plugging import Plugging
 from kizuna.node.releasing import Releaser, Ruling
 from kizuna.node.settings import read_settings
+from kizuna.node.showing import Positions, Showing
 from kizuna.node.tokens import ROLES, Tokens
 from kizuna.node.world import World
 from kizuna.web.partners import PATH
@@ -250,6 +256,34 @@ def as_partner(story: Story, partner: DemoNode, host: Hosted) -> None:
     story.out(way, "another media type", asker.post(b"x", kind="text/plain")[1])
 
 
+def as_plug(story: Story, host: Hosted) -> None:
+    """Read, as a plug that stands for the partner, all that it is shown, and all that a chart and a team are told of each record."""
+    way, now_ms, world = "plugs of the partner", CLOCK.now_ms(), host.node.core.world
+    asked = Plug(name="gis", kind="ogc", party="jpn", officer="gis", purpose=PURPOSES[0], simulated=True)
+    plugging = Plugging(host.node.runner, world, (asked,), CLOCK)
+    plugging.catch_up()
+    (plug,) = plugging.plugs
+    showing = Showing(host.node.store, "ind", (), Grade("ind.desk.v1", 0))
+    held = plug.positions or Positions()
+    for name, look in (("vessels", showing.vessels), ("tracks", showing.tracks)):
+        story.out(way, name, msgspec.json.encode(look(plug.gate, held, Ask(), now_ms, plug.count)))
+    story.out(way, "events", msgspec.json.encode(showing.events(plug.gate, Ask(), now_ms, plug.count)))
+    for (record_id,) in host.node.store.query("SELECT id FROM record WHERE type LIKE 'maritime.%' ORDER BY seq"):
+        record = load_record(host.node.store, record_id)
+        if record is None or record.clear.type not in (sea.POSITION_BATCH, sea.OWN_UNIT_BATCH, sea.STATIC_REPORTED):
+            continue
+        given = plug.gate.rule(record, now_ms)
+        facts = plug.gate.said(record, given)
+        told = Told(issuer="ind", source=str(facts.get("source", "")), grades=given.grades, now_ms=now_ms)
+        table = (
+            plug.gate.positions(record, given) if given.permit and record.clear.type != sea.STATIC_REPORTED else empty()
+        )
+        for number, said in enumerate(
+            [*Cot("ind").positions(table, told), *Nmea().static(facts, told), told.station.encode()]
+        ):
+            story.out(way, f"record {record_id[:8]}, line {number}", said)
+
+
 def _parts(data: bytes) -> list[bytes]:
     """Return the parts of an answer that stand behind its HTTP headers, or all of it where it is none."""
     at = data.find(b"]")
@@ -316,12 +350,14 @@ def told(folder: Path, *, halt_refuses: bool = True) -> Story:
         japan.wait_ready(lambda _text: None)
         until(lambda: settled(host), "what may go is receipted", 40)
         as_partner(story, japan, host)
+        as_plug(story, host)
         host.do(fx.Halt(on=True, actor=ACTOR, reason="a test"))
         ids += say(
             host,
             [static(marks, "releases are halted", mark()), positions(marks, [("releases are halted", BENGAL)], mark())],
         )
         as_partner(story, japan, host)
+        as_plug(story, host)
         try:
             export(story, host, japan)
             assert not halt_refuses, "a bundle was made while releases were halted"
@@ -373,6 +409,11 @@ def test_the_partner_holds_nothing_that_should_have_stayed(story: Story) -> None
 def test_no_request_of_the_partner_brings_it_out(story: Story) -> None:
     assert story.arrived("answers to the partner") == EVERYTHING_THAT_MAY
     assert not story.leaks("answers to the partner")
+
+
+def test_no_plug_that_stands_for_the_partner_shows_it(story: Story) -> None:
+    assert story.arrived("plugs of the partner") >= {"may go: event", "may go: chunk"}
+    assert not story.leaks("plugs of the partner")
 
 
 def test_no_bundle_carries_it(story: Story) -> None:

@@ -182,6 +182,17 @@ def test_what_is_asked_for_follows_the_agreement_at_each_request() -> None:
     assert shown.rows() == 0
 
 
+def test_what_came_while_releases_were_halted_is_there_once_they_go_on() -> None:
+    federation, delhi, _, _ = exchange("halted-plug", Obligations(areas=(BENGAL,)))
+    shown = Shown(federation, delhi)
+    delhi.do(fx.Halt(on=True, actor="officer:1:security", reason="drill"))
+    shown.plugging.catch_up()
+    assert (shown.rows(), shown.ships()) == (0, [])
+    delhi.do(fx.Halt(on=False, actor="officer:1:security", reason="over"))
+    shown.plugging.catch_up()
+    assert shown.ships() == [419_000_001]
+
+
 def test_a_delay_is_waited_for_and_then_the_rows_are_there() -> None:
     federation, delhi, _, _ = exchange("delayed-plug", Obligations(areas=(BENGAL,), delay_ms=3_600_000))
     shown = Shown(federation, delhi)

@@ -145,7 +145,8 @@ class Plugging:
         self._outlets = Outlets([plug.outlet for plug in self.plugs if plug.outlet is not None])
         self._seq = 0
         self._accounted_ms = self._filled_ms = 0
-        self._rules_version = -1
+        self._rules: tuple[int, bool] | None = None
+        """The version of the rules, and whether anything was released, when the plugs that are asked were last given all anew."""
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="kizuna-plugs", daemon=True)
@@ -223,13 +224,14 @@ class Plugging:
     def _refill(self, now_ms: int) -> None:
         """Give the plugs that are asked their positions anew where the rules have changed since, some at a time."""
         passed = any(self._filled_ms < edge <= now_ms for edge in self._world.boundaries)
-        if self._asked and (passed or self._world.rules_version != self._rules_version):
-            self._rules_version, self._filled_ms = self._world.rules_version, now_ms
+        rules = self._world.rules_version, self._world.releasing
+        if self._asked and (passed or rules != self._rules):
+            self._rules, self._filled_ms = rules, now_ms
             batches = recent_batches(self._store, now_ms)
             for plug in self._asked:
                 if plug.positions is not None:
                     plug.positions.clear()
-                plug.pending = deque(batches)
+                plug.pending, plug.delayed = deque(batches), []
         for plug in self._asked:
             for _ in range(min(REFILL_AT_ONCE, len(plug.pending))):
                 self._hand_held(plug, plug.pending.popleft(), now_ms)
