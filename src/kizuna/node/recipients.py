@@ -124,12 +124,9 @@ class Gate:
     def _own(self, held: Record, now_ms: int) -> Given:
         who, releaser = self.recipient, self._rules.releaser()
         with self._rules.store.view() as db:
-            _, level, _ = facts.label_held(db, held.id)
-        label = releaser.header(held).label
+            label, level, _ = facts.label_held(db, held.id, releaser.ledger.relabels.get(held.id, ()))
         if label is None or who.clearance is None:
             return Given(permit=False, reason="level")
-        if held.clear.issuer == releaser.index.own_party:
-            level = max(level, *(grade.classification for grade in label.grades))
         reaches = (
             who.nationality == releaser.index.own_party or who.nationality in label.releasable_to | label.originators
         )
