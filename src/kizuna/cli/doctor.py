@@ -46,7 +46,7 @@ def doctor(
     config: Config = CONFIG,
     json: Json = False,
 ) -> None:
-    """Say what is not right: settings, keys, clock, disk, journal, ports, accounts, pages, borders, proxy, sign-in, plugs; exits as its first fault."""
+    """Say what is not right, from settings, keys, clock and disk to pages, borders, sign-in and plugs; exits as the first fault does."""
     settings = settings_of(config)
     checks = [Check("settings", f"`{settings.node}` in `{config}`")]
     for name, look in _LOOKS.items():

@@ -19,7 +19,6 @@ from kizuna.errors import ConfigError, RecordError
 from kizuna.kernel import label
 from kizuna.kernel.label import MAX_CLASSIFICATION, PARTY, Grade, Label
 from kizuna.node.plug_settings import CiseSettings, Plug, check_cise, check_plugs
-from kizuna.node.plug_settings import Part as _Part
 from kizuna.node.tokens import ROLES
 from kizuna.node.world import Limits
 
@@ -35,6 +34,10 @@ _TOML_LINE = re.compile(r"line (\d+)").search
 _TABLE = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\s-]+?)\s*\]\]?\s*(?:#.*)?$").match
 _LAST_PORT = 65_535
 _LAST_MMSI = 999_999_999
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file: an unknown key in it is an error."""
 
 
 class PartnerSettings(_Part, frozen=True, kw_only=True):
