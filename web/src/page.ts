@@ -4,6 +4,7 @@ import "@fontsource-variable/noto-sans-jp/index.css";
 import "./style.css";
 import "./picture.css";
 import "./shell.css";
+import "./desks.css";
 import "htmx.org";
 
 /** Shows the time in the head of the page, UTC first. */
@@ -58,3 +59,8 @@ clocks();
 search();
 choices();
 copies();
+
+for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}

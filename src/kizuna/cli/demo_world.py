@@ -25,6 +25,7 @@ import msgspec
 from kizuna.cli.account import sign_in_link
 from kizuna.domains.maritime.fleet import OWN_UNITS
 from kizuna.domains.maritime.seas import ANCHORAGES, Ground
+from kizuna.domains.maritime.watchlog.operations import RuleAsked
 from kizuna.errors import ChannelError, ConfigError
 from kizuna.formats.opening import chunks
 from kizuna.kernel import canonical, instrument
@@ -300,6 +301,7 @@ def _agree(
         envelope = instrument.sign_version(arrangement, party, clock.now_ms(), root)
         draft = agreeing.signed(arrangement, envelope, root.public, party, ACTOR)
         opened.runner.do(fx.Say((draft,))).result()
+        _write_rules(opened)
 
 
 def _carry_signatures(nodes: Sequence[DemoNode], clock: Clock, random: Random) -> None:
@@ -325,6 +327,17 @@ def _offline(node: DemoNode, clock: Clock, random: Random) -> Iterator[Node]:
 
 def _not_yet(_node: str, _data: bytes) -> None:
     """Send nothing: a node that is being prepared has no wire."""
+
+
+def _write_rules(opened: Node) -> None:
+    """Write the rules of the demo's watch: what they find in the first hours of traffic are the first alerts."""
+    area = opened.settings.areas[0].name
+    for asked in (
+        RuleAsked(rule="watched-area", kind="area", area=area, title=area, urgent=True),
+        RuleAsked(rule="silent", kind="gap", title="No report for hours", at_least_min=360),
+        RuleAsked(rule="met-at-sea", kind="meeting", title="Two ships close together", at_least_min=60),
+    ):
+        opened.runner.do(fx.Operate("maritime", "write-rule", asked, f"officer:{OFFICER}:watch")).result()
 
 
 def ingest_history(node: DemoNode, lines: Sequence[bytes], clock: Clock, random: Random) -> None:

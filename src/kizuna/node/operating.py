@@ -44,6 +44,19 @@ class Operating:
         self._queue.append((command, reply_to))
         return [] if self._busy else self._next(now_ms)
 
+    def rehearse(self, command: fx.Operate, now_ms: int) -> tuple[fx.Draft, ...]:
+        """Return what an operation would say now, with its labels, and say nothing; may be asked from any thread.
+
+        Raises:
+            RefusedError: it is not for this officer, or a rule stands against it. Who would stand behind it as a second person is not asked.
+        """
+        operation = self._offered.get((command.domain, command.operation))
+        if operation is None:
+            raise RefusedError(f"`{command.domain} {command.operation}` is not something that this node does")
+        _check_role(operation, command)
+        outcome = self._decide(operation, command, now_ms)
+        return tuple(self.draft(each, command.actor, command.asked.label) for each in outcome.statements)
+
     def _next(self, now_ms: int) -> list[Effect]:
         effects: list[Effect] = []
         while self._queue and not self._busy:
@@ -166,10 +179,15 @@ class Operating:
         return effects
 
 
-def _check_persons(operation: Operation, command: fx.Operate) -> None:
-    first, second = (actor.split(":") for actor in (command.actor, command.second_actor))
+def _check_role(operation: Operation, command: fx.Operate) -> None:
+    first = command.actor.split(":")
     if first[0] != "officer" or first[2:] == [] or (operation.roles and first[2] not in operation.roles):
         roles = ", ".join(f"`{role}`" for role in sorted(operation.roles))
         raise RefusedError(f"`{operation.name}` is for an officer in the role {roles}: give such an officer's token")
+
+
+def _check_persons(operation: Operation, command: fx.Operate) -> None:
+    _check_role(operation, command)
+    first, second = (actor.split(":") for actor in (command.actor, command.second_actor))
     if operation.two_persons and (second[0] != "officer" or second[1:2] == first[1:2]):
         raise RefusedError(f"`{operation.name}` needs two persons: a second officer's token, of another person")

@@ -10,6 +10,7 @@ import msgspec
 
 from kizuna.domains.maritime.events.area import WatchArea, box
 from kizuna.domains.maritime.records import SourceKind
+from kizuna.domains.maritime.watchlog.cases import PURPOSE
 from kizuna.errors import ConfigError
 from kizuna.formats.ais_stream import subscription
 from kizuna.kernel.label import Label
@@ -42,7 +43,7 @@ class Watch:
     detecting: Detecting | None
     """None where no feed says how records are labelled."""
     alerting: Alerting | None = None
-    """None for the same reason."""
+    """Runs without a feed too: a node that only receives is watched all the same."""
     boundary: bytes = b""
     """The borders that the chart shows, as GeoJSON; empty where the node was given none."""
 
@@ -64,7 +65,7 @@ class Watch:
 
 
 def open_watch(node: Node, clock: Clock) -> Watch:
-    """Return the watch of an open node, not started; events are labelled as the first feed is.
+    """Return the watch of an open node, not started; events and alerts are labelled as the first feed is.
 
     Raises:
         RecordError: the label of a feed is not well-formed.
@@ -79,7 +80,7 @@ def open_watch(node: Node, clock: Clock) -> Watch:
     passes = Warming().passes
     feeding = Feeding(node.runner, feeds, own_units=own_units, clock=clock, rejected=rejected, passes=passes)
     drawings = Drawings(settings.data / DRAWINGS)
-    detecting, alerting = None, None
+    detecting = None
     if feeds:
         areas = tuple(part for each in settings.areas for part in areas_of(each))
         rules = Rules(
@@ -100,9 +101,20 @@ def open_watch(node: Node, clock: Clock) -> Watch:
                 *drawings.areas(named_areas(node.store, party)),
             ),
         )
-        alerting = Alerting(node.runner, node.store, picture.archives, party, feeds[0].label, clock=clock)
+    mark = feeds[0].label if feeds else _home_label(node)
+    alerting = Alerting(node.runner, node.store, picture.archives, party, mark, clock=clock)
     boundary = read_boundary(settings.boundary) if settings.boundary is not None else b""
     return Watch(picture, feeding, drawings, detecting, alerting, boundary)
+
+
+def _home_label(node: Node) -> Label:
+    """Return the label of what the watch of a node without feeds says: graded as its desk does, released to nobody."""
+    return Label(
+        grades=(node.core.world.grade,),
+        originators=frozenset({node.identity.party}),
+        purposes=frozenset({PURPOSE}),
+        releasable_to=frozenset(),
+    )
 
 
 def open_picture(node: Node, clock: Clock) -> LivePicture:

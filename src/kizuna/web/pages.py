@@ -216,6 +216,8 @@ class View:
             "ago": lambda at_ms: shown.ago(at_ms, self.now_ms, self.words),
             "title_of": lambda name: self.words(shown.title(name)),
             "role_title": lambda role: self.words(ROLE_TITLES.get(role, role)),
+            "party_name": lambda code: shown.party(code, self.words.language),
+            "place": shown.place,
             "query": lambda **parts: urlencode(parts),
             "query_of": lambda asked, page: urlencode({**asked, "page": page}),
             "marked": self.sight.marked(self.words.language) if self.account is not None else "",

@@ -8,15 +8,27 @@ from litestar.types import ControllerRouterHandler
 
 from kizuna.kernel.domain import Domain
 from kizuna.node.watch import Watch
-from kizuna.web import pages_case, pages_desk, pages_liaison, pages_next, pages_oidc, pages_picture, pages_search
+from kizuna.web import (
+    pages_case,
+    pages_desk,
+    pages_liaison,
+    pages_next,
+    pages_oidc,
+    pages_picture,
+    pages_search,
+    pages_watch,
+)
 from kizuna.web.access import Office
 from kizuna.web.assets import Assets
 from kizuna.web.pages import Pages
 from kizuna.web.pages_account import account_pages
+from kizuna.web.pages_handover import handover_pages
+from kizuna.web.pages_incident import incident_pages
 
 TASKS = (
     pages_next.TASK,
     pages_picture.TASK,
+    pages_watch.TASK,
     pages_case.TASK,
     pages_desk.TASK,
     pages_liaison.CHANNELS,
@@ -39,6 +51,9 @@ def page_routes(
         *account_pages(pages),
         *pages_oidc.oidc_pages(pages),
         *pages_picture.picture_pages(pages, watch, own_units=own_units),
+        *handover_pages(pages),
+        *incident_pages(pages),
+        *pages_watch.watch_pages(pages),
         *pages_case.case_pages(pages, domains),
         *pages_desk.desk_pages(pages, domains),
         *pages_liaison.liaison_pages(pages),

@@ -10,7 +10,6 @@ from litestar import Response, get
 from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
-from kizuna.kernel.instrument import Instrument, Provision
 from kizuna.kernel.label import PARTY, Grade, Label
 from kizuna.node.facts import outstanding_bundles
 from kizuna.web import access, reads
@@ -18,6 +17,7 @@ from kizuna.web.access import LIAISONS, OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError
 from kizuna.web.pages import Pages, Task, View, problem
+from kizuna.web.rehearsals import Clause, clause_named
 
 CHANNELS = Task("/channels", "Channels", OFFICERS)
 WITHHOLDERS = LIAISONS | {"desk", "watch"}
@@ -38,18 +38,6 @@ REASONS = {
     "no-consent": "its originator's consent is not at hand",
     "held": "the partner holds what it may of it already",
 }
-
-
-class Clause(msgspec.Struct, frozen=True):
-    """A clause that held something back, as an officer reads it."""
-
-    instrument: str
-    title: str
-    provision: str
-    article: str
-    text: str
-    example: bool
-    effect: str
 
 
 def liaison_pages(pages: Pages) -> list[ControllerRouterHandler]:
@@ -141,26 +129,7 @@ def _records(view: View, party: str, type: str, reason: str) -> Iterator[dict[st
 
 def clause_of(view: View, reason: str) -> Clause | None:
     """Return the clause that a reason names, None where it names none that is held."""
-    if not reason.startswith(_CLAUSE):
-        return None
-    wanted = reason.removeprefix(_CLAUSE)
-    for agreement in view.office.node.core.world.releaser.index.agreements:
-        for provision in agreement.instrument.provisions:
-            if provision.id == wanted:
-                return _clause(agreement.instrument, provision)
-    return None
-
-
-def _clause(instrument: Instrument, provision: Provision) -> Clause:
-    return Clause(
-        instrument.id,
-        instrument.title,
-        provision.id,
-        provision.article,
-        provision.text,
-        provision.basis == "example",
-        provision.effect,
-    )
+    return clause_named(view, reason.removeprefix(_CLAUSE)) if reason.startswith(_CLAUSE) else None
 
 
 # --- one record -------------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from babel import Locale
+from babel.core import get_global
 from markupsafe import Markup, escape
 
 from kizuna.web.catalogue import Words
@@ -62,6 +64,12 @@ def place(lat_600000: int | None, lon_600000: int | None) -> str:
     if lat_600000 is None or lon_600000 is None:
         return NOTHING
     return f"{_angle(lat_600000, 2, 'N', 'S')} {_angle(lon_600000, 3, 'E', 'W')}"
+
+
+def party(code: str, language: str) -> str:
+    """Return the name of a party in a language where its code is a country's (ISO 3166-1 alpha-3), else the code."""
+    found = get_global("territory_aliases").get(code.upper(), ())
+    return str(Locale(language).territories.get(found[0], code)) if found else code
 
 
 def _angle(value: int, width: int, plus: str, minus: str) -> str:

@@ -83,6 +83,15 @@ class EscalateAsked(Asked, frozen=True):
     note: NOTE = ""
 
 
+class ShareAlertAsked(Asked, frozen=True):
+    """Tell a partner of an alert, in one act."""
+
+    alert: ALERT
+    partner: Annotated[str, Meta(description="The party to share it with.", min_length=1, max_length=40)]
+    category: CATEGORY = 4
+    title: Annotated[str, Meta(description="What it is called; the rule's words where left out.", max_length=200)] = ""
+
+
 class HandOverWatchAsked(Asked, frozen=True):
     """Hand the watch over."""
 
@@ -192,7 +201,10 @@ def escalate(desk: Desk, asked: EscalateAsked) -> Outcome:
     Raises:
         RefusedError: none is called so, nobody has it in hand, or the incident cannot be opened or is closed.
     """
-    held = _in_state(desk, asked.alert, "acknowledged", _FIRST)
+    return _escalated(desk, _in_state(desk, asked.alert, "acknowledged", _FIRST), asked)
+
+
+def _escalated(desk: Desk, held: AlertRow, asked: EscalateAsked) -> Outcome:
     opened: tuple[Statement, ...] = ()
     view = desk.find(INCIDENT, asked.key)
     if view is None:
@@ -207,6 +219,30 @@ def escalate(desk: Desk, asked: EscalateAsked) -> Outcome:
         raise RefusedError(f"incident `{asked.key}` is closed: open another one under a new key")
     escalated = said.AlertEscalated(alert=held.alert, incident=asked.key, note=or_withheld(asked.note))
     return Outcome((*opened, _acting(held, escalated, said.ALERT_ESCALATED)), {"incident": asked.key})
+
+
+def share_alert(desk: Desk, asked: ShareAlertAsked) -> Outcome:
+    """Open an incident with a partner under a name made of the alert's, and take the alert on where nobody has; the alert itself stays at home.
+
+    Raises:
+        RefusedError: none is called so, or it is closed or shared already.
+    """
+    held = held_alert(desk, asked.alert)
+    if held.state not in ("raised", "acknowledged"):
+        raise RefusedError(
+            f"alert `{held.alert}` is `{held.state}` by {held.by}: only one that is open is shared; go on in its incident"
+        )
+    rule = next(iter(rules_of(desk.db, desk.party, withdrawn=True, name=held.rule)), None)
+    title = asked.title or ": ".join(filter(None, (rule.title if rule is not None else held.rule, held.what)))
+    key = f"{desk.party}-{held.alert}"
+    escalated = EscalateAsked(
+        alert=held.alert, key=key, category=asked.category, title=title[:200], partner=asked.partner
+    )
+    taken: tuple[Statement, ...] = ()
+    if held.state == "raised":
+        taken = (_acting(held, said.AlertAcknowledged(alert=held.alert), said.ALERT_ACKNOWLEDGED),)
+    opened = _escalated(desk, held, escalated)
+    return Outcome((*taken, *opened.statements), opened.told)
 
 
 def _vessels(alert: AlertRow) -> tuple[int, ...]:
@@ -226,6 +262,7 @@ OPERATIONS = (
     Operation(name="note-alert", text="Write something down about an alert.", asks=NoteAlertAsked, run=note_alert, roles=ROLES),
     Operation(name="dismiss", text="Close an alert that was nothing.", asks=DismissAsked, run=dismiss, roles=ROLES),
     Operation(name="escalate", text="Make an incident of an alert.", asks=EscalateAsked, run=escalate, roles=ROLES),
+    Operation(name="share-alert", text="Share an alert with a partner.", asks=ShareAlertAsked, run=share_alert, roles=ROLES),
     Operation(name="hand-over-watch", text="Hand the watch over.", asks=HandOverWatchAsked, run=hand_over_watch, roles=ROLES),
     *shared.OPERATIONS,
 )  # fmt: skip
