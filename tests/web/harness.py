@@ -16,6 +16,7 @@ import aiohttp
 from litestar.types import ControllerRouterHandler
 
 from kizuna.domains.case import DOMAIN as CASE
+from kizuna.domains.claim import DOMAIN as CLAIM
 from kizuna.domains.instruments import DOMAIN as INSTRUMENTS
 from kizuna.domains.instruments.records import VersionSigned
 from kizuna.domains.maritime import DOMAIN as MARITIME
@@ -87,7 +88,7 @@ NOTES = Domain(
     apply={NoteSaid: _note},
     sought=dict.fromkeys((NoteSaid, SecretSaid), Seek(kind="notes.note")),
 )
-DOMAINS = (CASE, INSTRUMENTS, MARITIME, NOTES)
+DOMAINS = (CASE, CLAIM, INSTRUMENTS, MARITIME, NOTES)
 OFFERED = (*node_domains.DOMAINS, NOTES)
 """The domains whose desks the pages show: all that a node runs."""
 

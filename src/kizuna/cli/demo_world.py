@@ -42,10 +42,13 @@ from kizuna.node.settings import read_settings
 from kizuna.node.tokens import ROLES
 
 ARRANGEMENT = "ind-jpn-2018-navy-implementing-arrangement"
+SUPPLIES = "ind-jpn-2020-reciprocal-supplies-services"
 START_S = 30.0
 PORTS = range(20_000, 32_000)
 BUNDLE_GOOD_MS = 3_600_000
 OFFICER = "demo"
+SECOND = "second"
+"""Another officer, for what one person may not do alone; `kizuna account link` lets them in."""
 ACTOR = f"officer:{OFFICER}:administrator"
 LINK_GOOD_MS = 24 * 3_600_000
 
@@ -265,16 +268,17 @@ def _make(folder: Path, side: Side, clock: Clock, random: Random) -> DemoNode:
 
 
 def _open_account(node: DemoNode, clock: Clock) -> None:
-    """Make the account of the demo's officer, who acts in every role of a person and sees everything."""
+    """Make the accounts of the demo's officers, who act in every role of a person and see everything."""
     settings = read_settings(node.config)
     settings.data.mkdir(mode=0o700, exist_ok=True)
     roles = tuple(role for role in ROLES if role != "integrator")
-    Accounts(settings.accounts).add(
-        Account(
-            clearance=MAX_CLASSIFICATION, made_ms=clock.now_ms(), nationality=node.side.party, officer=OFFICER, password="",
-            roles=roles,
-        )
-    )  # fmt: skip
+    for officer in (OFFICER, SECOND):
+        Accounts(settings.accounts).add(
+            Account(
+                clearance=MAX_CLASSIFICATION, made_ms=clock.now_ms(), nationality=node.side.party, officer=officer, password="",
+                roles=roles,
+            )
+        )  # fmt: skip
 
 
 def _anchorage(ground: Ground) -> str:
@@ -290,17 +294,17 @@ def _card(node: DemoNode) -> bytes:
 def _agree(
     node: DemoNode, partner_card: bytes, instruments: Sequence[Instrument], clock: Clock, random: Random
 ) -> None:
-    """Do at a node what its officers would: pin the partner, load the instruments, sign the arrangement."""
+    """Do at a node what its officers would: pin the partner, load the instruments, sign the arrangement and the agreement on supplies."""
     root = keyfiles.load_root(node.folder / "root.key")
     with _offline(node, clock, random) as opened:
         opened.runner.do(fx.Enrol(partner_card, ACTOR)).result()
         for each in instruments:
             opened.runner.do(fx.LoadInstrument(canonical.encode(each), ACTOR)).result()
-        arrangement = next(each for each in instruments if each.id == ARRANGEMENT)
         party = opened.identity.party
-        envelope = instrument.sign_version(arrangement, party, clock.now_ms(), root)
-        draft = agreeing.signed(arrangement, envelope, root.public, party, ACTOR)
-        opened.runner.do(fx.Say((draft,))).result()
+        for made in (each for each in instruments if each.id in (ARRANGEMENT, SUPPLIES)):
+            envelope = instrument.sign_version(made, party, clock.now_ms(), root)
+            draft = agreeing.signed(made, envelope, root.public, party, ACTOR)
+            opened.runner.do(fx.Say((draft,))).result()
         _write_rules(opened)
 
 

@@ -26,6 +26,7 @@ from kizuna.node.operating import Operating
 from kizuna.node.pulling import Pulling
 from kizuna.node.rotating import Rotating
 from kizuna.node.serving import Serving, fault
+from kizuna.node.watching import Watching
 from kizuna.node.world import Limits, Sources, World
 
 SETTLE_MS = 60_000
@@ -50,6 +51,7 @@ class Core:
         self.operating = Operating(self.world, self.desk)
         self.rotating = Rotating(self.world, self._woken)
         self.handing = Handing(self.world)
+        self.watching = Watching(self.world)
         self._operations: dict[type, Callable[[Any, int, int], list[Effect]]] = {
             fx.Act: self.desk.act,
             fx.Backfill: self.desk.backfill,
@@ -62,6 +64,7 @@ class Core:
             fx.LoadInstrument: self.desk.load_instrument,
             fx.NoteHanded: self.handing.note,
             fx.Operate: self.operating.operate,
+            fx.NoteReads: self.watching.note_reads,
             fx.RemovePartner: self.desk.remove,
             fx.Relabel: self.consenting.relabel,
             fx.Reopen: self.desk.reopen,
@@ -69,6 +72,7 @@ class Core:
             fx.Revoke: self.rotating.revoke,
             fx.Rotate: self.rotating.rotate,
             fx.Say: self.desk.say,
+            fx.StopChannel: self.watching.stop_channel,
             fx.Supersede: self.consenting.supersede,
         }
         self.clock_suspect = False

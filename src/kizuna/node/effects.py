@@ -107,6 +107,23 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteReads:
+    """Journal which records an officer was shown. The reply is how many."""
+
+    records: tuple[str, ...]
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopChannel:
+    """Stop what goes to one partner until the channel is reopened. The reply is the channel."""
+
+    node: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """Retract, recall or destroy an own record at every holder. The reply is a tuple of channels that were told."""
 
@@ -252,6 +269,8 @@ Command = (
     | RemovePartner
     | LoadInstrument
     | Halt
+    | NoteReads
+    | StopChannel
     | Act
     | Backfill
     | ExportBundle

@@ -18,7 +18,7 @@ from kizuna.kernel.journal import ERASED, Db, Entry, Projections
 from kizuna.kernel.label import MAX_CLASSIFICATION, Grade
 from kizuna.kernel.record import Record
 from kizuna.kernel.statement import ClearGrade
-from kizuna.node import noting, seeking
+from kizuna.node import auditing, noting, seeking
 from kizuna.node.parsed import parse
 from kizuna.node.schema import SCHEMA, TABLES
 from kizuna.node.tables import HANDLERS, erased, hold_received
@@ -84,6 +84,7 @@ class _Filling:
         if handler is not None:
             handler(db, seq, entry)
         noting.fill(db, seq, entry)
+        auditing.fill(db, seq, entry)
         header = _header_decoder.decode(entry.meta["header"]) if entry.kind in {"received", "released"} else None
         if entry.kind == "record" and entry.body is not None:
             made = parse(entry.body)
@@ -141,6 +142,7 @@ class _Filling:
         noting.forget(db, record_id)
         labelled.forget(db, record_id)
         seeking.forget(db, record_id)
+        auditing.forget(db, record_id)
         if self.kinds.by_name:
             casework.forget(db, record_id)
         for forget in self._forget_in:

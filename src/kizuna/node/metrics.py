@@ -27,7 +27,7 @@ _DAY_MS = 86_400_000
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _KINDS = frozenset({
     "acted", "alert", "checkpoint", "erased", "handed", "instrument", "key-revoked", "keyset", "own-key-revoked", "own-keyset",
-    "partner", "partner-removed", "queued",
+    "partner", "partner-removed", "queued", "read",
     "receipt-in", "receipt-out", "received", "record", "released", "reopened", "setting",
 })  # fmt: skip
 _CODES = frozenset(BODY_REFUSALS) | frozenset(REFUSALS)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from kizuna.kernel import labelled
-from kizuna.node import noting
+from kizuna.node import auditing, noting
 
 SCHEMA = (
     *noting.SCHEMA,
+    *auditing.SCHEMA,
     *labelled.SCHEMA,
     """CREATE TABLE record (
         id TEXT PRIMARY KEY, type TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL, at_ms BIGINT NOT NULL,

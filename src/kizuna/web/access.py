@@ -30,6 +30,7 @@ from kizuna.web.bodies import Call
 from kizuna.web.errors import NoTokenError, NotSignedInError, NotYourRoleError
 from kizuna.web.oidc import Provider
 from kizuna.web.rates import PLACE, SESSION, TOKEN, Rates
+from kizuna.web.reading import Reading
 from kizuna.web.sessions import Session, Sessions, Tries
 from kizuna.web.stream import Hub
 
@@ -85,6 +86,7 @@ class Office:
     sessions: Sessions
     tries: Tries
     rates: Rates
+    reading: Reading
     address: str = ""
     """Where browsers reach the pages, `https://...`; empty: over loopback, without TLS."""
     oidc: Provider | None = None

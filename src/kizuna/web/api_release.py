@@ -95,9 +95,11 @@ def instrument(office: OfficeDependency, name: FromPath[str]) -> Sequence[reads.
 
 
 @get("/api/v1/records/{record_id:str}", opt=access.opt(OFFICERS), sync_to_thread=True)
-def record(office: OfficeDependency, record_id: FromPath[str]) -> reads.RecordShown:
+def record(office: OfficeDependency, request: Call, record_id: FromPath[str]) -> reads.RecordShown:
     """Return a record: its header, the facts disclosed to this node, and where it was released."""
-    return reads.record_shown(office.node, record_id)
+    found = reads.record_shown(office.node, record_id)
+    office.reading.note(caller(request).actor, [record_id], office.clock.now_ms())
+    return found
 
 
 @post(

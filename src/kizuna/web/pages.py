@@ -189,6 +189,7 @@ class View:
                 "swapped": False,
             },
         )
+        self._note_reads()
         return Response(text, status_code=status, media_type=MediaType.HTML, headers=HEADERS)
 
     def swap(self, template: str, **values: Any) -> Response[str]:
@@ -201,7 +202,12 @@ class View:
     def part(self, template: str, **values: Any) -> Response[str]:
         """Return a part of a page that is put into one that is open."""
         text = self.pages.render(template, self._values(values))
+        self._note_reads()
         return Response(text, media_type=MediaType.HTML, headers=HEADERS)
+
+    def _note_reads(self) -> None:
+        if self._sight is not None and self.session is not None:
+            self.office.reading.note(self.session.caller.actor, self._sight.shown, self.now_ms)
 
     def _values(self, values: dict[str, Any]) -> dict[str, Any]:
         return {

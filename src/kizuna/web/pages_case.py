@@ -86,8 +86,31 @@ def _case(
         for act in offer.operations
     )
     domain = found["kind"].partition(".")[0]
-    acts = [act for offer in offers(domains, view.role) if offer.name == domain for act in offer.operations]
+    acts = [
+        (act, _why_not(view, found, act.name))
+        for offer in offers(domains, view.role)
+        if offer.name == domain
+        for act in offer.operations
+    ]
     return view.page(
         "case.html", status=status, case=found, mine=mine, may=may, acts=acts, domain=domain, refused=refused, signed=signed,
         key=found["case"].partition(":")[2],
     )  # fmt: skip
+
+
+def _why_not(view: View, found: dict[str, Any], act: str) -> str:
+    """Return why an operation that is a step of this kind of case is not possible now; empty where it is, or where it is no such step."""
+    kind = view.office.node.core.world.kinds.of_case(found["case"])
+    if kind is None:
+        return ""
+    of_kind = kind.name.rpartition(".")[2]
+    steps = [row for row in kind.table.transitions if act in (row.name, f"{row.name}-{of_kind}")]
+    if not steps:
+        return ""
+    possible = [row for row in steps if found["state"] in row.frm]
+    if not possible:
+        return view.words("not from where it stands")
+    party = view.office.node.identity.party
+    if all(row.side and found["sides"].get(row.side, party) != party for row in possible):
+        return view.words("the other side does that")
+    return ""

@@ -7,6 +7,7 @@ this gets a file of its own, `pages_NAME.py`, which takes the place of its entry
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ from kizuna.web.pages_account import second_person
 
 TASK = Task("/desk", "Desks", OFFICERS)
 PAGE_ROWS = 50
+BOARDS = {
+    "claim": "/boards/claims", "dialogue": "/boards/dialogue", "exercises": "/boards/exercises", "instruments": "/agreements",
+    "maritime": "/watch", "supply": "/boards/supply", "case": "/cases",
+}  # fmt: skip
+"""The pages by hand that some desks have besides."""
 _MOST_ROWS = 1000
 
 
@@ -74,12 +80,12 @@ def desk_pages(pages: Pages, domains: Sequence[Domain]) -> list[ControllerRouter
     @get("/desk", sync_to_thread=True, **options)
     def desks(request: Call) -> Response[str]:
         view = pages.view(request)
-        return view.page("desks.html", offers=offers(domains, view.role))
+        return view.page("desks.html", boards=BOARDS, offers=offers(domains, view.role))
 
     @get("/desk/{name:str}", sync_to_thread=True, **options)
     def desk(request: Call, name: FromPath[str]) -> Response[str]:
         view = pages.view(request, name)
-        return view.page("desk.html", offer=_offer(domains, view.role, name))
+        return view.page("desk.html", board=BOARDS.get(name, ""), offer=_offer(domains, view.role, name))
 
     @get("/desk/{name:str}/{listed:str}", sync_to_thread=True, **options)
     def shown(request: Call, name: FromPath[str], listed: FromPath[str]) -> Response[Any]:
@@ -174,9 +180,14 @@ def _show(view: View, offer: Offer, query: Query, asked: dict[str, str], *, htmx
             refused = str(error)
     values: dict[str, Any] = {
         "offer": offer, "query": query, "form": form, "rows": rows, "single": single, "refused": refused, "page_number": page, "more": more,
-        "asked": forms.kept(asked, {"limit"}), "needed": bool(needed),
+        "asked": forms.kept(asked, {"limit"}), "needed": bool(needed), "file": _is_file(query),
     }  # fmt: skip
     return view.swap("found.html", **values) if htmx else view.page("query.html", **values)
+
+
+def _is_file(query: Query) -> bool:
+    """Return whether a query makes a file, which a browser loads by itself and puts into no page."""
+    return inspect.signature(query.run).return_annotation in (Document, "Document")
 
 
 def _document(view: View, offer: Offer, found: Document) -> Response[bytes]:

@@ -11,19 +11,28 @@ from kizuna.node.watch import Watch
 from kizuna.web import (
     pages_case,
     pages_desk,
+    pages_dryrun,
+    pages_instruments,
     pages_liaison,
     pages_next,
     pages_oidc,
     pages_picture,
     pages_search,
+    pages_security,
     pages_watch,
 )
 from kizuna.web.access import Office
 from kizuna.web.assets import Assets
 from kizuna.web.pages import Pages
 from kizuna.web.pages_account import account_pages
+from kizuna.web.pages_claims import claim_pages
+from kizuna.web.pages_dialogue import dialogue_pages
+from kizuna.web.pages_exchange import exchange_pages
+from kizuna.web.pages_exercises import exercise_pages
+from kizuna.web.pages_forecast import forecast_pages
 from kizuna.web.pages_handover import handover_pages
 from kizuna.web.pages_incident import incident_pages
+from kizuna.web.pages_supply import supply_pages
 
 TASKS = (
     pages_next.TASK,
@@ -34,6 +43,7 @@ TASKS = (
     pages_liaison.CHANNELS,
     pages_liaison.WITHHELD,
     pages_liaison.ALERTS,
+    pages_security.TASK,
 )
 
 
@@ -51,6 +61,15 @@ def page_routes(
         *account_pages(pages),
         *pages_oidc.oidc_pages(pages),
         *pages_picture.picture_pages(pages, watch, own_units=own_units),
+        *claim_pages(pages),
+        *dialogue_pages(pages),
+        *exercise_pages(pages),
+        *supply_pages(pages),
+        *exchange_pages(pages),
+        *forecast_pages(pages),
+        *pages_dryrun.dryrun_pages(pages),
+        *pages_instruments.instrument_pages(pages),
+        *pages_security.security_pages(pages),
         *handover_pages(pages),
         *incident_pages(pages),
         *pages_watch.watch_pages(pages),

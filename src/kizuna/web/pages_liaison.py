@@ -17,6 +17,7 @@ from kizuna.web.access import LIAISONS, OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError
 from kizuna.web.pages import Pages, Task, View, problem
+from kizuna.web.pages_exchange import taken_back
 from kizuna.web.rehearsals import Clause, clause_named
 
 CHANNELS = Task("/channels", "Channels", OFFICERS)
@@ -58,10 +59,16 @@ def _lists(pages: Pages) -> list[ControllerRouterHandler]:
                 each.node: outstanding_bundles(db, f"kizuna/{state.node}/to/{each.node}", state.now_ms)
                 for each in state.channels
             }
+        lags = {each.node: _lag_s(each, state.now_ms) for each in state.channels}
+        unconfirmed = {
+            each.node: sum(not row.confirmed_at_ms for row in taken_back(view, each.node)) for each in state.channels
+        }
         instruments = sorted(
             reads.instruments(view.office.node.core.world.releaser.index, state.now_ms), key=_in_force_first
         )
-        return view.page("channels.html", state=state, bundles=bundles, instruments=instruments)
+        return view.page(
+            "channels.html", state=state, bundles=bundles, instruments=instruments, lags=lags, unconfirmed=unconfirmed
+        )
 
     @get("/withheld", opt=access.page(WITHHOLDERS), **options)
     def withheld(request: Call) -> Response[str]:
@@ -89,6 +96,11 @@ def _lists(pages: Pages) -> list[ControllerRouterHandler]:
         return view.page("alerts.html", alerts=found, more=len(found) == _ALERTS)
 
     return [channels, withheld, records, alerts]
+
+
+def _lag_s(channel: reads.ChannelState, now_ms: int) -> int | None:
+    """Return for how many seconds the oldest thing that may go waits; None where nothing does."""
+    return max(0, now_ms - channel.out_due_since_ms) // 1000 if channel.out_due else None
 
 
 def _in_force_first(state: reads.InstrumentState) -> tuple[bool, str, str]:

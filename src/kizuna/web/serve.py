@@ -36,6 +36,7 @@ from kizuna.web.listening import listen
 from kizuna.web.oidc import Provider
 from kizuna.web.partners import PartnerClient, PartnerListener
 from kizuna.web.rates import Rates
+from kizuna.web.reading import Reading
 from kizuna.web.sessions import Sessions, Tries
 from kizuna.web.stream import Hub
 from kizuna.web.tls import TlsFiles
@@ -202,7 +203,7 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
 
     return Office(
         node, Tokens(serving.tokens), clock, health, Metrics(node.store, health), Hub(),
-        Accounts(serving.tokens.with_name(ACCOUNTS)), Sessions(serving.random), Tries(), Rates(), serving.address,
+        Accounts(serving.tokens.with_name(ACCOUNTS)), Sessions(serving.random), Tries(), Rates(), Reading(node.runner.do), serving.address,
         Provider(serving.oidc, clock, serving.random) if serving.oidc is not None and serving.oidc.issuer else None,
     )  # fmt: skip
 

@@ -100,6 +100,8 @@ class Sight:
         self._account = account
         self._known: dict[str, tuple[Label | None, int]] = {}
         self.labels: list[Label] = []
+        self.shown: set[str] = set()
+        """The records that came onto the page."""
         self.exercise = False
         self._exercises: set[str] = set()
 
@@ -139,6 +141,7 @@ class Sight:
         label, level = self._look(record_id)
         if not self.admits(label, level):
             return False
+        self.shown.add(record_id)
         if label is not None:
             self.show(label)
         self.exercise |= record_id in self._exercises
