@@ -21,6 +21,17 @@ PAGES = (
     "/channels",
     "/withheld",
     "/alerts",
+    "/watch",
+    "/watch/rules",
+    "/watch/hand-over",
+    "/channels/balance",
+    "/channels/dry-run?tried=yes&type=maritime.event-detected.v1&level=1&to=jpn",
+    "/agreements",
+    "/agreements/ind-jpn-2018-navy-implementing-arrangement/no-own-units-to-jpn",
+    "/boards/dialogue",
+    "/boards/exercises",
+    "/boards/supply",
+    "/boards/claims",
     "/password",
 )
 PALETTES = ("day", "dusk", "night")

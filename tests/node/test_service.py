@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from kizuna.domains.maritime.records import EventDetected
+from kizuna.domains.maritime.watchlog.operations import RuleAsked
 from kizuna.errors import ConfigError
+from kizuna.kernel.label import label
 from kizuna.node import keyfiles
-from kizuna.node.effects import Halt
+from kizuna.node.effects import Draft, Halt, Operate, Say
 from kizuna.node.service import InUseError, Node, mark_of, open_node
 from kizuna.node.settings import Settings
+from kizuna.node.watch import open_watch
 
 NOW_MS = 1_790_000_000_000
+HOUR_MS = 3_600_000
 
 
 class Clock:
@@ -45,6 +50,23 @@ def test_a_node_that_was_closed_remembers(settings: Settings) -> None:
     assert again.core.world.halted
     again.close()
     again.close()
+
+
+def test_a_node_without_feeds_judges_its_rules_and_keeps_its_alerts_at_home(settings: Settings) -> None:
+    node = opened(settings)
+    node.runner.start()
+    watch = open_watch(node, Clock())
+    assert watch.alerting is not None
+    assert watch.detecting is None
+    asked = RuleAsked(rule="silent", kind="gap", at_least_min=360)
+    node.runner.do(Operate("maritime", "write-rule", asked, "officer:1:watch")).result(10)
+    gap = EventDetected(kind="gap", mmsi=419_000_001, from_ms=NOW_MS - 8 * HOUR_MS, source_kind="live")
+    mark = label("ind.desk.v1", 0, originator="ind")
+    node.runner.do(Say((Draft("maritime.event-detected.v1", gap, mark, "system:events"),))).result(10)
+    (said,) = watch.alerting.once()
+    assert not said.due
+    assert watch.alerting.once() == []
+    node.close()
 
 
 def test_a_second_opening_names_the_process_that_was_first(settings: Settings) -> None:

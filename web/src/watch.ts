@@ -2,7 +2,7 @@
 // through the queue. The page works without any of it.
 
 const SOON_MS = 300;
-const APART_MS = 1_000;
+const APART_MS = 1_500;
 const MUTED = "kizuna-muted";
 const TONES_HZ = [880, 660, 880];
 
