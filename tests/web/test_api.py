@@ -319,7 +319,7 @@ def test_errors_have_one_form_and_answers_no_store(tmp_path: Path) -> None:
     async def story() -> None:
         async with Served(tmp_path / "ind", "ind/delhi") as one:
             for method, path, status in (
-                ("GET", "/nothing", 404),
+                ("GET", "/api/nothing", 404),
                 ("PUT", "/api/v1/status", 405),
                 ("GET", "/api/v1/alerts?limit=x", 400),
                 ("GET", "/api/v1/nothing", 404),

@@ -19,6 +19,7 @@ from litestar.exceptions import HTTPException
 from markupsafe import Markup
 
 from kizuna.errors import KizunaError
+from kizuna.kernel.domain import Domain
 from kizuna.kernel.explain import LANGUAGES
 from kizuna.node.accounts import Account
 from kizuna.web import shown
@@ -94,9 +95,13 @@ def ordered(tasks: Sequence[Task], role: str) -> list[Task]:
 class Pages:
     """The templates, words and files of the pages of one node."""
 
-    def __init__(self, office: Office, tasks: Sequence[Task], assets: Assets | None = None) -> None:
+    def __init__(
+        self, office: Office, tasks: Sequence[Task], assets: Assets | None = None, domains: Sequence[Domain] = ()
+    ) -> None:
         self.office = office
         self.tasks = tuple(tasks)
+        self.roles = {(domain.name, act.name): act.roles for domain in domains for act in domain.operations}
+        """Who may do what domains offer; a page shows no way to what its reader may not do."""
         self.assets = Assets() if assets is None else assets
         self.ceilings = Ceilings(office.node.store)
         self._templates = jinja2.Environment(
@@ -218,6 +223,7 @@ class View:
             "language": self.words.language,
             "palette": self.palette,
             "cell": self.cell,
+            "may": lambda desk, act: self.role in self.pages.roles.get((desk, act), ()),
             "instant": shown.instant,
             "ago": lambda at_ms: shown.ago(at_ms, self.now_ms, self.words),
             "title_of": lambda name: self.words(shown.title(name)),

@@ -56,7 +56,7 @@ def page_routes(
     assets: Assets | None = None,
 ) -> list[ControllerRouterHandler]:
     """Return the routes of all pages of a node."""
-    pages = Pages(office, TASKS, assets)
+    pages = Pages(office, TASKS, assets, domains)
     return [
         *account_pages(pages),
         *pages_oidc.oidc_pages(pages),
