@@ -223,7 +223,7 @@ class View:
             "language": self.words.language,
             "palette": self.palette,
             "cell": self.cell,
-            "may": lambda desk, act: self.role in self.pages.roles.get((desk, act), ()),
+            "may_do": lambda desk, act: self.role in self.pages.roles.get((desk, act), ()),
             "instant": shown.instant,
             "ago": lambda at_ms: shown.ago(at_ms, self.now_ms, self.words),
             "title_of": lambda name: self.words(shown.title(name)),
