@@ -15,6 +15,7 @@ from kizuna.domains.maritime.watchlog import shared
 from kizuna.domains.maritime.watchlog.cases import INCIDENT, ROLE
 from kizuna.errors import KizunaError
 from kizuna.kernel.marking import marking
+from kizuna.node.facts import label_held
 from kizuna.web import access, forms
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
@@ -22,7 +23,6 @@ from kizuna.web.errors import NotHeldError, branch_of
 from kizuna.web.pages import Pages, View, problem, redirect
 from kizuna.web.pages_desk import ask, operate
 from kizuna.web.pages_watch import DOMAIN, shown
-from kizuna.web.sight import label_held
 
 _SHOW = next(query for query in CASE_QUERIES if query.name == "show")
 
@@ -93,8 +93,9 @@ def _incident(view: View, key: str) -> dict[str, Any]:
 
 
 def _line(view: View, row: dict[str, Any], partner: str, **values: Any) -> Line:
+    relabels = view.office.node.core.world.ledger.relabels.get(row["record"], ())
     with view.office.node.store.view() as db:
-        label, _, exercise = label_held(db, row["record"])
+        label, _, exercise = label_held(db, row["record"], relabels)
     own = row["party"] == view.office.node.identity.party
     marked = marking(label, language=view.words.language, exercise=exercise) if label is not None else ""
     made: dict[str, Any] = {"step": "", "effect": "", "text": "", "says": {}} | values
