@@ -18,6 +18,7 @@ from kizuna.domains.maritime.operations import Statement
 from kizuna.domains.maritime.records import RECORDS
 from kizuna.domains.maritime.rules import cell_name, cell_numbers, lies_in
 from kizuna.domains.maritime.seas import ANCHORAGES
+from kizuna.domains.maritime.tracks.voyages import Port
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.kernel.instrument import Area, Instrument
 from kizuna.kernel.instrument_file import load_partnership
@@ -236,9 +237,9 @@ def test_events_are_said_once_and_again_when_they_end(tmp_path: Path) -> None:
     traffic = Traffic(9, 160, sea.federation.now_ms)
     sea.hear(traffic.history(8))
     sea.settle()
-    places = tuple((round(lat * DEGREE), round(lon * DEGREE)) for lat, lon in (each.centre for each in ANCHORAGES))
+    places = tuple(Port(each.name, *(round(part * DEGREE) for part in each.centre)) for each in ANCHORAGES)
     area = box("strait", south=1 * DEGREE, west=102 * DEGREE, north=4 * DEGREE, east=104 * DEGREE)
-    job = sea.detecting(Rules(areas=(area,), anchorages=places))
+    job = sea.detecting(Rules(areas=(area,), ports=places))
     first = job.once()
     assert first
     assert job.once() == []
@@ -246,8 +247,9 @@ def test_events_are_said_once_and_again_when_they_end(tmp_path: Path) -> None:
     assert [row.to_ms for row in found if row.mmsi == GAP_MMSI and row.kind == "gap"] == [None]
     (met,) = [row for row in found if row.kind == "encounter"]
     assert {met.mmsi, met.other_mmsi} == set(MEETING_MMSI)
-    assert met.rule == "kizuna.maritime.thresholds.v1"
-    assert {row.kind for row in found} == {"gap", "encounter", "area-entry"}
+    assert met.rule == "kizuna.maritime.thresholds.v2"
+    # two of the made-up ships have one number by chance
+    assert {row.kind for row in found} == {"gap", "encounter", "area-entry", "port-visit", "identity-clash"}
     evidence = load_record(sea.delhi.store, met.record_id)
     assert evidence is not None
     batches = evidence.disclosed["payload/batches"]
@@ -258,17 +260,19 @@ def test_events_are_said_once_and_again_when_they_end(tmp_path: Path) -> None:
     sea.settle()
     assert len(sea.detecting(job.rules).once()) >= 1
     assert sea.detecting(job.rules).once() == []
-    ends = [row.to_ms for row in told(sea.delhi) if row.mmsi == GAP_MMSI and row.kind == "gap"]
-    assert sorted(end is None for end in ends) == [False, True]
+    sea.settle()
+    for node in (sea.delhi, sea.yokosuka):
+        gaps = [row for row in told(node, standing=False) if row.mmsi == GAP_MMSI and row.kind == "gap"]
+        assert sorted((row.to_ms is None, row.stands) for row in gaps) == [(False, True), (True, False)]
     # the partner learns of gaps and encounters, and of an area entry only after its hour
     theirs = {row.kind for row in told(sea.yokosuka)}
-    assert theirs == {"gap", "encounter"}
+    assert theirs == {"gap", "encounter", "port-visit", "identity-clash"}
     assert not any(b"payload/batches" in data for _, _, data in sea.federation.wire)
 
 
-def told(node: SimNode) -> list[queries.EventRow]:
+def told(node: SimNode, *, standing: bool = True) -> list[queries.EventRow]:
     with node.store.view() as db:
-        return queries.events(db)
+        return queries.events(db, standing=standing)
 
 
 def test_a_feed_that_falls_silent_is_told_to_the_partner(tmp_path: Path) -> None:

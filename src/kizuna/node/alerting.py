@@ -9,23 +9,23 @@ import threading
 from collections.abc import Iterator
 
 import msgspec
-import structlog
 
 from kizuna.domains.maritime import queries as seen
 from kizuna.domains.maritime.events.area import WatchArea, box
 from kizuna.domains.maritime.operations import Statement
 from kizuna.domains.maritime.watchlog import judging, queries
 from kizuna.domains.maritime.watchlog.judging import Finding, Raised
+from kizuna.domains.maritime.watchlog.kinds import OF_EVENTS
 from kizuna.domains.maritime.watchlog.operations import raise_alert
 from kizuna.domains.maritime.watchlog.queries import InterestRow, RuleRow
 from kizuna.domains.maritime.watchlog.rules import own_area
-from kizuna.errors import KizunaError
 from kizuna.kernel.journal import Db, Store
 from kizuna.kernel.label import Label
 from kizuna.kernel.ports import Clock
 from kizuna.node.archives import ArchiveKey, Archives
 from kizuna.node.effects import Said, Say
 from kizuna.node.feeding import Doer, drafts
+from kizuna.node.repeating import Repeating
 
 FIRST_S = 2.0
 EVERY_S = 5.0
@@ -38,7 +38,6 @@ AT_ONCE = 200
 REPLY_S = 60.0
 ACTOR = "system:alerts"
 _SEEN = ("speed", "vessel-of-interest")
-_log = structlog.get_logger("kizuna.alerts")
 
 
 def rule_areas(store: Store, party: str) -> tuple[WatchArea, ...]:
@@ -94,18 +93,15 @@ class Alerting:
         self._label = msgspec.structs.replace(label, releasable_to=frozenset())
         self._clock = clock
         self._once = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="kizuna-alerts", daemon=True)
+        self._job = Repeating("alerts", self.once, first_s=FIRST_S, every_s=EVERY_S)
 
     def start(self) -> None:
         """Judge soon, and then every `EVERY_S` seconds, in a thread of its own."""
-        self._thread.start()
+        self._job.start()
 
     def stop(self) -> None:
         """Stop when the judgement under way is done."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._job.stop()
 
     def once(self) -> list[Said]:
         """Judge now, say what is new, and return the records.
@@ -120,15 +116,6 @@ class Alerting:
             said: list[Said] = list(self._runner.do(Say(drafts(statements, self._label, ACTOR))).result(REPLY_S))
             return said
 
-    def _run(self) -> None:
-        pause_s = FIRST_S
-        while not self._stopping.wait(pause_s):
-            pause_s = EVERY_S
-            try:
-                self.once()
-            except (KizunaError, TimeoutError) as error:
-                _log.warning("alerts wait", error=type(error).__name__)
-
     def _due(self, now_ms: int) -> list[Statement]:
         since_ms = now_ms - EVENTS_BACK_MS
         with self._store.view() as db:
@@ -137,7 +124,7 @@ class Alerting:
                 return []
             interests = queries.standing_interests(db, now_ms)
             kinds = {rule.kind for rule in rules}
-            events = seen.events(db, since_ms=since_ms, limit=100_000) if kinds & {"area", "gap", "meeting"} else []
+            events = seen.events(db, since_ms=since_ms, limit=100_000) if kinds & OF_EVENTS else []
             changes_ms = now_ms - judging.LOOK_BACK_MS
             identities = queries.identities_since(db, changes_ms) if "identity" in kinds else []
             told = raised_since(db, self._party, since_ms)

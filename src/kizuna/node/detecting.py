@@ -1,28 +1,36 @@
-"""The job that looks for events: gaps, encounters and entries into watched areas in the recent tracks of our own sources.
+"""The job that looks for events in the recent tracks of our own sources, and says what a search changes of what it said before.
 
-It reruns the published rules over the archives every so often and says what is new. The same event is found again each time; it is said when it
-is first seen, and once more when it has come to an end. Nothing is found across a time in which the source was silent.
+All sources of one kind are looked at together: each transmission counts once, and a vessel that one receiver loses and another hears was not
+silent. The search is made anew every so often over the positions of two days, or a whole recording, so late, doubled and disordered ones give
+the events that they would have given in time; an event that late positions change is superseded, and one that they refute is taken back, both
+by a record. What began before those two days only ends. Nothing is kept but what the tables hold: a node that starts again goes on.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import msgspec
+import numpy as np
 import pyarrow as pa
-import structlog
 
-from kizuna.domains.maritime import operations, queries
-from kizuna.domains.maritime.events.area import WatchArea, find_entries
-from kizuna.domains.maritime.events.coverage import Coverage, heard_intervals
-from kizuna.domains.maritime.events.encounter import find_encounters
-from kizuna.domains.maritime.events.gap import find_gaps
-from kizuna.domains.maritime.events.model import V1, Event, ThresholdSet
-from kizuna.domains.maritime.events.tracks import tracks
+from kizuna.domains.maritime import queries
+from kizuna.domains.maritime.events.area import WatchArea
+from kizuna.domains.maritime.events.coverage import FeedInterval
+from kizuna.domains.maritime.events.given import Given, nowhere
+from kizuna.domains.maritime.events.identity import Named, find_changes
+from kizuna.domains.maritime.events.land import Land
+from kizuna.domains.maritime.events.model import V2, Event, Evidence, ThresholdSet
+from kizuna.domains.maritime.events.reception import reception_of
+from kizuna.domains.maritime.events.search import of_meetings, of_vessels, receivers_of
+from kizuna.domains.maritime.events.standing import Change, Told, changes
 from kizuna.domains.maritime.operations import Statement
-from kizuna.errors import KizunaError
+from kizuna.domains.maritime.stating import publish_thresholds, state_event
+from kizuna.domains.maritime.tracks.clean import Clean, cleaned
+from kizuna.domains.maritime.tracks.voyages import Port
+from kizuna.domains.maritime.watchlog.queries import identities_since
 from kizuna.formats.positions_arrow import values_of
 from kizuna.kernel.journal import Store
 from kizuna.kernel.label import Label
@@ -30,97 +38,84 @@ from kizuna.kernel.ports import Clock
 from kizuna.node.archives import ArchiveKey, Archives
 from kizuna.node.effects import Said, Say
 from kizuna.node.feeding import Doer, drafts
+from kizuna.node.repeating import Repeating
 
 FIRST_S = 1.0
 EVERY_S = 10.0
-LOOK_BACK_MS = 43_200_000
-"""Twelve hours: twice the silence that makes a gap."""
-SILENT_MS = 60_000
-"""A source that brought no position for so long was silent."""
-SETTLED_MS = V1.encounter_max_interpolation_ms + V1.encounter_grid_ms
-"""After this an encounter that has not gone on is over."""
+LOOK_BACK_MS = 2 * 86_400_000
+"""Two days: a gap that is suspected takes half a day of silence and half a day before it, and input may be late by hours."""
+BEFORE_MS = 3 * 3_600_000
+"""What lies before that is read so far, to see what goes on into it."""
 REPLY_S = 60.0
+AT_ONCE = 500
+"""So many events are said in one command."""
 ACTOR = "system:events"
-_log = structlog.get_logger("kizuna.events")
+_AREA_ENTRY = {"area-entry": "zone-entry"}
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What the job looks for: the published numbers, the areas under watch, and known anchorages (latitude, longitude, 1/600000 degree)."""
+    """What the job looks for: the published numbers, the areas under watch, known ports and anchorages, and what is land."""
 
     areas: tuple[WatchArea, ...] = ()
-    anchorages: tuple[tuple[int, int], ...] = ()
-    thresholds: ThresholdSet = V1
+    ports: tuple[Port, ...] = ()
+    thresholds: ThresholdSet = V2
+    land: Callable[[], Land | None] = nowhere
 
 
-def find(table: pa.Table, source: str, rules: Rules, now_ms: int) -> list[Event]:
-    """Return the events in the positions of one source, which was heard while it delivered and until `SILENT_MS` afterwards."""
-    made = tracks(table)
-    coverage = Coverage(source, heard_intervals(values_of(table, "time_ms")[0], SILENT_MS))
-    found = list(find_gaps(made, coverage, now_ms=now_ms, thresholds=rules.thresholds))
-    found += find_encounters(made, coverage, anchorages=rules.anchorages, thresholds=rules.thresholds)
-    for area in rules.areas:
-        found += find_entries(made, area, coverage, thresholds=rules.thresholds)
-    return found
+class Seen(msgspec.Struct, frozen=True):
+    """What a search looks at: positions and feed states by source, what static data told, and up to when it tells."""
+
+    tables: dict[str, pa.Table]
+    states: dict[str, tuple[FeedInterval, ...]]
+    named: tuple[Named, ...]
+    now_ms: int
+    since_ms: int | None
+    """From when on everything is seen; None where all that there is."""
 
 
-class Subject(NamedTuple):
-    """Whom an event is about; two of one subject that overlap in time are one event."""
-
-    kind: str
-    mmsi: tuple[int, ...]
-    area: str
-
-
-class Known(msgspec.Struct):
-    """An event that was said: its record, its interval, and whether it had ended."""
-
-    record_id: str
-    from_ms: int
-    to_ms: int | None
-
-
-class Memory:
-    """The events that this node has said, and what of a new search is worth saying."""
-
-    def __init__(self) -> None:
-        self._known: dict[Subject, list[Known]] = {}
-
-    def learn(self, subject: Subject, known: Known) -> None:
-        """Note what was said; what it goes on from is replaced."""
-        others = [one for one in self._known.get(subject, []) if not _overlap(one, known.from_ms, known.to_ms)]
-        self._known[subject] = [*others, known]
-
-    def news(self, event: Event, now_ms: int) -> tuple[bool, str]:
-        """Return whether an event is to be said, and the record of its earlier finding if it goes on from one that has since ended."""
-        known = next(
-            (one for one in self._known.get(subject_of(event), []) if _overlap(one, event.from_ms, event.to_ms)), None
-        )
-        if known is None:
-            return True, ""
-        ended = event.to_ms is not None and (event.kind != "encounter" or event.to_ms + SETTLED_MS <= now_ms)
-        grew = known.to_ms is None or (event.to_ms is not None and event.to_ms > known.to_ms)
-        return ended and grew, known.record_id
+def find(seen: Seen, rules: Rules) -> tuple[Clean, list[Event]]:
+    """Return the cleaned tracks and all events in them."""
+    clean = cleaned(seen.tables)
+    given = Given(
+        receivers=receivers_of(seen.tables, seen.states, rules.thresholds),
+        now_ms=seen.now_ms,
+        areas=rules.areas,
+        ports=rules.ports,
+        reception=reception_of(clean.heard),
+        land=rules.land,
+        thresholds=rules.thresholds,
+    )
+    return clean, [*of_vessels(clean, given), *of_meetings(clean, given), *find_changes(seen.named, given)]
 
 
-def subject_of(event: Event) -> Subject:
-    """Return whom an event is about."""
-    return Subject("area-entry" if event.kind == "zone-entry" else event.kind, event.mmsi, event.area or "")
+def told_of(row: queries.EventRow) -> Told | None:
+    """Return an own event of the tables as something that was told, None where it is not one of the second version."""
+    if row.kind is None or row.from_ms is None or not row.vessels:
+        return None
+    return Told(
+        record_id=row.record_id, kind=_AREA_ENTRY.get(row.kind, row.kind), mmsi=row.vessels, from_ms=row.from_ms,  # type: ignore[arg-type] # kinds of ours
+        to_ms=row.to_ms, lat_600000=row.lat_600000, lon_600000=row.lon_600000, place=row.area, what=row.what or "",
+        confidence=row.confidence or "low", coverage_ref=row.coverage_ref or "", threshold_set_id=row.rule or "",  # type: ignore[arg-type] # the same
+    )  # fmt: skip
 
 
-def _overlap(one: Known, from_ms: int, to_ms: int | None) -> bool:
-    return (to_ms is None or one.from_ms < to_ms or one.from_ms == from_ms) and (
-        one.to_ms is None or from_ms < one.to_ms or one.from_ms == from_ms
+def intervals(states: Sequence[tuple[int, str]], until_ms: int) -> tuple[FeedInterval, ...]:
+    """Return the states of a feed as intervals, each up to the next."""
+    edges = [*states, (until_ms, "")]
+    return tuple(
+        FeedInterval(start, end, state)  # type: ignore[arg-type] # a state of the records
+        for (start, state), (end, _) in pairwise(edges)
+        if start < end
     )
 
 
-def remembered(rows: Iterable[queries.EventRow]) -> Memory:
-    """Return the memory of the events that the tables hold of this party."""
-    memory = Memory()
-    for row in sorted(rows, key=lambda row: (row.from_ms or 0, row.to_ms is not None, row.to_ms or 0)):
-        if row.own and row.kind is not None and row.mmsi is not None and row.from_ms is not None:
-            vessels = (row.mmsi,) if row.other_mmsi is None else (row.mmsi, row.other_mmsi)
-            memory.learn(Subject(row.kind, vessels, row.area or ""), Known(row.record_id, row.from_ms, row.to_ms))
-    return memory
+def first_heard(clean: Clean, since_ms: int) -> Mapping[int, Evidence]:
+    """Return the first report of each vessel at an instant or later."""
+    heard = clean.heard
+    rows = np.flatnonzero(heard.time_ms >= since_ms)
+    rows = rows[np.unique(heard.mmsi[rows], return_index=True)[1]]
+    seen = zip(*(column[rows].tolist() for column in (heard.mmsi, heard.time_ms, heard.lat, heard.lon)), strict=True)
+    return {each[0]: Evidence(*each) for each in seen}
 
 
 class Detecting:
@@ -128,7 +123,7 @@ class Detecting:
 
     Args:
         runner: says the records.
-        store: where events and batches are known from.
+        store: where events, batches, feed states and static data are known from.
         archives: the positions; only our own are looked at.
         party: our party.
         label: how events are labelled.
@@ -160,20 +155,16 @@ class Detecting:
         self._clock = clock
         self.rules = rules or Rules()
         self._more_areas = more_areas
-        self._memory: dict[str, Memory] = {}
         self._once = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="kizuna-events", daemon=True)
+        self._job = Repeating("events", self.once, first_s=FIRST_S, every_s=EVERY_S)
 
     def start(self) -> None:
         """Look soon, and then every `EVERY_S` seconds, in a thread of its own."""
-        self._thread.start()
+        self._job.start()
 
     def stop(self) -> None:
         """Stop when the search under way is done."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._job.stop()
 
     def once(self) -> list[Said]:
         """Look now, say what is new, and return the records.
@@ -183,74 +174,82 @@ class Detecting:
         """
         with self._once:
             said: list[Said] = []
+            kinds: dict[str, list[str]] = {}
             for key in self._archives.keys():  # noqa: SIM118 # not a mapping
                 if key.party == self._party:
-                    said += self._search(key)
+                    kinds.setdefault(key.source_kind, []).append(key.source)
+            for source_kind, sources in sorted(kinds.items()):
+                said += self._search(source_kind, sources)
             return said
 
-    def _run(self) -> None:
-        pause_s = FIRST_S
-        while not self._stopping.wait(pause_s):
-            pause_s = EVERY_S
-            try:
-                self.once()
-            except (KizunaError, TimeoutError) as error:
-                _log.warning("events wait", error=type(error).__name__)
-
-    def _search(self, key: ArchiveKey) -> list[Said]:
-        now_ms, rows = self._recent(key)
-        if not rows.num_rows:
+    def _search(self, source_kind: str, sources: Sequence[str]) -> list[Said]:
+        seen = self._look(source_kind, sources)
+        if not any(table.num_rows for table in seen.tables.values()):
             return []
-        memory = self._memory.get(key.source_kind)
-        if memory is None:
-            memory = self._memory[key.source_kind] = self._remembered(key.source_kind)
-        worth: list[tuple[Event, Statement]] = []
-        looked_for = msgspec.structs.replace(self.rules, areas=self.rules.areas + self._more_areas())
-        for event in find(rows, key.source, looked_for, now_ms):
-            new, earlier = memory.news(event, now_ms)
-            if new:
-                worth.append((event, self._state(event, key, (earlier,) if earlier else ())))
-        return self._say(worth, memory)
-
-    def _recent(self, key: ArchiveKey) -> tuple[int, pa.Table]:
-        """Return the recent rows of a source and the time up to which they tell: of a recording that is its own end, of the rest now."""
-        if key.source_kind == "recorded":
-            rows = self._archives.read_last(key, LOOK_BACK_MS + operations.RECORDED_WINDOW_MS)
-            times = values_of(rows, "time_ms")[0]
-            return (int(times.max()) if len(times) else 0), rows
-        now_ms = self._clock.now_ms()
-        return now_ms, self._archives.read(key, now_ms - LOOK_BACK_MS, now_ms + 1)
-
-    def _remembered(self, source_kind: str) -> Memory:
+        rules = msgspec.structs.replace(self.rules, areas=self.rules.areas + self._more_areas())
+        clean, found = find(seen, rules)
+        since_ms = seen.since_ms
         with self._store.view() as db:
-            rows = queries.events(db, limit=100_000)
-        return remembered(row for row in rows if row.source_kind == source_kind)
+            rows = queries.standing_events(db, source_kind, since_ms or 0)
+            known = any(
+                row.party == self._party and row.sha256 == rules.thresholds.digest() for row in queries.thresholds(db)
+            )
+        told = [each for row in rows if (each := told_of(row)) is not None]
+        heard_again = first_heard(clean, since_ms) if since_ms is not None else None
+        worth = changes(found, told, since_ms=since_ms, first_heard=heard_again)
+        statements = [self._state(change, source_kind, rules) for change in worth]
+        if statements and not known:
+            statements.insert(0, publish_thresholds(rules.thresholds))
+        return self._say(statements)
 
-    def _state(self, event: Event, key: ArchiveKey, earlier: tuple[str, ...]) -> Statement:
-        return operations.state_event(
-            event,
-            source_kind=key.source_kind,  # type: ignore[arg-type] # the folder was named by a record's kind
-            batches=self._evidence(event, key.source),
+    def _look(self, source_kind: str, sources: Sequence[str]) -> Seen:
+        """Return the recent positions of sources: of recordings all, for those are looked into, and their own end is now."""
+        keys = [ArchiveKey(self._party, source_kind, source) for source in sources]
+        now_ms, since_ms = self._clock.now_ms(), None
+        if source_kind == "recorded":
+            tables = {key.source: self._archives.read(key, 0, 2**53) for key in keys}
+            ends = [int(values_of(table, "time_ms")[0].max()) for table in tables.values() if table.num_rows]
+            now_ms = max(ends, default=0)
+        else:
+            since_ms = now_ms - LOOK_BACK_MS
+            tables = {key.source: self._archives.read(key, since_ms - BEFORE_MS, now_ms + 1) for key in keys}
+        from_ms = (since_ms or BEFORE_MS) - BEFORE_MS
+        with self._store.view() as db:
+            states = {
+                key.source: intervals(queries.feed_states(db, key.source, source_kind, from_ms), now_ms) for key in keys
+            }
+            named = tuple(
+                Named(row.mmsi, row.reported_at_ms, row.party, row.name, row.imo_no, row.callsign)
+                for row in identities_since(db, from_ms, limit=100_000)
+                if (row.party, row.source_kind) == (self._party, source_kind)
+            )
+        return Seen(tables, states, named, now_ms, since_ms)
+
+    def _state(self, change: Change, source_kind: str, rules: Rules) -> Statement:
+        return state_event(
+            change,
+            source_kind=source_kind,  # type: ignore[arg-type] # the folder was named by a record's kind
+            thresholds=rules.thresholds,
+            batches=self._batches(change.event),
             own_units=self._own_units,
-            after=earlier,
         )
 
-    def _evidence(self, event: Event, source: str) -> tuple[str, ...]:
+    def _batches(self, event: Event) -> tuple[str, ...]:
         """Return the batches that hold the first and the last report of each vessel in the event."""
         ends: set[int] = set()
         for mmsi in event.mmsi:
             times = [each.time_ms for each in event.evidence if each.mmsi == mmsi]
-            ends |= {min(times), max(times)}
+            ends |= {min(times), max(times)} if times else set()
+        sources: Iterable[str] = event.coverage_ref.split(", ")
         with self._store.view() as db:
-            return tuple(
-                dict.fromkeys(each for at_ms in sorted(ends) for each in queries.batches_at(db, source, at_ms))
-            )
+            held = [
+                each for source in sources for at_ms in sorted(ends) for each in queries.batches_at(db, source, at_ms)
+            ]
+        return tuple(dict.fromkeys(held))
 
-    def _say(self, worth: Sequence[tuple[Event, Statement]], memory: Memory) -> list[Said]:
-        if not worth:
-            return []
-        command = Say(drafts([statement for _, statement in worth], self._label, ACTOR))
-        said: list[Said] = list(self._runner.do(command).result(REPLY_S))
-        for (event, _), one in zip(worth, said, strict=True):
-            memory.learn(subject_of(event), Known(one.record_id, event.from_ms, event.to_ms))
+    def _say(self, statements: Sequence[Statement]) -> list[Said]:
+        said: list[Said] = []
+        for first in range(0, len(statements), AT_ONCE):
+            command = Say(drafts(statements[first : first + AT_ONCE], self._label, ACTOR))
+            said += self._runner.do(command).result(REPLY_S)
         return said

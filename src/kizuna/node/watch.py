@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 
 from kizuna.domains.maritime.events.area import WatchArea, box
+from kizuna.domains.maritime.ports import PORTS
 from kizuna.domains.maritime.records import SourceKind
+from kizuna.domains.maritime.tracks.voyages import Port
 from kizuna.domains.maritime.watchlog.cases import PURPOSE
 from kizuna.errors import ConfigError
 from kizuna.formats.ais_stream import subscription
@@ -25,6 +27,7 @@ from kizuna.node.drawings import FILE as DRAWINGS
 from kizuna.node.drawings import Drawings
 from kizuna.node.feeding import Feeding, RejectedFiles
 from kizuna.node.intake import FeedStatus
+from kizuna.node.landmask import LAND
 from kizuna.node.picture import LivePicture
 from kizuna.node.service import Node
 from kizuna.node.sources import Feed
@@ -85,7 +88,8 @@ def open_watch(node: Node, clock: Clock) -> Watch:
         areas = tuple(part for each in settings.areas for part in areas_of(each))
         rules = Rules(
             areas=areas,
-            anchorages=tuple((round(each.lat * DEGREE), round(each.lon * DEGREE)) for each in settings.anchorages),
+            ports=ports_of(settings),
+            land=LAND,
         )
         detecting = Detecting(
             node.runner,
@@ -121,6 +125,12 @@ def open_picture(node: Node, clock: Clock) -> LivePicture:
     """Return the picture of an open node, not made yet."""
     archives = Archives(node.settings.data / "positions")
     return LivePicture(node.store, node.blobs, archives, node.identity.party, clock)
+
+
+def ports_of(settings: given.Settings) -> tuple[Port, ...]:
+    """Return the ports that are bundled, and the anchorages of the settings."""
+    own = (Port(each.name, round(each.lat * DEGREE), round(each.lon * DEGREE)) for each in settings.anchorages)
+    return (*PORTS, *own)
 
 
 def read_files(node: Node, through: given.Feed, paths: Sequence[Path], clock: Clock) -> list[FeedStatus]:

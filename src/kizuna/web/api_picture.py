@@ -37,7 +37,7 @@ _DEGREE = 600_000
 class EventShown(queries.EventRow, frozen=True):
     """An event, and what has become of its record: empty, `superseded`, `retract`, `recall` or `destroy`."""
 
-    standing: str
+    standing: str = ""
 
 
 class Vessels(msgspec.Struct, frozen=True):
@@ -146,9 +146,9 @@ def _reads(watch: Watch) -> list[ControllerRouterHandler]:
     def events(
         office: OfficeDependency, since_ms: FromQuery[int] = 0, limit: FromQuery[int] = 100
     ) -> Sequence[EventShown]:
-        """Return events, own and partners', newest first, with what has become of each."""
+        """Return events, own and partners', newest first, also those that late input changed or refuted, with what has become of each."""
         with office.node.store.view() as db:
-            rows = queries.events(db, since_ms=since_ms, limit=max(1, min(limit, MOST_EVENTS)))
+            rows = queries.events(db, since_ms=since_ms, limit=max(1, min(limit, MOST_EVENTS)), standing=False)
             became = noting.standings(db, [row.record_id for row in rows])
         return [EventShown(**msgspec.structs.asdict(row), standing=became.get(row.record_id, "")) for row in rows]
 

@@ -228,11 +228,14 @@ def test_what_permits_lists_the_clauses_of_the_day(partnership: list[instrument.
     shipping = [row.provision for row in found if not row.provision.startswith("watch-")]
     assert len(found) > len(shipping)
     assert shipping == [
+        "area-entries-found-to-jpn",
         "area-entries-to-jpn",
+        "events-found-to-jpn",
         "events-to-jpn",
         "feed-health-to-jpn",
         "shipping-positions-to-jpn",
         "static-data-to-jpn",
+        "thresholds-to-jpn",
     ]
     assert {row.basis for row in found} == {"example"}
     assert queries.what_permits(made, "ind", "jpn", "2023-12-31") == ()

@@ -1,8 +1,10 @@
 """Events equal a plain reading of their definitions, whatever the order of the positions."""
 
-import math
+import itertools
 import random
-from itertools import combinations, groupby, pairwise
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,37 +12,62 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kizuna.domains.maritime.events.area import WatchArea, box, find_entries, inside
-from kizuna.domains.maritime.events.coverage import Coverage, FeedInterval, heard_intervals
-from kizuna.domains.maritime.events.encounter import find_encounters
+from kizuna.domains.maritime.events.area import WatchArea, box, inside
+from kizuna.domains.maritime.events.coverage import Coverage, FeedInterval, Receivers, heard_intervals
+from kizuna.domains.maritime.events.encounter import Pairs, find_encounters, meetings, near, slots_of
+from kizuna.domains.maritime.events.entry import find_entries
 from kizuna.domains.maritime.events.gap import find_gaps
-from kizuna.domains.maritime.events.model import V1, Event
-from kizuna.domains.maritime.events.tracks import Tracks, tracks
+from kizuna.domains.maritime.events.given import Given
+from kizuna.domains.maritime.events.identity import Named, find_changes, find_clashes
+from kizuna.domains.maritime.events.land import Land
+from kizuna.domains.maritime.events.loitering import find_loitering
+from kizuna.domains.maritime.events.model import V2, Event
+from kizuna.domains.maritime.events.moves import find_on_land, find_speeds, find_together, find_turns
+from kizuna.domains.maritime.events.port import find_visits, visits
+from kizuna.domains.maritime.events.reception import added, reception_of
+from kizuna.domains.maritime.events.search import of_meetings, of_vessels, receivers_of
 from kizuna.domains.maritime.fleet import GAP_MMSI, MEETING_MMSI
-from kizuna.domains.maritime.geodesy import KNOT_M_S, distance_m
+from kizuna.domains.maritime.geodesy import Point, destination
 from kizuna.domains.maritime.seas import ANCHORAGES
+from kizuna.domains.maritime.tracks.clean import Clean, cleaned
+from kizuna.domains.maritime.tracks.voyages import Port
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.errors import RecordError
 from kizuna.formats.ais import AisMessage, AisReader
 from kizuna.formats.positions_arrow import SCHEMA, from_reports
+from tests.domains.maritime import plain_events as plain
 
 MINUTE = 60_000
 HOUR = 3_600_000
 DEGREE = 600_000
+NOW = 200 * HOUR
 Row = tuple[int, int, int, int]  # mmsi, time, lat, lon
 
 
-def table(rows: list[Row]) -> pa.Table:
+def table(rows: Sequence[Row], speed_dkn: int | None = None) -> pa.Table:
     names = ("mmsi", "time_ms", "lat_600000", "lon_600000")
-    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows], schema=SCHEMA)
+    return pa.Table.from_pylist(
+        [dict(zip(names, row, strict=True)) | {"speed_dkn": speed_dkn} for row in rows], schema=SCHEMA
+    )
 
 
-def heard(from_ms: int = 0, to_ms: int = 10**14) -> Coverage:
-    return Coverage("rec", [FeedInterval(from_ms, to_ms, "live")])
+def clean(rows: Sequence[Row], speed_dkn: int | None = None) -> Clean:
+    return cleaned({"rec": table(rows, speed_dkn)})
 
 
-# --- plain references
-# -------------------------------------------------------------------------------------------
+def live(from_ms: int = 0, to_ms: int = 10**14) -> Receivers:
+    return Receivers([Coverage("rec", [FeedInterval(from_ms, to_ms, "live")])])
+
+
+def told(receivers: Receivers | None = None, **more: Any) -> Given:
+    return Given(receivers=live() if receivers is None else receivers, **({"now_ms": NOW} | more))
+
+
+def states_of(states: list[FeedInterval]) -> Receivers:
+    return Receivers([Coverage("rec", states)])
+
+
+# --- plain references ---------------------------------------------------------------------------------------------------------------
 
 
 def plain_rank(at_ms: int, states: list[FeedInterval]) -> int:
@@ -53,75 +80,45 @@ def plain_worst(from_ms: int, to_ms: int, states: list[FeedInterval]) -> int:
     return min(plain_rank(edge, states) for edge in edges)
 
 
-def plain_tracks(rows: list[Row]) -> dict[int, list[Row]]:
-    kept: dict[tuple[int, int], Row] = {}
-    for row in sorted(rows):
-        kept.setdefault(row[:2], row)
-    return {mmsi: list(track) for mmsi, track in groupby(sorted(kept.values()), key=lambda row: row[0])}
+def plain_tracks(rows: Sequence[Row]) -> dict[int, list[plain.Row]]:
+    return {
+        mmsi: [(row[1], row[2:]) for row in track] for mmsi, track in groupby(sorted(set(rows)), key=lambda row: row[0])
+    }
 
 
-def plain_gaps(rows: list[Row], states: list[FeedInterval], now_ms: int) -> set[tuple[int, int, int | None]]:
+def plain_gaps(rows: Sequence[Row], states: list[FeedInterval], now_ms: int) -> set[tuple[int, int, int | None]]:
     found = set()
+    edges = sorted({e for s in states for e in (s.from_ms, s.to_ms)})
     for mmsi, track in plain_tracks(rows).items():
-        for a, b in pairwise([*track, (mmsi, now_ms, 0, 0)]):
-            if b[1] - a[1] > V1.gap_over_ms and plain_worst(a[1], b[1], states) > 0:
-                found.add((mmsi, a[1], None if b[2:] == (0, 0) and b[1] == now_ms else b[1]))
+        for (start, _), after in pairwise([*track, None]):
+            next_ms = now_ms if after is None else after[0]
+            until = next((e for e in edges if e > start and plain_rank(e, states) == 0), start)
+            until = start if plain_rank(start, states) == 0 else until
+            if min(until, next_ms) - start > V2.gap_over_ms:
+                found.add((mmsi, start, None if after is None and until > next_ms else min(until, next_ms)))
     return found
 
 
-def plain_slots(track: list[Row], states: list[FeedInterval]) -> dict[int, tuple[int, int]]:
-    places: dict[int, tuple[int, int]] = {}
-    for (_, start, lat_a, lon_a), (_, end, lat_b, lon_b) in pairwise(track):
-        moved = distance_m((lat_a / DEGREE, lon_a / DEGREE), (lat_b / DEGREE, lon_b / DEGREE))
-        slow = moved / ((end - start) / 1000) < V1.encounter_speed_dkn / 10 * KNOT_M_S
-        if end - start > V1.encounter_max_interpolation_ms or not slow or plain_worst(start, end, states) == 0:
-            continue
-        step = V1.encounter_grid_ms
-        for slot in range(math.ceil(start / step), end // step + 1):
-            since, whole = slot * step - start, end - start
-            lat = lat_a + (lat_b - lat_a) * since // whole
-            places.setdefault(slot, (lat, lon_a + (lon_b - lon_a) * since // whole))
-    return places
-
-
-def plain_encounters(rows: list[Row], states: list[FeedInterval]) -> set[tuple[tuple[int, int], int, int]]:
-    slots = {mmsi: plain_slots(track, states) for mmsi, track in plain_tracks(rows).items()}
-    found = set()
-    for a, b in combinations(sorted(slots), 2):
-        near = []
-        for slot in sorted(slots[a].keys() & slots[b].keys()):
-            here, there = ((lat / DEGREE, lon / DEGREE) for lat, lon in (slots[a][slot], slots[b][slot]))
-            if distance_m(here, there) <= V1.encounter_distance_m:
-                near.append(slot)
-        for _, run in groupby(enumerate(near), key=lambda pair: pair[1] - pair[0]):
-            together = [slot for _, slot in run]
-            from_ms, to_ms = together[0] * V1.encounter_grid_ms, together[-1] * V1.encounter_grid_ms
-            if to_ms - from_ms >= V1.encounter_min_ms:
-                found.add(((a, b), from_ms, to_ms))
-    return found
-
-
-def plain_entries(rows: list[Row], area: WatchArea, states: list[FeedInterval]) -> set[tuple[int, int, int]]:
+def plain_entries(rows: Sequence[Row], area: WatchArea, states: list[FeedInterval]) -> set[tuple[int, int, int]]:
     south, west = area.points[0]
     north, east = area.points[2]
     found = set()
     for mmsi, track in plain_tracks(rows).items():
         last_inside: int | None = None
-        before: Row | None = None
-        for row in track:
-            is_in = south <= row[2] < north and west <= row[3] < east
-            was_in = before is not None and before[1] == last_inside
-            rested = last_inside is None or row[1] - last_inside >= V1.area_rearm_ms
-            heard_between = before is not None and plain_worst(before[1], row[1], states) > 0
+        before: plain.Row | None = None
+        for at_ms, (lat, lon) in track:
+            is_in = south <= lat < north and west <= lon < east
+            was_in = before is not None and before[0] == last_inside
+            rested = last_inside is None or at_ms - last_inside >= V2.area_rearm_ms
+            heard_between = before is not None and plain_worst(before[0], at_ms, states) > 0
             if before is not None and is_in and not was_in and rested and heard_between:
-                found.add((mmsi, before[1], row[1]))
-            last_inside = row[1] if is_in else last_inside
-            before = row
+                found.add((mmsi, before[0], at_ms))
+            last_inside = at_ms if is_in else last_inside
+            before = (at_ms, (lat, lon))
     return found
 
 
-# --- strategies
-# -------------------------------------------------------------------------------------------------
+# --- strategies ---------------------------------------------------------------------------------------------------------------------
 
 STATES = st.lists(
     st.builds(
@@ -155,92 +152,174 @@ def positions(draw: st.DrawFn) -> list[Row]:
 
 def spans(events: tuple[Event, ...]) -> set[tuple[tuple[int, ...], int, int | None]]:
     assert len(events) == len(set(events))
-    assert {event.threshold_set_id for event in events} <= {"kizuna.maritime.thresholds.v1"}
+    assert {event.threshold_set_id for event in events} <= {V2.id}
     return {(event.mmsi, event.from_ms, event.to_ms) for event in events}
 
 
 @given(positions(), STATES)
-@settings(max_examples=120)
+@settings(max_examples=120, deadline=None)
 def test_gaps_equal_a_plain_reading(rows: list[Row], states: list[FeedInterval]) -> None:
-    events = find_gaps(tracks(table(rows)), Coverage("rec", states), now_ms=80 * HOUR)
+    events = find_gaps(clean(rows), told(states_of(states), now_ms=80 * HOUR))
     assert spans(events) == {((mmsi,), a, b) for mmsi, a, b in plain_gaps(rows, states, 80 * HOUR)}
-    for event in events:
-        worst = plain_worst(event.from_ms, event.to_ms or 80 * HOUR, states)
-        assert event.confidence == ("high" if worst == 2 else "low")
+    assert all(plain_worst(event.from_ms, (event.to_ms or 80 * HOUR) - 1, states) > 0 for event in events)
 
 
 @given(positions(), STATES)
-@settings(max_examples=120)
+@settings(max_examples=120, deadline=None)
 def test_encounters_equal_a_plain_reading(rows: list[Row], states: list[FeedInterval]) -> None:
-    events = find_encounters(tracks(table(rows)), Coverage("rec", states))
-    assert spans(events) == plain_encounters(rows, states)
+    events = find_encounters(clean(rows), told(states_of(states)))
+    heard = lambda a, b: plain_worst(a, b, states) > 0  # noqa: E731 # a word for one line
+    assert spans(events) == plain.encounters(dict(plain_tracks(rows)), heard=heard)
     for event in events:
-        assert {e.mmsi for e in event.evidence} == set(event.mmsi)
-        assert {(e.mmsi, e.time_ms) for e in event.evidence} <= {row[:2] for row in rows}
+        assert {each.mmsi for each in event.evidence} == set(event.mmsi)
+        assert {(e.mmsi, e.time_ms, e.lat_600000, e.lon_600000) for e in event.evidence} <= set(rows)
 
 
 @given(positions(), STATES)
-@settings(max_examples=120)
+@settings(max_examples=120, deadline=None)
 def test_entries_equal_a_plain_reading(rows: list[Row], states: list[FeedInterval]) -> None:
     area = box("port", south=300, west=300, north=1500, east=1500)
-    events = find_entries(tracks(table(rows)), area, Coverage("rec", states))
+    events = find_entries(clean(rows), area, told(states_of(states)))
     assert spans(events) == {((mmsi,), a, b) for mmsi, a, b in plain_entries(rows, area, states)}
 
 
+@given(positions(), STATES)
+@settings(max_examples=80, deadline=None)
+def test_loitering_equals_a_plain_reading(rows: list[Row], states: list[FeedInterval]) -> None:
+    found = spans(find_loitering(clean(rows), told(states_of(states), land=lambda: SEA)))
+    heard = lambda a, b: plain_worst(a, b, states) > 0  # noqa: E731 # a word for one line
+    assert found == {
+        ((mmsi,), a, b)
+        for mmsi, track in plain_tracks(rows).items()
+        for a, b in plain.loitering(track, heard, far=lambda _: True)
+    }
+
+
+PORTS = (Port("ONE", 900, 900), Port("TWO", 60_000, 900))
+
+
+def search(made: Clean, receivers: Receivers, **more: Any) -> tuple[Event, ...]:
+    given_ = told(receivers, land=lambda: SEA, ports=PORTS, areas=(AREA,), reception=reception_of(made.heard), **more)
+    return of_vessels(made, given_) + of_meetings(made, given_)
+
+
+AREA = box("port", south=300, west=300, north=1500, east=1500)
+
+
 @given(positions(), STATES, st.randoms(use_true_random=False))
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_order_and_repeats_change_nothing(rows: list[Row], states: list[FeedInterval], rng: random.Random) -> None:
     shuffled = [*rows, *rng.choices(rows, k=5)]
     rng.shuffle(shuffled)
-    one, two = Coverage("rec", states), Coverage("rec", [*reversed(states), *states])
-    before, after = tracks(table(rows)), tracks(table(shuffled))
-    assert find_gaps(before, one, now_ms=80 * HOUR) == find_gaps(after, two, now_ms=80 * HOUR)
-    assert find_encounters(before, one) == find_encounters(after, two)
+    one, two = states_of(states), states_of([*reversed(states), *states])
+    assert search(clean(rows), one) == search(clean(shuffled), two)
 
 
-# --- stories
-# ----------------------------------------------------------------------------------------------------
+@given(positions(), STATES)
+@settings(max_examples=25, deadline=None)
+def test_partitions_by_vessel_and_by_time_give_what_one_table_gives(
+    rows: list[Row], states: list[FeedInterval]
+) -> None:
+    whole, receivers = clean(rows), states_of(states)
+    parts = [clean([row for row in rows if row[0] == mmsi]) for mmsi in sorted({row[0] for row in rows})]
+    reception = added([reception_of(part.heard) for part in parts])
+    assert (reception.keys.tolist(), reception.counts.tolist()) == (
+        reception_of(whole.heard).keys.tolist(), reception_of(whole.heard).counts.tolist(),
+    )  # fmt: skip
+    given_ = told(receivers, land=lambda: SEA, ports=PORTS, reception=reception)
+    apart = [event for part in parts for event in of_vessels(part, given_)]
+    assert sorted(apart, key=repr) == sorted(of_vessels(whole, given_), key=repr)
+    slots = slots_of(whole, V2)
+    found = [near(type(slots)(*(column[slots.slot % 3 == k] for column in slots)), V2) for k in range(3)]
+    back = [np.flatnonzero(slots.slot % 3 == k) for k in range(3)]
+    joined = Pairs(
+        np.concatenate([rows_[pair.a] for pair, rows_ in zip(found, back, strict=True)]),
+        np.concatenate([rows_[pair.b] for pair, rows_ in zip(found, back, strict=True)]),
+    )
+    assert set(meetings(whole, slots, joined, given_)) == set(find_encounters(whole, given_))
 
 
-def alongside(hours: float, *, apart: int = 1000, step_ms: int = 10 * MINUTE) -> Tracks:
+# --- encounters and gaps ------------------------------------------------------------------------------------------------------------
+
+
+def alongside(hours: float, *, apart: int = 1000, step_ms: int = 10 * MINUTE) -> Clean:
     times = range(0, round(hours * HOUR) + 1, step_ms)
-    return tracks(table([(mmsi, t, 0, mmsi * apart) for mmsi in (1, 2) for t in times]))
+    return clean([(mmsi, t, 0, mmsi * apart) for mmsi in (1, 2) for t in times])
 
 
 def test_two_hours_within_500_m_is_an_encounter_and_less_is_not() -> None:
-    assert len(find_encounters(alongside(2), heard())) == 1
-    assert find_encounters(alongside(1.9), heard()) == ()
-    assert find_encounters(alongside(2, apart=2699), heard()) == ()
-    assert len(find_encounters(alongside(2, apart=2697), heard())) == 1
-    assert len(find_encounters(alongside(4, step_ms=HOUR), heard())) == 1
-    assert find_encounters(alongside(6, step_ms=HOUR + 1), heard()) == ()
+    assert len(find_encounters(alongside(2), told())) == 1
+    assert find_encounters(alongside(1.9), told()) == ()
+    assert find_encounters(alongside(2, apart=2699), told()) == ()
+    assert len(find_encounters(alongside(2, apart=2697), told())) == 1
+    assert len(find_encounters(alongside(4, step_ms=HOUR - 1), told())) == 1
+    assert find_encounters(alongside(6, step_ms=HOUR), told()) == ()
+
+
+def test_meetings_of_an_hour_within_four_hours_are_one_and_fast_ones_are_none() -> None:
+    def pair(*hours: tuple[int, int]) -> Clean:
+        times = range(0, 13 * HOUR, 10 * MINUTE)
+        near_at = lambda t: any(a * HOUR <= t <= b * HOUR for a, b in hours)  # noqa: E731 # a word for one line
+        rows = [(1, t, 0, 0) for t in times] + [(2, t, 0, 500 if near_at(t) else 40_000) for t in times]
+        return clean(rows)
+
+    (one,) = find_encounters(pair((0, 1), (3, 4)), told())
+    assert (one.from_ms, one.to_ms) == (0, 4 * HOUR)
+    assert find_encounters(pair((0, 1), (6, 7)), told()) == ()
+    both = find_encounters(pair((0, 2), (7, 9)), told())
+    assert [(each.from_ms, each.to_ms) for each in both] == [(0, 2 * HOUR), (7 * HOUR, 9 * HOUR)]
+    underway = [(mmsi, t, mmsi * 500, t // 100) for mmsi in (1, 2) for t in range(0, 4 * HOUR, 10 * MINUTE)]
+    assert find_encounters(clean(underway), told()) == ()
 
 
 def test_no_encounter_near_an_anchorage_or_across_a_silent_feed() -> None:
     rows = alongside(3)
-    assert find_encounters(rows, heard(), anchorages=[(53_000, 0)]) == ()
-    assert len(find_encounters(rows, heard(), anchorages=[(55_000, 0)])) == 1
-    broken = Coverage("rec", [FeedInterval(0, 10**9, "live"), FeedInterval(80 * MINUTE, 81 * MINUTE, "silent")])
-    assert find_encounters(rows, broken) == ()
-    assert find_encounters(rows, Coverage("rec", [])) == ()
+    assert find_encounters(rows, told(ports=(Port("NEAR", 53_000, 0),))) == ()
+    assert len(find_encounters(rows, told(ports=(Port("FAR", 55_000, 0),)))) == 1
+    silent = [FeedInterval(0, 10**9, "live"), FeedInterval(80 * MINUTE, 81 * MINUTE, "silent")]
+    assert find_encounters(rows, told(states_of(silent))) == ()
+    assert find_encounters(rows, told(states_of([]))) == ()
 
 
-def test_encounters_are_found_across_180_degrees_and_midnight() -> None:
+def test_encounters_are_found_across_180_degrees_and_midnight_and_go_on() -> None:
     edge = 180 * DEGREE
     times = range(23 * HOUR, 26 * HOUR, 10 * MINUTE)
     rows = [(1, t, 0, edge - 500) for t in times] + [(2, t, 0, -edge + 500) for t in times]
-    (event,) = find_encounters(tracks(table(rows)), heard())
+    (event,) = find_encounters(clean(rows), told())
     assert (event.from_ms, event.to_ms) == (23 * HOUR, 26 * HOUR - 10 * MINUTE)
+    (event,) = find_encounters(clean(rows), told(now_ms=27 * HOUR))
+    assert event.to_ms is None
+
+
+def test_two_numbers_of_one_ship_meet_but_two_ships_on_one_number_do_not() -> None:
+    times = range(0, 3 * HOUR, 10 * MINUTE)
+    one = [(1, t, 0, 0) for t in times] + [(1, t + MINUTE, 0, 1000) for t in times]
+    assert find_encounters(clean(one), told()) == ()
+
+
+def test_a_feed_outage_raises_no_gap() -> None:
+    rows = [
+        (mmsi, t, mmsi, 0) for mmsi in (1, 2, 3) for t in range(0, 40 * HOUR, MINUTE) if not 9 * HOUR <= t < 24 * HOUR
+    ]
+    made = clean(rows)
+    receivers = receivers_of({"rec": table(rows)}, {})
+    assert find_gaps(made, told(receivers, now_ms=40 * HOUR)) == ()
+    quiet = [row for row in rows if row[0] != 1 or row[1] < HOUR]
+    (gap,) = find_gaps(clean(quiet), told(receivers, now_ms=40 * HOUR))
+    assert (gap.mmsi, gap.from_ms, gap.what) == ((1,), HOUR - MINUTE, "its feed fell silent")
+    assert gap.to_ms == 9 * HOUR
+    degraded = receivers_of({"rec": table(rows)}, {"rec": [FeedInterval(2 * HOUR, 10 * HOUR, "silent")]})
+    assert find_gaps(clean(quiet), told(degraded, now_ms=40 * HOUR)) == ()
 
 
 def test_no_gap_where_the_feed_was_silent_or_unknown() -> None:
-    rows = tracks(table([(1, 0, 0, 0), (1, 7 * HOUR, 0, 0)]))
-    assert len(find_gaps(rows, heard(), now_ms=8 * HOUR)) == 1
+    rows = clean([(1, 0, 0, 0), (1, 7 * HOUR, 0, 0)])
+    assert len(find_gaps(rows, told(now_ms=8 * HOUR))) == 1
     silent = FeedInterval(3 * HOUR, 3 * HOUR + 1, "silent")
-    live = FeedInterval(0, 10 * HOUR, "live")
-    assert find_gaps(rows, Coverage("rec", [live, silent]), now_ms=8 * HOUR) == ()
-    assert find_gaps(rows, Coverage("rec", [FeedInterval(0, 6 * HOUR, "live")]), now_ms=8 * HOUR) == ()
-    assert find_gaps(tracks(table([])), heard(), now_ms=8 * HOUR) == ()
+    states = [FeedInterval(0, 10 * HOUR, "live"), silent]
+    assert find_gaps(rows, told(states_of(states), now_ms=8 * HOUR)) == ()
+    assert find_gaps(rows, told(states_of([FeedInterval(0, 6 * HOUR, "live")]), now_ms=8 * HOUR)) == ()
+    assert find_gaps(clean([]), told(now_ms=8 * HOUR)) == ()
 
 
 def test_coverage_is_read_from_the_times_of_what_came() -> None:
@@ -250,17 +329,49 @@ def test_coverage_is_read_from_the_times_of_what_came() -> None:
     assert heard_intervals(np.array([], dtype=np.int64), 10) == []
 
 
-def test_an_open_gap_has_no_end_and_one_witness() -> None:
-    (event,) = find_gaps(tracks(table([(1, 0, 5, 6)])), heard(), now_ms=7 * HOUR)
+def test_an_open_gap_has_no_end_and_one_witness_and_says_how_sure_it_is() -> None:
+    (event,) = find_gaps(clean([(1, 0, 5, 6)]), told(now_ms=7 * HOUR))
     assert (event.to_ms, len(event.evidence), event.lat_600000, event.lon_600000) == (None, 1, 5, 6)
+    assert event.confidence == "low"  # nobody else was heard there
+    with_others = clean([(1, 0, 5, 6), (2, 3 * HOUR, 5, 6)])
+    (event,) = find_gaps(with_others, told(now_ms=7 * HOUR, reception=reception_of(with_others.heard)))
+    assert event.confidence == "high"
+
+
+def test_another_source_that_hears_a_vessel_ends_its_gap() -> None:
+    far = cleaned({"a": table([(1, 0, 0, 0)]), "b": table([(1, 3 * HOUR, 0, 0), (1, 8 * HOUR, 0, 0)])})
+    both = Receivers([Coverage(name, [FeedInterval(0, 10**12, "live")]) for name in "ab"])
+    assert find_gaps(far, told(both, now_ms=9 * HOUR)) == ()
+    (event,) = find_gaps(far, told(both, now_ms=15 * HOUR))
+    assert (event.from_ms, event.coverage_ref) == (8 * HOUR, "b")
+
+
+def test_a_long_silence_far_out_amid_reception_is_suspected() -> None:
+    def rows(before: int, others: int) -> Clean:
+        own = [(1, t * 10 * MINUTE, 5, 6) for t in range(before)]
+        end = own[-1][1]
+        near_by = [(2, end + (t + 1) * 13 * HOUR // (others + 1), 5, 5000) for t in range(others)]
+        return clean([*own, *near_by, (1, end + 13 * HOUR, 5, 6)])
+
+    def kinds(made: Clean, land: Land | None) -> list[str]:
+        given_ = told(now_ms=16 * HOUR, land=lambda: land, reception=reception_of(made.heard))
+        return [event.kind for event in find_gaps(made, given_) if event.mmsi == (1,)]
+
+    assert kinds(rows(14, 20), SEA) == ["disabling-suspected", "gap"]
+    assert kinds(rows(13, 20), SEA) == ["gap"]
+    assert kinds(rows(14, 4), SEA) == ["gap"]
+    assert kinds(rows(14, 20), ISLAND) == ["gap"]
+    assert kinds(rows(14, 20), None) == ["gap"]
+
+
+# --- areas --------------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_vessel_first_heard_inside_or_tacking_along_the_edge_does_not_enter() -> None:
     area = box("port", south=0, west=0, north=100, east=100)
-    inside_first = tracks(table([(1, 0, 50, 50), (1, MINUTE, 50, 60)]))
-    assert find_entries(inside_first, area, heard()) == ()
+    assert find_entries(clean([(1, 0, 50, 50), (1, MINUTE, 50, 60)]), area, told()) == ()
     tacking = [(1, k * MINUTE, 50, -10 if k % 2 else 10) for k in range(1, 30)]
-    assert len(find_entries(tracks(table(tacking)), area, heard())) == 1
+    assert len(find_entries(clean(tacking), area, told())) == 1
 
 
 @given(st.integers(-50, 150), st.integers(-50, 150))
@@ -282,17 +393,184 @@ def test_an_area_needs_corners() -> None:
         inside(WatchArea("line", ((0, 0), (1, 1))), np.array([0]), np.array([0]))
 
 
-def test_the_simulated_script_shows_its_gap_and_its_meeting_and_little_else() -> None:
+# --- land and loitering -------------------------------------------------------------------------------------------------------------
+
+
+def land_of(cells: set[tuple[int, int]], rows: int = 1800) -> Land:
+    """Return a mask of tenths of a degree in which these cells, from north and from 180 degrees west, are land."""
+    starts, edges = [0], list[int]()
+    for row in range(rows):
+        mine = sorted(column for at, column in cells if at == row)
+        changes = [c for c in mine if c - 1 not in mine] + [c + 1 for c in mine if c + 1 not in mine]
+        edges += sorted(changes)
+        starts.append(len(edges))
+    return Land(np.array(starts, np.int64), np.array(edges, np.int64), rows)
+
+
+SEA = land_of(set())
+ISLAND = land_of({(900, 1800), (900, 1801), (900, 3599), (901, 0)})
+"""Land from the equator a tenth of a degree south, around longitude 0 and on both sides of 180 degrees."""
+
+
+@given(st.integers(-300, 300), st.sampled_from([0, 1800, 3599]), st.integers(0, 40_000))
+def test_distance_from_land_is_that_of_its_cells(off: int, column: int, metres: int) -> None:
+    lat = -30_000 + off * 600
+    lon = (column * 60_000 + 30_000 - 180 * DEGREE) + off * 300
+    lon = (lon + 180 * DEGREE) % (360 * DEGREE) - 180 * DEGREE
+    nearest = min(
+        plain.metres((lat, lon), ((-60_000 * (row - 900)) - dy, (x * 60_000 - 180 * DEGREE) + dx))
+        for row, x in ((900, 1800), (900, 1801), (900, 3599), (901, 0))
+        for dx in range(0, 60_001, 2000)
+        for dy in range(0, 60_001, 2000)
+    )
+    far = bool(ISLAND.farther(np.array([lat]), np.array([lon]), metres)[0])
+    if abs(nearest - metres) > 11_200:  # a cell, and the step of this search
+        assert far == (nearest > metres)
+
+
+def test_land_is_where_its_cells_are_and_inland_is_where_no_sea_is_near() -> None:
+    at = lambda lat, lon: (np.array([lat]), np.array([lon]))  # noqa: E731 # a word for one line
+    assert ISLAND.on_land(*at(-1, 1))[0]
+    assert not ISLAND.on_land(*at(1, 1))[0]
+    assert ISLAND.on_land(*at(-1, 180 * DEGREE - 1))[0]
+    assert not ISLAND.on_land(*at(-1, -180 * DEGREE))[0]
+    assert not ISLAND.deeper(*at(-30_000, 60_000), 6_000)[0]
+    assert ISLAND.deeper(*at(-30_000, 60_000), 5_000)[0]
+    assert not SEA.deeper(*at(0, 0), 1)[0]
+
+
+def test_four_slow_hours_far_out_are_loitering() -> None:
+    rows = [(1, t, t // 40_000, 0) for t in range(0, 5 * HOUR, 10 * MINUTE)]
+    (event,) = find_loitering(clean(rows), told(land=lambda: SEA))
+    assert (event.from_ms, event.to_ms) == (0, 5 * HOUR - 10 * MINUTE)
+    assert find_loitering(clean(rows[:18]), told(land=lambda: SEA)) == ()
+    assert find_loitering(clean(rows), told(land=lambda: ISLAND)) == ()
+    assert find_loitering(clean(rows), told()) == ()
+    fast = [(1, t, t // 100, 0) for t in range(0, 5 * HOUR, 10 * MINUTE)]
+    assert find_loitering(clean(fast), told(land=lambda: SEA)) == ()
+    assert find_loitering(clean(rows), told(land=lambda: SEA, now_ms=5 * HOUR))[0].to_ms is None
+
+
+# --- ports --------------------------------------------------------------------------------------------------------------------------
+
+NORTH = 5_400  # of a kilometre, in 1/600000 degree
+
+
+def call(kilometres: Sequence[float], speed_dkn: Sequence[int], step_ms: int = 10 * MINUTE) -> Clean:
+    rows = [(1, k * step_ms, round(km * NORTH), 0) for k, km in enumerate(kilometres)]
+    made = table(rows).set_column(4, SCHEMA.field("speed_dkn"), pa.array(speed_dkn, pa.int16()))
+    return cleaned({"rec": made.cast(SCHEMA)})
+
+
+def test_a_port_visit_is_graded_by_what_was_seen_of_it() -> None:
+    harbour = told(ports=(Port("HARBOUR", 0, 0),))
+    way_in, berth, way_out = [9.0, 6.0, 3.5], [2.5, 1.0, 0.5, 0.5], [3.5, 5.0, 8.0]
+    whole = call([*way_in, *berth, *way_out], [100] * 4 + [20, 2, 1] + [100] * 3)
+    (event,) = find_visits(whole, harbour)
+    assert (event.place, event.what, event.confidence) == ("HARBOUR", "grade 4 of 4", "high")
+    assert (event.from_ms, event.to_ms) == (30 * MINUTE, 80 * MINUTE)  # still in port between the two distances
+    (event,) = find_visits(call([*way_in, *berth], [100] * 4 + [20, 2, 1]), told(ports=harbour.ports, now_ms=2 * HOUR))
+    assert (event.what, event.to_ms) == ("grade 3 of 4", None)
+    (event,) = find_visits(call(berth, [1] * 4), harbour)
+    assert (event.what, event.to_ms) == ("grade 2 of 4", 30 * MINUTE + 1)
+    passing = call([*way_in, *berth, *way_out], [100] * 10)
+    assert find_visits(passing, harbour) == ()
+    assert [visit.grade for visit in visits(passing, harbour)] == [1]
+    silent = call([9.0, 1.0, 1.0, 9.0], [100] * 4, step_ms=4 * HOUR)
+    assert [visit.grade for visit in visits(silent, harbour)] == [4]
+    assert find_visits(whole, told()) == ()
+
+
+# --- moves and identities -----------------------------------------------------------------------------------------------------------
+
+
+def sailing(mmsi: int, begin: Point, course: float, speed_kn: float, rows: int, step_ms: int = 5 * MINUTE) -> list[Row]:
+    places = [destination(begin, course, speed_kn * 1852 / 3600 * k * step_ms / 1000) for k in range(rows)]
+    return [(mmsi, k * step_ms, round(lat * DEGREE), round(lon * DEGREE)) for k, (lat, lon) in enumerate(places)]
+
+
+def test_a_jump_is_an_impossible_speed_with_the_reason_of_cleaning() -> None:
+    rows = sailing(1, (10.0, 80.0), 90.0, 12, 30)
+    rows[11] = (1, rows[11][1], 12 * DEGREE, 81 * DEGREE)
+    (event,) = find_speeds(clean(rows), told())
+    assert (event.what, [each.time_ms for each in event.evidence]) == ("position-jump", [rows[10][1], rows[11][1]])
+    assert find_speeds(clean(sailing(1, (10.0, 80.0), 90.0, 12, 30)), told()) == ()
+
+
+def test_a_fast_vessel_that_turns_back_at_once_does_what_no_ship_does() -> None:
+    forth = sailing(1, (10.0, 80.0), 90.0, 40, 3, step_ms=15_000)
+    back = [(1, forth[-1][1] + (k + 1) * 15_000, lat, lon) for k, (_, _, lat, lon) in enumerate(reversed(forth[:-1]))]
+    (event,) = find_turns(clean(forth + back), told())
+    assert event.what == "180 degrees"
+    assert len(event.evidence) == 3
+    slow = sailing(1, (10.0, 80.0), 90.0, 5, 3, step_ms=15_000)
+    assert find_turns(clean([*slow, (1, 45_000, slow[1][2], slow[1][3])]), told()) == ()
+
+
+def test_a_vessel_put_on_land_is_told_and_one_that_sails_up_a_river_is_not() -> None:
+    continent = land_of({(row, column) for row in range(890, 910) for column in range(1800, 1900)})
+    at_sea = [(1, k * 5 * MINUTE, 0, -60_000 + k * 1_000) for k in range(10)]
+    inland = [(1, (10 + k) * 5 * MINUTE, 0, 300_000 + k * 10) for k in range(4)]
+    (event,) = find_on_land(clean(at_sea + inland), told(land=lambda: continent))
+    assert (event.from_ms, event.to_ms, event.confidence) == (50 * MINUTE, 65 * MINUTE + 1, "high")
+    river = [(1, k * 5 * MINUTE, 0, -60_000 + k * 9_000) for k in range(60)]
+    assert find_on_land(clean(river), told(land=lambda: continent)) == ()
+    lake = [(1, k * 5 * MINUTE, 0, 300_000 + k * 70_000) for k in range(3)]
+    assert find_on_land(clean(lake), told(land=lambda: continent)) == ()
+    assert find_on_land(clean(at_sea + inland), told()) == ()
+
+
+def test_vessels_that_jump_together_tell_of_interference() -> None:
+    def jumping(mmsi: int, at: int) -> list[Row]:
+        rows = sailing(mmsi, (43.0 + mmsi / 100, 36.0), 90.0, 10, 40, step_ms=MINUTE)
+        return [(m, t, *((26_000_000, 24_000_000) if at <= k < at + 8 else (lat, lon))) for k, (m, t, lat, lon) in enumerate(rows)]  # fmt: skip
+
+    (event, back) = find_together(clean([*jumping(1, 20), *jumping(2, 23), *jumping(3, 21)]), told())
+    assert event.mmsi == back.mmsi == (1, 2, 3)
+    assert (event.from_ms, event.to_ms, event.what) == (20 * MINUTE, 23 * MINUTE + 1, "3 vessels")
+    assert find_together(clean([*jumping(1, 20), *jumping(2, 23)]), told()) == ()
+    assert find_together(clean([*jumping(1, 2), *jumping(2, 13), *jumping(3, 26)]), told()) == ()
+
+
+def test_two_ships_on_one_number_clash_and_a_changed_name_is_told() -> None:
+    rows = sailing(1, (10.0, 80.0), 90.0, 12, 40)
+    rows += [(m, t + MINUTE, lat, lon) for m, t, lat, lon in sailing(1, (35.0, 130.0), 200.0, 9, 40)]
+    (event,) = find_clashes(clean(rows), told())
+    assert (event.from_ms, event.to_ms) == (MINUTE, 39 * 5 * MINUTE + 1)
+    assert len(event.evidence) == 4
+    assert find_clashes(clean(rows), told(now_ms=10 * HOUR))[0].to_ms is None
+    reports = [
+        Named(1, 5, "a", "OLD", None, "CALL"), Named(1, 9, "a", None, 9_074_729, "CALL"), Named(1, 12, "b", "NEW", None, None),
+        Named(1, 20, "a", "NEW", 9_074_729, None),
+    ]  # fmt: skip
+    for order in itertools.permutations(reports):
+        (change,) = find_changes(order, told())
+        assert (change.from_ms, change.what) == (20, "name `OLD` became `NEW`")
+
+
+def test_aircraft_and_beacons_are_no_ships() -> None:
+    rows = [(mmsi, t * MINUTE, t * 60_000, 0) for mmsi in (111_232_506, 970_011_111, 992_351_000) for t in range(5)]
+    assert len(clean(rows).heard.mmsi) == 0
+
+
+def test_the_set_of_thresholds_is_known_by_its_digest() -> None:
+    assert V2.digest() == "90a207ae5dab030cb92ad8308fbc14c0f48e09159d572232fec08970f8424f5d"
+    assert V2.id == "kizuna.maritime.thresholds.v2"
+
+
+def test_the_simulated_script_shows_its_gap_and_its_meeting() -> None:
     start_ms = 1_790_000_000_000
     traffic = Traffic(7, 200, start_ms, regions=("bengal",))
     reader = AisReader()
     lines = traffic.history(8) + traffic.step(start_ms + 30_000)
     reports = [item.position for item in reader.feed(b"".join(lines)) if isinstance(item, AisMessage)]
-    rows = tracks(from_reports([report for report in reports if report is not None], received_ms=0))
-    coverage = Coverage("sim-chennai", heard_intervals(rows.time_ms, 60_000))
-    (gap,) = find_gaps(rows, coverage, now_ms=start_ms + 30_000)
+    tables = {"sim": from_reports([report for report in reports if report is not None], received_ms=0)}
+    made = cleaned(tables)
+    anchorages = tuple(Port(each.name, *(round(part * DEGREE) for part in each.centre)) for each in ANCHORAGES)
+    given_ = told(receivers_of(tables, {}), now_ms=start_ms + 30_000, ports=anchorages)
+    (gap,) = find_gaps(made, given_)
     assert gap.mmsi == (GAP_MMSI,)
     assert gap.to_ms is not None
-    anchorages = [(round(lat * DEGREE), round(lon * DEGREE)) for *_, (lat, lon) in ANCHORAGES]
-    (meeting,) = find_encounters(rows, coverage, anchorages=anchorages)
+    (meeting,) = find_encounters(made, given_)
     assert meeting.mmsi == tuple(sorted(MEETING_MMSI))
+    assert find_speeds(made, given_) == find_turns(made, given_) == find_clashes(made, given_) == ()

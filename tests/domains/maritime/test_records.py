@@ -21,11 +21,15 @@ from kizuna.domains.maritime.operations import MAX_CHUNKS, cut_batches, state_st
 from kizuna.domains.maritime.projections import TABLES
 from kizuna.domains.maritime.records import (
     RECORDS,
+    AreaEntryFound,
     EventDetected,
+    EventFound,
     FeedReported,
     OwnUnitBatch,
     PositionBatch,
     StaticReported,
+    Threshold,
+    ThresholdsPublished,
 )
 from kizuna.domains.maritime.rules import check_chunk, corner_of, releasable_chunks
 from kizuna.errors import RecordError
@@ -210,7 +214,7 @@ def test_the_example_rules_name_our_records_and_their_fields() -> None:
     }
     traffic = {wire_name for wire_name, _ in named if wire_name in RECORDS}
     assert traffic == RECORDS.keys() - STAY_AT_HOME
-    assert all((wire_name, "source_kind") in named for wire_name in traffic)
+    assert all((wire_name, "source_kind") in named for wire_name in traffic - {"maritime.thresholds-published.v1"})
 
 
 # --- tables -------------------------------------------------------------------------------------------------------------------------
@@ -230,6 +234,9 @@ def story() -> list[Fact[Body]]:
     def static(at_ms: int | Any, **fields: Any) -> StaticReported:
         return StaticReported(mmsi=7, source_kind="live", reported_at_ms=at_ms, **fields)
 
+    def found(supersedes: Any, *, holds: bool = True) -> EventFound:
+        return EventFound(kind="encounter", vessels=(7, 8), from_ms=1, what="x", holds=holds, supersedes=supersedes)
+
     event = EventDetected(kind="gap", mmsi=7, from_ms=1, rule="v1", source_kind="live")
     return [
         fact("b1", "maritime.position-batch.v1", part, "jpn"),
@@ -240,6 +247,15 @@ def story() -> list[Fact[Body]]:
         fact("s3", "maritime.static-reported.v1", static(4, name="LATE"), "jpn"),
         fact("e1", "maritime.event-detected.v1", event),
         fact("e1", "maritime.event-detected.v1", msgspec.structs.replace(event, to_ms=9)),
+        fact("e2", "maritime.event-detected.v2", found(WITHHELD)),
+        fact("e2", "maritime.event-detected.v2", found(("e1" * 32,))),
+        fact("e3", "maritime.event-detected.v2", found(("e2",), holds=False)),
+        fact("e4", "maritime.area-entered.v2", AreaEntryFound(vessels=(7,), area="strait", from_ms=2, holds=True)),
+        fact(
+            "t1",
+            "maritime.thresholds-published.v1",
+            ThresholdsPublished(id="v9", values=(Threshold("gap_over_ms", 5),)),
+        ),
         fact("f1", "maritime.feed-reported.v1", FeedReported(source="a", source_kind="live", state="live", from_ms=1)),
         fact(
             "f2", "maritime.feed-reported.v1", FeedReported(source="a", source_kind="live", state="silent", from_ms=2)
@@ -254,7 +270,7 @@ def rows_after(facts: Sequence[Fact[Body]]) -> list[list[tuple[Any, ...]]]:
     return db.close()
 
 
-@pytest.mark.parametrize("type_", ["batch", "static", "event", "feed"])
+@pytest.mark.parametrize("type_", ["batch", "static", "event", "area-entered", "thresholds", "feed"])
 def test_every_order_of_arrival_gives_the_same_rows(type_: str) -> None:
     facts = [one for one in story() if type_ in one.type]
     wanted = rows_after(facts)
@@ -271,7 +287,14 @@ def test_the_tables_say_what_was_told() -> None:
         ("ind", "s2", "NEW", None),
         ("jpn", "s3", "LATE", None),
     ]
-    assert [(row[4], row[8], row[9]) for row in event] == [("gap", 1, 9)]
+    assert [(row[4], row[8], row[9]) for row in event] == [
+        ("gap", 1, 9), ("encounter", 1, None), ("encounter", 1, None), ("area-entry", 2, None),
+    ]  # fmt: skip
+    assert [row[-2] for row in event] == [None, "7 8", "7 8", "7"]
+    *_, supersedes, thresholds, states = rows_after(story())
+    assert supersedes == [("e2", "e1" * 32, "ind"), ("e3", "e2", "ind")]
+    assert [row[4:] for row in thresholds] == [("v9", None, "gap_over_ms=5")]
+    assert [(row[5], row[6]) for row in states] == [(1, "live"), (2, "silent")]
     assert [(row[3], row[5]) for row in feed] == [("f2", "silent")]
 
 

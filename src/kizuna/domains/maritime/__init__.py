@@ -4,6 +4,7 @@ Positions travel as signed batches cut by cell; static data, events and the heal
 Arrow blobs and in the archive, never in SQL rows.
 """
 
+from kizuna.domains.maritime import events_desk
 from kizuna.domains.maritime.identity_desk import OPERATIONS, QUERIES
 from kizuna.domains.maritime.operations import derive_batch
 from kizuna.domains.maritime.projections import APPLY, SCHEMA, TABLES
@@ -37,7 +38,7 @@ DOMAIN = Domain(
     derivations={PositionBatch: derive_batch},
     blob_checks={OwnUnitBatch: parse_ipc, PositionBatch: parse_ipc},
     operations=OPERATIONS + WATCH_OPERATIONS,
-    queries=QUERIES + WATCH_QUERIES,
+    queries=QUERIES + events_desk.QUERIES + WATCH_QUERIES,
     sought={
         AreaEntered: Seek(kind="maritime.event", title=("area",), text=("area", "mmsi")),
         EventDetected: Seek(kind="maritime.event", title=("kind",), text=("kind", "mmsi", "other_mmsi")),

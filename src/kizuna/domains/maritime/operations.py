@@ -15,17 +15,13 @@ import numpy as np
 from pyarrow import concat_tables
 
 from kizuna.domains.maritime.records import (
-    AREA_ENTERED,
-    EVENT_DETECTED,
     FEED_REPORTED,
     OWN_UNIT_BATCH,
     POSITION_BATCH,
     STATIC_FIELDS,
     STATIC_REPORTED,
-    AreaEntered,
     BlobRef,
     Chunk,
-    EventDetected,
     FeedReported,
     OwnUnitBatch,
     PositionBatch,
@@ -42,7 +38,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from kizuna.domains.maritime.events.model import Event
     from kizuna.domains.maritime.picture import FeedHealth
     from kizuna.domains.maritime.records import SourceKind
     from kizuna.formats.ais import StaticReport
@@ -206,34 +201,3 @@ def state_feed(health: FeedHealth, source: str, source_kind: SourceKind, now_ms:
         rate_per_min=health.rate_per_min(now_ms, 60_000),
     )
     return Statement(FEED_REPORTED, body, subject=f"feed:{source}")
-
-
-def state_event(
-    event: Event,
-    *,
-    source_kind: SourceKind,
-    batches: tuple[str, ...],
-    own_units: Collection[int] = (),
-    after: tuple[str, ...] = (),
-) -> Statement:
-    """Return a finding as a statement; `batches` are the records that hold its evidence, `after` the earlier finding of the same event."""
-    subject = vessel_subject(event.mmsi[0])
-    concerns_own = not set(own_units).isdisjoint(event.mmsi)
-    shared: dict[str, object] = {
-        "mmsi": event.mmsi[0],
-        "from_ms": event.from_ms,
-        "to_ms": WITHHELD if event.to_ms is None else event.to_ms,
-        "lat_600000": event.lat_600000,
-        "lon_600000": event.lon_600000,
-        "rule": event.threshold_set_id,
-        "confidence": event.confidence,
-        "coverage_ref": event.coverage_ref,
-        "batches": batches,
-        "source_kind": source_kind,
-    }
-    if event.kind == "zone-entry":
-        entered = AreaEntered(area=event.area or "", **shared)  # type: ignore[arg-type] # fields of mixed types
-        return Statement(AREA_ENTERED, entered, (), subject, concerns_own, after)
-    other = event.mmsi[1] if len(event.mmsi) > 1 else WITHHELD
-    found = EventDetected(kind=event.kind, other_mmsi=other, **shared)  # type: ignore[arg-type] # fields of mixed types
-    return Statement(EVENT_DETECTED, found, (), subject, concerns_own, after)

@@ -9,17 +9,20 @@ from typing import Any
 
 from kizuna.domains.maritime.records import (
     AreaEntered,
+    AreaEntryFound,
     EventDetected,
+    EventFound,
     FeedReported,
     IdentityLinked,
     IdentityUnlinked,
     OwnUnitBatch,
     PositionBatch,
     StaticReported,
+    ThresholdsPublished,
 )
 from kizuna.kernel.domain import Apply, Fact
 from kizuna.kernel.journal import Db
-from kizuna.kernel.record import Body
+from kizuna.kernel.record import WITHHELD, Body
 
 SCHEMA = (
     """CREATE TABLE maritime_batch (
@@ -39,7 +42,7 @@ SCHEMA = (
     """CREATE TABLE maritime_event (
         record_id TEXT PRIMARY KEY, party TEXT NOT NULL, own BIGINT NOT NULL, exercise TEXT NOT NULL, kind TEXT, mmsi BIGINT,
         other_mmsi BIGINT, area TEXT, from_ms BIGINT, to_ms BIGINT, lat_600000 BIGINT, lon_600000 BIGINT, rule TEXT, confidence TEXT,
-        coverage_ref TEXT, source_kind TEXT)""",
+        coverage_ref TEXT, source_kind TEXT, what TEXT, holds BIGINT, vessels TEXT, threshold_sha256 TEXT)""",
     "CREATE INDEX maritime_event_by_vessel ON maritime_event (mmsi, from_ms)",
     "CREATE INDEX maritime_event_by_time ON maritime_event (exercise, (COALESCE(from_ms, 0)))",
     """CREATE TABLE maritime_feed (
@@ -51,6 +54,15 @@ SCHEMA = (
     """CREATE TABLE maritime_unlink (
         record_id TEXT PRIMARY KEY, party TEXT NOT NULL, own BIGINT NOT NULL, exercise TEXT NOT NULL, actor TEXT NOT NULL, at_ms BIGINT NOT NULL,
         link TEXT, reason TEXT)""",
+    """CREATE TABLE maritime_supersedes (
+        record_id TEXT NOT NULL, earlier TEXT NOT NULL, party TEXT NOT NULL, PRIMARY KEY (record_id, earlier))""",
+    "CREATE INDEX maritime_supersedes_by_earlier ON maritime_supersedes (earlier, party)",
+    """CREATE TABLE maritime_thresholds (
+        record_id TEXT PRIMARY KEY, party TEXT NOT NULL, own BIGINT NOT NULL, exercise TEXT NOT NULL, id TEXT, sha256 TEXT, numbers TEXT)""",
+    """CREATE TABLE maritime_feed_state (
+        record_id TEXT PRIMARY KEY, party TEXT NOT NULL, own BIGINT NOT NULL, exercise TEXT NOT NULL, source TEXT NOT NULL,
+        from_ms BIGINT NOT NULL, state TEXT, source_kind TEXT)""",
+    "CREATE INDEX maritime_feed_state_by_time ON maritime_feed_state (own, source, from_ms)",
 )
 TABLES = (
     "maritime_batch",
@@ -60,6 +72,9 @@ TABLES = (
     "maritime_feed",
     "maritime_link",
     "maritime_unlink",
+    "maritime_supersedes",
+    "maritime_thresholds",
+    "maritime_feed_state",
 )
 
 
@@ -147,6 +162,10 @@ _EVENT_FACTS = (
     "confidence",
     "coverage_ref",
     "source_kind",
+    "what",
+    "holds",
+    "vessels",
+    "threshold_sha256",
 )
 _EVENT = _insert(
     "maritime_event",
@@ -160,6 +179,22 @@ _FEED = _insert(
     ("party", "source", "exercise", "record_id", "from_ms", *_FEED_FACTS),
     ("party", "source", "exercise"),
     _newest("maritime_feed", _FEED_FACTS, "from_ms"),
+)
+
+_STATE_FACTS = ("state", "source_kind")
+_FEED_STATE = _insert(
+    "maritime_feed_state",
+    ("record_id", "party", "own", "exercise", "source", "from_ms", *_STATE_FACTS),
+    ("record_id",),
+    _fuller("maritime_feed_state", _STATE_FACTS),
+)
+_SUPERSEDES = "INSERT INTO maritime_supersedes (record_id, earlier, party) VALUES (?,?,?) ON CONFLICT (record_id, earlier) DO NOTHING"
+_THRESHOLD_FACTS = ("id", "sha256", "numbers")
+_THRESHOLDS = _insert(
+    "maritime_thresholds",
+    ("record_id", "party", "own", "exercise", *_THRESHOLD_FACTS),
+    ("record_id",),
+    _fuller("maritime_thresholds", _THRESHOLD_FACTS),
 )
 
 _SAID = ("record_id", "party", "own", "exercise", "actor", "at_ms")
@@ -197,15 +232,44 @@ def _static(db: Db, fact: Fact[StaticReported]) -> None:
         db.execute(_IDENTITY, [*head, *names])
 
 
+def _put_event(db: Db, fact: Fact[Any], **given: Any) -> None:
+    told = {name: _known(getattr(fact.body, name, None)) for name in _EVENT_FACTS} | given
+    head = [fact.record_id, fact.issuer, int(fact.own), fact.exercise]
+    db.execute(_EVENT, [*head, *(told[name] for name in _EVENT_FACTS)])
+
+
 def _event(db: Db, fact: Fact[EventDetected]) -> None:
-    facts = [None if name == "area" else _known(getattr(fact.body, name)) for name in _EVENT_FACTS]
-    db.execute(_EVENT, [fact.record_id, fact.issuer, int(fact.own), fact.exercise, *facts])
+    _put_event(db, fact)
 
 
 def _area_entered(db: Db, fact: Fact[AreaEntered]) -> None:
-    given = {name: _known(getattr(fact.body, name, None)) for name in _EVENT_FACTS} | {"kind": "area-entry"}
-    head = [fact.record_id, fact.issuer, int(fact.own), fact.exercise]
-    db.execute(_EVENT, [*head, *(given[name] for name in _EVENT_FACTS)])
+    _put_event(db, fact, kind="area-entry")
+
+
+def _found(db: Db, fact: Fact[Any], **given: Any) -> None:
+    body = fact.body
+    told = {"rule": _known(body.threshold_set), "holds": None if body.holds is WITHHELD else int(body.holds)}
+    if isinstance(body.vessels, tuple) and body.vessels:
+        told |= {"mmsi": body.vessels[0], "vessels": " ".join(map(str, body.vessels))}
+        told |= {"other_mmsi": body.vessels[1]} if len(body.vessels) > 1 else {}
+    _put_event(db, fact, **(told | given))
+    for earlier in body.supersedes if isinstance(body.supersedes, tuple) else ():
+        db.execute(_SUPERSEDES, [fact.record_id, earlier, fact.issuer])
+
+
+def _event_found(db: Db, fact: Fact[EventFound]) -> None:
+    _found(db, fact, area=_known(fact.body.port))
+
+
+def _area_entry_found(db: Db, fact: Fact[AreaEntryFound]) -> None:
+    _found(db, fact, kind="area-entry")
+
+
+def _thresholds(db: Db, fact: Fact[ThresholdsPublished]) -> None:
+    body = fact.body
+    numbers = [f"{each.name}={each.value}" for each in body.values] if isinstance(body.values, tuple) else None
+    facts = [_known(body.id), _known(body.sha256), None if numbers is None else " ".join(numbers)]
+    db.execute(_THRESHOLDS, [fact.record_id, fact.issuer, int(fact.own), fact.exercise, *facts])
 
 
 def _feed(db: Db, fact: Fact[FeedReported]) -> None:
@@ -214,6 +278,8 @@ def _feed(db: Db, fact: Fact[FeedReported]) -> None:
         return
     key = [fact.issuer, body.source, fact.exercise, fact.record_id, body.from_ms]
     db.execute(_FEED, [*key, *_values(body, _FEED_FACTS)])
+    head = [fact.record_id, fact.issuer, int(fact.own), fact.exercise, body.source, body.from_ms]
+    db.execute(_FEED_STATE, [*head, *_values(body, _STATE_FACTS)])
 
 
 def _said(fact: Fact[Any]) -> list[Any]:
@@ -231,11 +297,14 @@ def _unlink(db: Db, fact: Fact[IdentityUnlinked]) -> None:
 
 APPLY: dict[type[Body], Apply] = {
     AreaEntered: _area_entered,
+    AreaEntryFound: _area_entry_found,
     EventDetected: _event,
+    EventFound: _event_found,
     FeedReported: _feed,
     IdentityLinked: _link,
     IdentityUnlinked: _unlink,
     OwnUnitBatch: _batch,
     PositionBatch: _batch,
     StaticReported: _static,
+    ThresholdsPublished: _thresholds,
 }

@@ -31,7 +31,7 @@ class FeedRow(msgspec.Struct, frozen=True):
 
 
 class EventRow(msgspec.Struct, frozen=True):
-    """One event; `kind` is `gap`, `encounter` or `area-entry`, and what was withheld, or does not apply, is None."""
+    """One event; what was withheld, or does not apply, is None. `area` is the area that was entered, or the port that was visited."""
 
     record_id: str
     party: str
@@ -48,6 +48,21 @@ class EventRow(msgspec.Struct, frozen=True):
     confidence: str | None
     coverage_ref: str | None
     source_kind: str | None
+    what: str | None = None
+    vessels: tuple[int, ...] = ()
+    threshold_sha256: str | None = None
+    stands: bool = True
+    """Whether its party superseded it by no other, and it still holds."""
+
+
+class ThresholdsRow(msgspec.Struct, frozen=True):
+    """A published set of thresholds: each of `numbers` as `name=value`."""
+
+    record_id: str
+    party: str
+    id: str | None
+    sha256: str | None
+    numbers: tuple[str, ...]
 
 
 class BatchRow(msgspec.Struct, frozen=True):
@@ -78,15 +93,72 @@ def feeds(db: Db, *, exercise: str = "") -> list[FeedRow]:
     return [FeedRow(*row) for row in rows]
 
 
-def events(db: Db, *, since_ms: int = 0, limit: int = 1000, exercise: str = "") -> list[EventRow]:
-    """Return events that began at `since_ms` or later, the newest first."""
+_EVENT_COLUMNS = (
+    "record_id, party, own, kind, mmsi, other_mmsi, area, from_ms, to_ms, lat_600000, lon_600000, rule, confidence, coverage_ref,"
+    " source_kind, what, vessels, threshold_sha256, COALESCE(holds, 1) = 1 AND NOT EXISTS"
+    " (SELECT 1 FROM maritime_supersedes s WHERE s.earlier = e.record_id AND s.party = e.party)"
+)
+
+
+def _event_row(row: Any) -> EventRow:
+    values = dict(zip(EventRow.__struct_fields__, row, strict=True))
+    told = values["vessels"]
+    numbers = map(int, told.split()) if told else (values[name] for name in ("mmsi", "other_mmsi"))
+    values |= {name: bool(values[name]) for name in ("own", "stands")}
+    return EventRow(**values | {"what": values["what"] or None, "vessels": tuple(n for n in numbers if n is not None)})
+
+
+def events(
+    db: Db, *, since_ms: int = 0, limit: int = 1000, exercise: str = "", standing: bool = True
+) -> list[EventRow]:
+    """Return events that began at `since_ms` or later, the newest first: those that stand, or also what was superseded or taken back."""
     rows = db.execute(
-        "SELECT record_id, party, own, kind, mmsi, other_mmsi, area, from_ms, to_ms, lat_600000, lon_600000, rule, confidence,"
-        " coverage_ref, source_kind FROM maritime_event WHERE exercise = ? AND COALESCE(from_ms, 0) >= ?"
-        " ORDER BY COALESCE(from_ms, 0) DESC, record_id LIMIT ?",
+        f"SELECT {_EVENT_COLUMNS} FROM maritime_event e WHERE exercise = ? AND COALESCE(from_ms, 0) >= ?"
+        + (_STANDING if standing else "")
+        + " ORDER BY COALESCE(from_ms, 0) DESC, record_id LIMIT ?",
         (exercise, since_ms, limit),
     )
-    return [EventRow(record_id, party, bool(own), *facts) for record_id, party, own, *facts in rows]
+    return [_event_row(row) for row in rows]
+
+
+_STANDING = (
+    " AND COALESCE(holds, 1) = 1 AND NOT EXISTS"
+    " (SELECT 1 FROM maritime_supersedes s WHERE s.earlier = e.record_id AND s.party = e.party)"
+)
+
+
+def standing_events(db: Db, source_kind: str, since_ms: int) -> list[EventRow]:
+    """Return this party's events about one kind of sources that stand, and may be changed by positions of `since_ms` or later."""
+    rows = db.execute(
+        f"SELECT {_EVENT_COLUMNS} FROM maritime_event e WHERE exercise = '' AND own = 1 AND holds = 1 AND source_kind = ?"
+        f" AND (to_ms IS NULL OR to_ms >= ?){_STANDING} ORDER BY from_ms, record_id",
+        (source_kind, since_ms),
+    )
+    return [_event_row(row) for row in rows]
+
+
+def thresholds(db: Db, *, exercise: str = "") -> list[ThresholdsRow]:
+    """Return the published sets of thresholds, by party and id."""
+    rows = db.execute(
+        "SELECT record_id, party, id, sha256, numbers FROM maritime_thresholds WHERE exercise = ? ORDER BY party, id, record_id",
+        (exercise,),
+    )
+    return [
+        ThresholdsRow(record_id, party, id_, sha256, tuple((numbers or "").split()))
+        for record_id, party, id_, sha256, numbers in rows
+    ]
+
+
+def feed_states(db: Db, source: str, source_kind: str, since_ms: int) -> list[tuple[int, str]]:
+    """Return when the states of an own feed began, by time: those since an instant, and the last one before it."""
+    text = "SELECT from_ms, state FROM maritime_feed_state WHERE own = 1 AND exercise = '' AND source = ? AND source_kind = ? AND state IS NOT NULL"
+    before = list(
+        db.execute(
+            text + " AND from_ms < ? ORDER BY from_ms DESC, record_id DESC LIMIT 1", (source, source_kind, since_ms)
+        )
+    )
+    after = db.execute(text + " AND from_ms >= ? ORDER BY from_ms, record_id", (source, source_kind, since_ms))
+    return [(from_ms, state) for from_ms, state in (*before, *after)]
 
 
 def batches(db: Db, *, limit: int = 1000, exercise: str = "") -> list[BatchRow]:

@@ -12,7 +12,13 @@ SourceKind = Literal["live", "recorded", "simulated"]
 """Whether a source was heard as it happened, played back from a recording, or made up; made-up traffic never mixes with the others."""
 FeedState = Literal["live", "degraded", "silent"]
 EventKind = Literal["gap", "encounter"]
+"""Kinds of the first version."""
+FoundKind = Literal[
+    "disabling-suspected", "encounter", "gap", "identity-change", "identity-clash", "impossible-speed", "impossible-turn",
+    "loitering", "on-land", "port-visit", "simultaneous-jumps",
+]  # fmt: skip
 Confidence = Literal["low", "high"]
+Sureness = Literal["low", "medium", "high"]
 
 Cell = Annotated[str, msgspec.Meta(pattern=r"\A[NS][0-9]{2}[EW][0-9]{3}\Z")]
 Digest = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
@@ -120,6 +126,70 @@ class AreaEntered(Body, frozen=True):
     source_kind: SourceKind | Withheld = WITHHELD
 
 
+class Sighting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A position report that an event rests on."""
+
+    mmsi: Mmsi
+    time_ms: int
+    lat_600000: Latitude
+    lon_600000: Longitude
+
+
+class _Found(Body, frozen=True):
+    """What every event of the second version says.
+
+    It cites its numbers by the id and the digest of their set, and what it rests on by some of the positions, how many there are, and the digest
+    of them all, by vessel and time; `batches` are the records that hold the first and the last of them. One that is changed by late positions
+    names the records that it supersedes; where nothing is left of it, it no longer holds. One without `to_ms` may still go on.
+    """
+
+    vessels: tuple[Mmsi, ...] | Withheld = WITHHELD
+    from_ms: int | Withheld = WITHHELD
+    to_ms: int | Withheld = WITHHELD
+    lat_600000: Latitude | Withheld = WITHHELD
+    lon_600000: Longitude | Withheld = WITHHELD
+    what: str | Withheld = WITHHELD
+    confidence: Sureness | Withheld = WITHHELD
+    holds: bool | Withheld = WITHHELD
+    supersedes: tuple[Digest, ...] | Withheld = WITHHELD
+    threshold_set: str | Withheld = WITHHELD
+    threshold_sha256: Digest | Withheld = WITHHELD
+    evidence: tuple[Sighting, ...] | Withheld = WITHHELD
+    evidence_count: Count | Withheld = WITHHELD
+    evidence_sha256: Digest | Withheld = WITHHELD
+    coverage_ref: str | Withheld = WITHHELD
+    batches: tuple[str, ...] | Withheld = WITHHELD
+    source_kind: SourceKind | Withheld = WITHHELD
+
+
+class EventFound(_Found, frozen=True):
+    """An event of any kind that the positions of a party's own sources show."""
+
+    kind: FoundKind | Withheld = WITHHELD
+    port: str | Withheld = WITHHELD
+
+
+class AreaEntryFound(_Found, frozen=True):
+    """A vessel that was outside a watched area at `from_ms` and inside at `to_ms`: a type of its own, for agreements treat it apart."""
+
+    area: str | Withheld = WITHHELD
+
+
+class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One number of a set, by its name with the unit in it."""
+
+    name: str
+    value: int
+
+
+class ThresholdsPublished(Body, frozen=True):
+    """The numbers that decide what an event is; `sha256` is what events cite, the digest of their canonical JSON with the id."""
+
+    id: str | Withheld = WITHHELD
+    sha256: Digest | Withheld = WITHHELD
+    values: tuple[Threshold, ...] | Withheld = WITHHELD
+
+
 class FeedReported(Body, frozen=True):
     """A feed changed its state: a silent feed is not an empty sea."""
 
@@ -154,12 +224,17 @@ OWN_UNIT_BATCH = "maritime.own-unit-batch.v1"
 STATIC_REPORTED = "maritime.static-reported.v1"
 EVENT_DETECTED = "maritime.event-detected.v1"
 AREA_ENTERED = "maritime.area-entered.v1"
+EVENT_FOUND = "maritime.event-detected.v2"
+AREA_ENTRY_FOUND = "maritime.area-entered.v2"
+THRESHOLDS_PUBLISHED = "maritime.thresholds-published.v1"
 FEED_REPORTED = "maritime.feed-reported.v1"
 IDENTITY_LINKED = "maritime.identity-linked.v1"
 IDENTITY_UNLINKED = "maritime.identity-unlinked.v1"
 
 RECORDS: dict[str, type[Body]] = {
     AREA_ENTERED: AreaEntered,
+    AREA_ENTRY_FOUND: AreaEntryFound,
+    EVENT_FOUND: EventFound,
     EVENT_DETECTED: EventDetected,
     FEED_REPORTED: FeedReported,
     IDENTITY_LINKED: IdentityLinked,
@@ -167,4 +242,5 @@ RECORDS: dict[str, type[Body]] = {
     OWN_UNIT_BATCH: OwnUnitBatch,
     POSITION_BATCH: PositionBatch,
     STATIC_REPORTED: StaticReported,
+    THRESHOLDS_PUBLISHED: ThresholdsPublished,
 }

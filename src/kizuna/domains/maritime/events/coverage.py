@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,10 +30,8 @@ class FeedInterval(msgspec.Struct, frozen=True, order=True):
 def heard_intervals(times_ms: NDArray[np.int64], silent_ms: int) -> list[FeedInterval]:
     """Return when a feed was live, read from the times of all that it delivered, in any order.
 
-    It is taken as live from each report until `silent_ms` later; where no report follows by then it is
-    silent, which
-    here is told by the missing interval. For history that was taken in at once, when no clock watched the
-    feed.
+    It is taken as live from each report until `silent_ms` later; where no report follows by then it is silent, which here is told by the
+    missing interval.
     """
     times = np.unique(times_ms)
     if not len(times):
@@ -66,6 +64,57 @@ class Coverage:
     def live(self, from_ms: NDArray[np.int64], to_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return for each interval, both ends included, whether the feed was live all the while."""
         return _within(from_ms, to_ms, self._live_from, self._live_to)
+
+    def until(self, at_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return for each instant the end of the time without silence that it lies in; the instant itself where the feed was not heard."""
+        return _until(at_ms, self._heard_from, self._heard_to)
+
+
+class Receivers:
+    """The feeds of several sources, each asked about what it told.
+
+    A vessel that one source no longer hears may be out of its reach: that another was live says nothing of it.
+
+    Args:
+        coverages: in the order of the sources' numbers.
+    """
+
+    def __init__(self, coverages: Sequence[Coverage]) -> None:
+        self._coverages = tuple(coverages)
+
+    def heard(
+        self, source: NDArray[np.int64], from_ms: NDArray[np.int64], to_ms: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return for each interval, both ends included, whether its source was never silent or unknown."""
+        if len(self._coverages) == 1:
+            return self._coverages[0].heard(from_ms, to_ms)
+        result = np.zeros(len(source), dtype=np.bool_)
+        for number, coverage in enumerate(self._coverages):
+            rows = source == number
+            result[rows] = coverage.heard(from_ms[rows], to_ms[rows])
+        return result
+
+    def live(
+        self, source: NDArray[np.int64], from_ms: NDArray[np.int64], to_ms: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return for each interval, both ends included, whether its source was live all the while."""
+        result = np.zeros(len(source), dtype=np.bool_)
+        for number, coverage in enumerate(self._coverages):
+            rows = source == number
+            result[rows] = coverage.live(from_ms[rows], to_ms[rows])
+        return result
+
+    def until(self, source: NDArray[np.int64], at_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return for each instant until when its source was heard without a break."""
+        result = at_ms.copy()
+        for number, coverage in enumerate(self._coverages):
+            rows = source == number
+            result[rows] = coverage.until(at_ms[rows])
+        return result
+
+    def ref(self, source: NDArray[np.int64]) -> str:
+        """Return the names of sources, as events cite them."""
+        return ", ".join(sorted({self._coverages[number].ref for number in np.unique(source).tolist()}))
 
 
 def _spans(states: set[FeedInterval], least: int) -> list[tuple[int, int]]:
@@ -106,3 +155,10 @@ def _within(
     at = np.searchsorted(starts, from_ms, side="right") - 1
     result: NDArray[np.bool_] = (at >= 0) & (to_ms < ends[np.maximum(at, 0)])
     return result
+
+
+def _until(at_ms: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    if not len(starts):
+        return at_ms.copy()
+    at = np.searchsorted(starts, at_ms, side="right") - 1
+    return np.where(at >= 0, np.maximum(at_ms, ends[np.maximum(at, 0)]), at_ms)

@@ -106,15 +106,30 @@ def _stops(mmsi, time, lat, lon, within, least_ms, found):
     return count
 
 
+def in_ports(
+    piece: NDArray[np.int64], lat: NDArray[np.int64], lon: NDArray[np.int64], ports: Sequence[Port], calls: Calls
+) -> NDArray[np.int64]:
+    """Return in which port each row is, by its place among the ports by latitude, longitude and name; -1 for none.
+
+    Several places of one name are one port, called by the first of them.
+    """
+    order = sorted(ports, key=lambda port: (port.lat_600000, port.lon_600000, port.name))
+    port_lat = np.array([port.lat_600000 for port in order], np.int64)
+    port_lon = np.array([port.lon_600000 for port in order], np.int64)
+    at = np.empty(len(piece), np.int64)
+    if len(piece):
+        _ports(piece, lat, lon, port_lat, port_lon, calls.enter_m / _UNIT_M, calls.leave_m / _UNIT_M, at)
+    names = [port.name for port in order]
+    first = np.array([*map(names.index, names), -1], np.int64)
+    return first[at]
+
+
 def voyages(track: Track, ports: Sequence[Port], calls: Calls = Calls()) -> list[Voyage]:  # noqa: B008 # frozen
     """Return the voyages of each vessel in order: from leaving one port to entering the next, by the rows at which that shows."""
     if not len(track.mmsi):
         return []
     order = sorted(ports, key=lambda port: (port.lat_600000, port.lon_600000, port.name))
-    lat = np.array([port.lat_600000 for port in order], np.int64)
-    lon = np.array([port.lon_600000 for port in order], np.int64)
-    at = np.empty(len(track.mmsi), np.int64)
-    _ports(track.mmsi, track.lat, track.lon, lat, lon, calls.enter_m / _UNIT_M, calls.leave_m / _UNIT_M, at)
+    at = in_ports(track.mmsi, track.lat, track.lon, ports, calls)
     out: list[Voyage] = []
     starts = track.starts()
     for begin, end in pairwise(starts.tolist()):

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from kizuna.domains.maritime.queries import EventRow
+from kizuna.domains.maritime.watchlog.kinds import KINDS
 from kizuna.domains.maritime.watchlog.queries import IdentityRow, InterestRow, RuleRow
 from kizuna.domains.maritime.watchlog.rules import alert_name, own_area
 from kizuna.formats.positions_arrow import values_of
@@ -25,7 +26,6 @@ LOOK_BACK_MS = 43_200_000
 """Twelve hours: what ended longer ago than this, before a rule was written, is no news to it."""
 REARM_MS = {"speed": 1_800_000, "vessel-of-interest": 43_200_000}
 """After this long a vessel that is still too fast, or seen again, is an alert anew."""
-_EVENTS = {"area": "area-entry", "gap": "gap", "meeting": "encounter"}
 _NAMES = ("name", "imo_no", "callsign")
 _WATCHED = ("live", "simulated")
 
@@ -77,7 +77,7 @@ class Sight(msgspec.Struct, frozen=True):
 
 
 def of_events(rule: RuleRow, events: Iterable[EventRow], now_ms: int) -> Iterator[Finding]:
-    """Yield what a rule on areas, gaps or meetings makes of events; of several findings of one event the last."""
+    """Yield what a rule makes of events that stand; of several findings of one event the last."""
     latest: dict[tuple[object, ...], EventRow] = {}
     for event in events:
         key = (event.party, event.kind, event.mmsi, event.other_mmsi, event.area, event.from_ms, event.source_kind)
@@ -85,13 +85,14 @@ def of_events(rule: RuleRow, events: Iterable[EventRow], now_ms: int) -> Iterato
         if held is None or _rank(event) > _rank(held):
             latest[key] = event
     for event in sorted(latest.values(), key=lambda each: (each.from_ms or 0, each.record_id)):
-        if event.kind != _EVENTS.get(rule.kind) or event.mmsi is None or event.from_ms is None:
+        if event.kind not in KINDS[rule.kind].events or event.mmsi is None or event.from_ms is None or not event.stands:
             continue
         if _concerns(rule, event, event.from_ms, now_ms):
             yield Finding(
                 rule=rule, mmsi=event.mmsi, other_mmsi=event.other_mmsi, area=event.area or "", from_ms=event.from_ms,
                 to_ms=event.to_ms, lat_600000=event.lat_600000, lon_600000=event.lon_600000,
-                what=f"{event.kind} told by {event.party}", evidence=(event.record_id,), source_kind=event.source_kind or "",
+                what=f"{event.kind} told by {event.party}" + (f": {event.what}" if event.what else ""),
+                evidence=(event.record_id,), source_kind=event.source_kind or "",
             )  # fmt: skip
 
 
@@ -103,7 +104,7 @@ def _concerns(rule: RuleRow, event: EventRow, from_ms: int, now_ms: int) -> bool
     """Return whether an event is one that the rule asks for: its vessels, place and length, and no older than the rule."""
     if event.source_kind not in _WATCHED:
         return False
-    if rule.mmsi and not {event.mmsi, event.other_mmsi} & set(rule.mmsi):
+    if rule.mmsi and not {event.mmsi, event.other_mmsi, *event.vessels} & set(rule.mmsi):
         return False
     if event.to_ms is not None and event.to_ms < rule.at_ms - LOOK_BACK_MS:
         return False
@@ -241,12 +242,12 @@ def _as_raised(finding: Finding) -> Raised:
 
 
 def _goes_on(finding: Finding, told: Raised) -> bool:
-    """Return whether a finding is the same thing going on: a meeting that touches one told, or a vessel still fast or seen again soon."""
+    """Return whether a finding is the same thing going on: an event that touches one told, or a vessel still fast or seen again soon."""
     if (finding.rule.rule, finding.mmsi, finding.other_mmsi, finding.source_kind) != (
         told.rule, told.mmsi, told.other_mmsi, told.source_kind,
     ):  # fmt: skip
         return False
-    if finding.rule.kind == "meeting":
+    if KINDS[finding.rule.kind].lasts:
         return finding.from_ms <= (told.to_ms or told.from_ms) and told.from_ms <= (finding.to_ms or finding.from_ms)
     rearm_ms = REARM_MS.get(finding.rule.kind)
     return rearm_ms is not None and finding.from_ms <= (told.to_ms or told.from_ms) + rearm_ms

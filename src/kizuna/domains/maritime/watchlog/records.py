@@ -9,7 +9,11 @@ import msgspec
 from kizuna.domains.maritime.records import Count, Latitude, Longitude, Mmsi, SourceKind
 from kizuna.kernel.record import WITHHELD, Body, Withheld
 
-RuleKind = Literal["area", "gap", "identity", "meeting", "speed", "vessel-of-interest"]
+RuleKind = Literal[
+    "area", "clash", "disabling", "gap", "identity", "impossible-move", "interference", "loitering", "meeting", "port-visit", "speed",
+    "vessel-of-interest",
+]  # fmt: skip
+"""`watchlog.kinds` says what each looks for. These records stay at home: a further word says nothing new of older ones."""
 Category = Annotated[int, msgspec.Meta(ge=1, le=4)]
 """How grave an incident is, as the officer states it: 1 very significant, 2 moderately, 3 less significant, 4 petty."""
 

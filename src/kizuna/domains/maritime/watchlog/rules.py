@@ -6,11 +6,14 @@ import hashlib
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
+from kizuna.domains.maritime.watchlog.kinds import KINDS
 from kizuna.errors import RefusedError
 from kizuna.kernel import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from kizuna.domains.maritime.watchlog.records import RuleKind
 
 DEGREE = 600_000
 TOP_DKN = 1_022
@@ -89,7 +92,7 @@ def alert_name(
     return hashlib.sha256(canonical.encode(told)).hexdigest()[:_NAME_CHARS]
 
 
-def check_rule(kind: str, *, area: str, boxed: bool, over_dkn: int, at_least_ms: int) -> None:
+def check_rule(kind: RuleKind, *, area: str, boxed: bool, over_dkn: int, at_least_ms: int) -> None:
     """Accept what a rule of this kind may say.
 
     Raises:
@@ -107,5 +110,5 @@ def check_rule(kind: str, *, area: str, boxed: bool, over_dkn: int, at_least_ms:
         )
     if kind != "speed" and over_dkn:
         raise RefusedError(f"`over_dkn` says nothing to a rule on `{kind}`: leave it out")
-    if kind not in ("gap", "meeting") and at_least_ms:
+    if not KINDS[kind].lasts and at_least_ms:
         raise RefusedError(f"`at_least_min` says nothing to a rule on `{kind}`: leave it out")

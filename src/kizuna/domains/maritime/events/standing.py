@@ -1,0 +1,106 @@
+"""What a new search changes of what was told before: late positions may give an event another end, or take away what it rested on.
+
+Nothing that was told is deleted: another event supersedes it, or the word that it holds no more does. Whatever the order in which positions
+arrive, what stands at the end is what one search over all of them finds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from kizuna.domains.maritime.events.model import Confidence, Event, Evidence, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_SILENCES = ("gap", "disabling-suspected")
+_FOREVER = 2**62
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that was told and stands: neither superseded nor taken back."""
+
+    record_id: str
+    kind: Kind
+    mmsi: tuple[int, ...]
+    from_ms: int
+    to_ms: int | None
+    lat_600000: int | None
+    lon_600000: int | None
+    place: str | None
+    what: str
+    confidence: Confidence
+    coverage_ref: str
+    threshold_set_id: str
+
+
+class Change(NamedTuple):
+    """Something to be told: an event, whether it holds, and the records of what it supersedes."""
+
+    event: Event
+    holds: bool
+    supersedes: tuple[str, ...]
+
+
+def changes(
+    found: Iterable[Event],
+    told: Sequence[Told],
+    *,
+    since_ms: int | None = None,
+    first_heard: Mapping[int, Evidence] | None = None,
+) -> list[Change]:
+    """Return what is to be told after a search.
+
+    Args:
+        found: all events of the search.
+        told: what stands of earlier ones about the same sources.
+        since_ms: from when on the search saw everything; what began earlier it may see in part. None where it saw all that there is.
+        first_heard: the first report of each vessel from `since_ms` on: it ends the silences that began earlier.
+    """
+    out: list[Change] = []
+    met: set[str] = set()
+    for event in found:
+        old = [each for each in told if _same_matter(event, each)]
+        seen = event
+        if since_ms is not None:
+            earlier = [each for each in old if each.from_ms < since_ms]
+            if earlier:
+                seen = msgspec.structs.replace(event, from_ms=min(each.from_ms for each in earlier))
+            elif event.from_ms < since_ms:
+                continue
+        met |= {each.record_id for each in old}
+        if len(old) != 1 or not _tells(old[0], seen):
+            out.append(Change(seen, holds=True, supersedes=tuple(sorted(each.record_id for each in old))))
+    for each in told:
+        if each.record_id in met or (since_ms is not None and each.kind == "identity-change"):
+            continue  # what two reports told is not refuted because the first of them is out of sight
+        if since_ms is None or each.from_ms >= since_ms:
+            out.append(Change(_event(each), holds=False, supersedes=(each.record_id,)))
+        elif each.kind in _SILENCES and each.to_ms is None and first_heard and each.mmsi[0] in first_heard:
+            seen_again = first_heard[each.mmsi[0]]
+            ended = msgspec.structs.replace(_event(each), to_ms=seen_again.time_ms, evidence=(seen_again,))
+            out.append(Change(ended, holds=True, supersedes=(each.record_id,)))
+    return out
+
+
+def _same_matter(event: Event, told: Told) -> bool:
+    """Return whether both are of one kind about the same vessels, place and time; vessels that jump together need share only one."""
+    if event.kind != told.kind or event.place != told.place:
+        return False
+    if event.mmsi != told.mmsi and (event.kind != "simultaneous-jumps" or set(event.mmsi).isdisjoint(told.mmsi)):
+        return False
+    ends = [_FOREVER if each.to_ms is None else each.to_ms for each in (event, told)]
+    return event.from_ms == told.from_ms or (event.from_ms < ends[1] and told.from_ms < ends[0])
+
+
+def _tells(told: Told, event: Event) -> bool:
+    """Return whether what was told is still the whole truth; how sure it is counts once it is over, for until then it may sway."""
+    same = (told.mmsi, told.from_ms, told.to_ms, told.what) == (event.mmsi, event.from_ms, event.to_ms, event.what)
+    return same and (event.to_ms is None or told.confidence == event.confidence)
+
+
+def _event(told: Told) -> Event:
+    values = {name: getattr(told, name) for name in Told.__struct_fields__ if name != "record_id"}
+    return Event(evidence=(), **values)
