@@ -1,7 +1,7 @@
-"""How fast AIS sentences become columns and Parquet, and positions become tracks: one thread, processor seconds, medians of paired rounds.
+"""How fast AIS sentences become columns and Parquet: one thread, processor seconds, medians of paired rounds.
 
-Peers are read in their own processes or libraries: `pyais` decodes and builds nothing; `aiscat` (GPL) and MovingPandas are measured only where a
-Python of their own is named (`KIZUNA_BENCH_PYTHON`), for they never enter the locks. Sentences are simulated unless recordings are at hand
+Peers are read in their own processes or libraries: `pyais` decodes and builds nothing; `aiscat` (GPL) is measured only where a Python of its own
+is named (`KIZUNA_BENCH_PYTHON`), for it never enters the locks. Sentences are simulated unless recordings are at hand
 (`KIZUNA_SHARED`), and repeated to a few megabytes.
 """
 
@@ -24,8 +24,6 @@ import pyarrow.parquet as pq
 from pyais.exceptions import AISBaseException
 from pyais.stream import IterMessages
 
-from kizuna.domains.maritime.tracks.columns import Track, ordered
-from kizuna.domains.maritime.tracks.voyages import pieces, stops
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.formats.ais_columns import ColumnReader
 from kizuna.formats.ais_passes import Passes, compile_all
@@ -42,7 +40,6 @@ BYTES = 16 << 20
 PIECE = 1 << 23
 START_MS = 1_790_000_000_000
 DEGREE = 600_000
-GAP_MS, STOP_M, STOP_MS = 1_800_000, 200.0, 900_000
 
 Row = dict[str, Any]
 
@@ -194,46 +191,6 @@ def _bytes_a_position() -> Row:
     return row("archive.bytes_per_position", size / rows, "bytes", None, None)
 
 
-def tracks() -> list[Row]:
-    """Measure gaps and stops of a track, positions a second, against MovingPandas where a Python that has it is named."""
-    track = ordered({"bench": history()})
-    work: dict[str, Callable[[], object]] = {
-        "tracks.gaps/movingpandas": lambda: pieces(track, GAP_MS),
-        "tracks.stops/movingpandas": lambda: stops(track, STOP_M, STOP_MS),
-    }
-    peers = _movingpandas(track)
-    out = []
-    for name, run in work.items():
-        run()
-        rate = statistics.median(
-            len(track.mmsi) / max(1e-9, cpu_s(lambda run=run: [run() for _ in range(20)]) / 20) for _ in range(ROUNDS)
-        )  # type: ignore[misc] # bound now
-        peer = peers.get(name)
-        out.append(row(name, rate, "positions/s", "movingpandas" if peer else None, rate / peer if peer else None))
-    return out
-
-
-_MOVINGPANDAS = """
-import sys, time, json
-import numpy as np, pandas as pd, movingpandas as mpd
-from datetime import timedelta
-d = np.load(sys.argv[1])
-frame = pd.DataFrame({"t": pd.to_datetime(d["time_ms"], unit="ms"), "id": d["mmsi"], "x": d["lon"] / 600000, "y": d["lat"] / 600000})
-made = mpd.TrajectoryCollection(frame, traj_id_col="id", t="t", x="x", y="y", crs=4326)
-a = time.process_time(); mpd.ObservationGapSplitter(made).split(gap=timedelta(minutes=30)); b = time.process_time()
-mpd.TrajectoryStopDetector(made).get_stop_segments(max_diameter=200, min_duration=timedelta(minutes=15)); c = time.process_time()
-print(json.dumps({"tracks.gaps/movingpandas": len(frame) / (b - a), "tracks.stops/movingpandas": len(frame) / (c - b)}))
-"""
-
-
-def _movingpandas(track: Track) -> dict[str, float]:
-    """Return the peer's rates on the first vessels of a track, in a process of its own."""
-    few = track.take(track.mmsi <= np.unique(track.mmsi)[min(20, len(np.unique(track.mmsi)) - 1)])
-    return _peer(
-        _MOVINGPANDAS, lambda path: np.savez(path, time_ms=few.time_ms, mmsi=few.mmsi, lat=few.lat, lon=few.lon), ".npz"
-    )
-
-
 _AISCAT = """
 import sys, time, json
 import aiscat
@@ -256,22 +213,22 @@ print(json.dumps({"lines": lines.count(b"\\n"), "s": b - a, "count": count}))
 def aiscat() -> list[Row]:
     """Measure the decoder against `aiscat` into columns, where a Python that has it is named."""
     lines = lines_of(tag=False)
-    found = _peer(_AISCAT, lambda path: Path(path).write_bytes(b"\n".join(lines * 20) + b"\n"), ".nmea")
+    found = peer(_AISCAT, lambda path: Path(path).write_bytes(b"\n".join(lines * 20) + b"\n"), ".nmea")
     data, times = repeated(lines)
     rate = statistics.median(len(lines) * times / cpu_s(lambda: columns_of(data, Passes())) for _ in range(ROUNDS))
-    peer = found["lines"] / found["s"] if found else None
+    theirs = found["lines"] / found["s"] if found else None
     return [
         row(
             "ais.decode.plain/aiscat-columns",
             rate,
             "sentences/s",
-            "aiscat" if peer else None,
-            rate / peer if peer else None,
+            "aiscat" if theirs else None,
+            rate / theirs if theirs else None,
         )
     ]
 
 
-def _peer(code: str, write: Callable[[str], object], suffix: str) -> dict[str, float]:
+def peer(code: str, write: Callable[[str], object], suffix: str) -> dict[str, float]:
     """Return what a peer's own process prints, nothing where there is none or it cannot run."""
     if not PEERS:
         return {}
@@ -328,6 +285,5 @@ def run() -> list[Row]:
         decoding("ais.decode.tag/pyais", tag=True),
         *aiscat(),
         *to_parquet(),
-        *tracks(),
         *starting(),
     ]

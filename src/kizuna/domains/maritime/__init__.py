@@ -23,6 +23,7 @@ from kizuna.domains.maritime.watchlog import records as watch_records
 from kizuna.domains.maritime.watchlog.cases import INCIDENT, REQUEST, VOI
 from kizuna.domains.maritime.watchlog.operations import OPERATIONS as WATCH_OPERATIONS
 from kizuna.domains.maritime.watchlog.sheet import QUERIES as WATCH_QUERIES
+from kizuna.domains.maritime.watchlog.spoofing import OPERATIONS as SPOOFING_OPERATIONS
 from kizuna.formats.positions_arrow import parse_ipc
 from kizuna.kernel.domain import Domain, Seek
 
@@ -37,7 +38,7 @@ DOMAIN = Domain(
     portions={OwnUnitBatch: releasable_chunks, PositionBatch: releasable_chunks},
     derivations={PositionBatch: derive_batch},
     blob_checks={OwnUnitBatch: parse_ipc, PositionBatch: parse_ipc},
-    operations=OPERATIONS + WATCH_OPERATIONS,
+    operations=OPERATIONS + WATCH_OPERATIONS + SPOOFING_OPERATIONS,
     queries=QUERIES + events_desk.QUERIES + WATCH_QUERIES,
     sought={
         AreaEntered: Seek(kind="maritime.event", title=("area",), text=("area", "mmsi")),

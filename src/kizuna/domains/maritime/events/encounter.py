@@ -11,6 +11,7 @@ Each of the three steps works on its share alone: `slots_of` on some vessels, `n
 from __future__ import annotations
 
 from itertools import groupby
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -172,26 +173,34 @@ def _away(slots: Slots, part: Meeting, given: Given) -> bool:
     )
 
 
-def _speeds_m_s(slots: Slots, side: NDArray[np.int64], step_ms: int) -> float:
+def _speed_m_s(slots: Slots, side: NDArray[np.int64], step_ms: int) -> float:
     """Return the median of the speeds from place to place."""
     way = np.empty(len(side) - 1, np.float64)
     kernels.legs_m(slots.lat[side], slots.lon[side], way)
-    return float(np.median(way)) / (step_ms / 1000)
+    return median(way.tolist()) / (step_ms / 1000)
 
 
 def _event(clean: Clean, slots: Slots, parts: list[Meeting], given: Given) -> Iterator[Event]:
     """Yield the event of joined stretches, if it lasts and is slow enough. Its evidence is every report that a line ended at."""
     thresholds, step = given.thresholds, given.thresholds.encounter_grid_ms
+    from_ms = int(slots.slot[parts[0].a[0]]) * step
+    to_ms = max(int(slots.slot[part.a[-1]]) for part in parts) * step
+    if to_ms - from_ms < thresholds.encounter_min_ms:
+        return
     sides = [side for part in parts for side in part]
-    from_ms, to_ms = (int(edge) * step for edge in (slots.slot[parts[0].a[0]], max(slots.slot[p.a[-1]] for p in parts)))
-    speed = float(np.median([_speeds_m_s(slots, side, step) for side in sides]))
-    if to_ms - from_ms < thresholds.encounter_min_ms or speed >= thresholds.encounter_speed_dkn / 10 * KNOT_M_S:
+    speed = median([_speed_m_s(slots, side, step) for side in sides])
+    if speed >= thresholds.encounter_speed_dkn / 10 * KNOT_M_S:
         return
     before = np.unique(slots.row[np.concatenate(sides)])
     track, first = clean.track, parts[0].a[0]
     live = given.receivers.live(track.source[before], track.time_ms[before], track.time_ms[before + 1])
     yield given.event(
-        "encounter", track, np.unique(np.concatenate((before, before + 1))), from_ms=from_ms,
+        "encounter",
+        track,
+        np.unique(np.concatenate((before, before + 1))),
+        from_ms=from_ms,
         to_ms=None if to_ms + thresholds.encounter_between_ms > given.now_ms else to_ms,
-        lat_600000=int(slots.lat[first]), lon_600000=int(slots.lon[first]), confidence="high" if live.all() else "low",
-    )  # fmt: skip
+        lat_600000=int(slots.lat[first]),
+        lon_600000=int(slots.lon[first]),
+        confidence="high" if live.all() else "low",
+    )

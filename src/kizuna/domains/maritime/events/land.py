@@ -61,9 +61,12 @@ class Land:
 
     def _free(self, lat: NDArray[np.int64], lon: NDArray[np.int64], metres: float, *, land: bool) -> NDArray[np.bool_]:
         """Return around which places every cell within the distance is of the other sort."""
-        result = np.empty(len(lat), dtype=np.bool_)
+        lat, lon = np.asarray(lat), np.asarray(lon)
         reach = metres / _LAT_M
-        for k, (y, x) in enumerate(zip(np.asarray(lat).tolist(), np.asarray(lon).tolist(), strict=True)):
+        wide = reach / np.maximum(0.01, np.cos(np.abs(lat) * np.pi / 180 / _DEGREE))
+        result = self._clear(self._row(lat), lon - wide, lon + wide, land=land)  # most fail in their own row
+        for k in np.flatnonzero(result).tolist():
+            y, x = int(lat[k]), int(lon[k])
             edges = np.array([y + reach, y - reach])
             north, south = (int(each) for each in self._row(edges))
             row = np.arange(north, south + 1)
@@ -72,11 +75,13 @@ class Land:
             off = np.where(bottom > y, bottom - y, np.where(top < y, y - top, 0.0))
             narrow = np.maximum(0.01, np.cos(np.minimum(np.abs(top), np.abs(bottom)) * np.pi / 180 / _DEGREE))
             half = np.sqrt(np.maximum(0.0, reach**2 - off**2)) / narrow
-            result[k] = self._all(row, x - half, x + half, land=land)
+            result[k] = self._clear(row, x - half, x + half, land=land).all()
         return result
 
-    def _all(self, row: NDArray[np.int64], west: NDArray[np.float64], east: NDArray[np.float64], *, land: bool) -> bool:
-        """Return whether no cell from west to east in any of the rows is land, or none is sea."""
+    def _clear(
+        self, row: NDArray[np.int64], west: NDArray[np.float64], east: NDArray[np.float64], *, land: bool
+    ) -> NDArray[np.bool_]:
+        """Return for each row whether no cell from west to east is land, or none is sea."""
         first = np.floor((west + 180 * _DEGREE) / self._unit).astype(np.int64)
         last = np.minimum(np.floor((east + 180 * _DEGREE) / self._unit).astype(np.int64), first + self._columns - 1)
         wrong = np.zeros(len(row), dtype=np.bool_)
@@ -86,4 +91,4 @@ class Land:
             before = self._edges_before(row, np.minimum(begin, self._columns - 1))
             even = before == self._edges_before(row, np.maximum(end, 0))
             wrong |= there & ~(even & (before % 2 == (0 if land else 1)))
-        return not bool(wrong.any())
+        return ~wrong

@@ -20,6 +20,9 @@ NOT_TOLD = -1
 SAME_TRANSMISSION_MS = 10_000
 """The same words of a vessel within this time are one transmission: receivers differ by their clocks and the way to us."""
 
+_SPAN_BITS = 33
+"""Bits of a span of time in milliseconds, a hundred days: with an MMSI's thirty they are one number."""
+
 
 class Track(NamedTuple):
     """Columns of equal length, by vessel and then time; make them with `ordered`."""
@@ -58,17 +61,28 @@ def ordered(tables: Mapping[str, pa.Table]) -> Track:
     ]
     source = np.repeat(np.arange(len(names)), [tables[name].num_rows for name in names])
     track = Track._make([*columns, source])
-    keys = (
-        track.source,
-        track.heading_deg,
-        track.course_ddeg,
-        track.speed_dkn,
-        track.lon,
-        track.lat,
-        track.time_ms,
-        track.mmsi,
-    )
-    return track.take(np.lexsort(keys))
+    return track.take(_order(track))
+
+
+def _order(track: Track) -> NDArray[np.int64]:
+    """Return the rows by vessel, time and all that they say."""
+    if not len(track.mmsi):
+        return np.empty(0, np.int64)
+    since = track.time_ms - track.time_ms.min()
+    rest = (track.source, track.heading_deg, track.course_ddeg, track.speed_dkn, track.lon, track.lat)
+    if int(since.max()) >= 1 << _SPAN_BITS:
+        return np.lexsort((*rest, track.time_ms, track.mmsi))
+    key = (track.mmsi << _SPAN_BITS) + since
+    if (key[1:] > key[:-1]).all():
+        return np.arange(len(key))
+    order = np.argsort(key)
+    key = key[order]
+    tied = np.zeros(len(key), np.bool_)
+    tied[1:] = key[1:] == key[:-1]
+    tied[:-1] |= tied[1:]
+    rows = order[tied]  # those of one vessel and time stand together: only they need the rest
+    order[tied] = rows[np.lexsort((*(column[rows] for column in rest), key[tied]))]
+    return order
 
 
 def _values(table: pa.Table, name: str) -> NDArray[np.int64]:

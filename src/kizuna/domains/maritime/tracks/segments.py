@@ -124,7 +124,7 @@ def clashes(track: Track, made: Segments, cutting: Cutting = V1) -> tuple[Clash,
     out: list[Clash] = []
     big = np.flatnonzero(made.rows >= cutting.least_rows)
     order = big[np.lexsort((made.from_ms[big], made.mmsi[big]))]
-    times = _times_by_segment(track, made)
+    times: dict[int, NDArray[np.int64]] = {}
     for place, a in enumerate(order.tolist()):
         for b in order[place + 1 :].tolist():
             if made.mmsi[b] != made.mmsi[a]:
@@ -132,6 +132,7 @@ def clashes(track: Track, made: Segments, cutting: Cutting = V1) -> tuple[Clash,
             from_ms, to_ms = int(made.from_ms[b]), int(min(made.to_ms[a], made.to_ms[b]))
             if from_ms > to_ms:
                 continue
+            times = times or _times_by_segment(track, made)
             inside = [int(((times[k] >= from_ms) & (times[k] <= to_ms)).sum()) for k in (a, b)]
             if min(inside) >= cutting.least_rows:
                 out.append(Clash(int(made.mmsi[a]), (a, b), from_ms, to_ms + 1))
