@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from kizuna.node.courses import course_of
 
 from kizuna.domains.maritime import queries
 from kizuna.domains.maritime.events.land import Land
@@ -20,7 +21,6 @@ from kizuna.errors import RefusedError
 from kizuna.formats.positions_arrow import SCHEMA
 from kizuna.node.alerting import Alerting
 from kizuna.node.archives import ArchiveKey, Archives
-from kizuna.node.courses import course_of
 from kizuna.node.detecting import Detecting, Rules
 from kizuna.node.landmask import LandAtNeed, mask_file, read_mask
 from kizuna.sim.federation import SimNode

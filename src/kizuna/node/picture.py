@@ -82,9 +82,7 @@ Listener = Callable[[list[VesselRow]], None]
 class LivePicture:
     """The picture of one node; `runner.observe(picture.observe)`, then `start`."""
 
-    def __init__(
-        self, store: Store, blobs: BlobReader, archives: Archives, party: str, clock: Clock
-    ) -> None:
+    def __init__(self, store: Store, blobs: BlobReader, archives: Archives, party: str, clock: Clock) -> None:
         self._store = store
         self._blobs = blobs
         self._party = party
