@@ -30,6 +30,7 @@ UNSOUGHT = {
     "maritime.own-unit-batch.v1": "numbers in blobs: vessels are found by what they say of themselves",
     "maritime.position-batch.v1": "the same",
     "maritime.rule-withdrawn.v1": "the rule is found",
+    "maritime.thresholds-published.v1": "numbers: events cite them, and the desk lists them",
     "maritime.watch-handed-over.v1": "it stands in the sheet of its watch",
     "supply.authority-granted.v1": "who may sign is looked up at the desk",
     "training.person-noted.v1": "a person is looked up at the desk, for its purpose",

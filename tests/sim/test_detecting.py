@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from kizuna.node.courses import course_of
 
 from kizuna.domains.maritime import queries
 from kizuna.domains.maritime.events.land import Land
@@ -121,17 +120,6 @@ def test_spoofing_is_a_claim_on_an_event_that_the_partner_disputes(tmp_path: Any
         (claim,) = see(node, "interests", InterestsWanted())
         assert (claim.state, claim.author) == ("disputed", "ind")
         assert claim.basis.startswith(f"spoofing, on impossible-speed `{event.record_id}`")
-
-
-def test_a_course_shows_each_transmission_once_and_why_rows_were_set_aside() -> None:
-    _, india, _ = pair("course")
-    track = [(SHIP, ago, 40.0 if ago == 7 else 10.0 + ago / 100) for ago in range(20)]
-    course = course_of({"ind/coast": rows_of(india, track), "jpn/hill": rows_of(india, track)}, (Port("A", 0, 0),))
-    assert len(course.rows) == 20
-    assert [row.reason for row in course.rows if row.reason] == ["position-jump"]
-    assert {row.party for row in course.rows} == {"ind"}
-    assert len(course.line) == 2
-    assert (course.clashes, [each.from_port for each in course.voyages]) == (0, [None])
 
 
 def test_the_mask_of_land_is_read_a_band_at_a_time(tmp_path: Any) -> None:

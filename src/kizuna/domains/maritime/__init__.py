@@ -11,7 +11,9 @@ from kizuna.domains.maritime.projections import APPLY, SCHEMA, TABLES
 from kizuna.domains.maritime.records import (
     RECORDS,
     AreaEntered,
+    AreaEntryFound,
     EventDetected,
+    EventFound,
     IdentityLinked,
     OwnUnitBatch,
     PositionBatch,
@@ -42,7 +44,11 @@ DOMAIN = Domain(
     queries=QUERIES + events_desk.QUERIES + WATCH_QUERIES,
     sought={
         AreaEntered: Seek(kind="maritime.event", title=("area",), text=("area", "mmsi")),
+        AreaEntryFound: Seek(kind="maritime.event", title=("area", "what"), text=("area", "what", "vessels")),
         EventDetected: Seek(kind="maritime.event", title=("kind",), text=("kind", "mmsi", "other_mmsi")),
+        EventFound: Seek(
+            kind="maritime.event", title=("kind", "what", "port"), text=("kind", "what", "port", "vessels")
+        ),
         IdentityLinked: Seek(
             kind="maritime.identity", title=("identity_a",), text=("identity_a", "identity_b", "basis")
         ),
