@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kizuna.errors import RecordError
 from kizuna.kernel import label as labels
-from kizuna.kernel.label import Grade, Label, dominates, expired, join
+from kizuna.kernel.label import Grade, Label, aggregate, counted, dominates, expired, join
 
 PARTIES = st.frozensets(st.sampled_from(["ind", "jpn", "usa", "aus"]))
 WORDS = st.frozensets(st.sampled_from(["ops", "safety", "exercise", "law"]))
@@ -133,3 +133,32 @@ def test_malformed_labels_are_refused(changed: dict[str, object]) -> None:
     parts: dict[str, object] = {"grades": (Grade("ind", 1),), "originators": frozenset({"ind"})}
     with pytest.raises(RecordError):
         labels.check(Label(**(parts | changed)))  # type: ignore[arg-type] # parts of any type are the point
+
+
+@given(st.lists(LABELS, min_size=1, max_size=5), st.none() | LABELS)
+def test_what_is_made_of_parts_protects_each_of_them_in_any_order(parts: list[Label], own: Label | None) -> None:
+    made = aggregate(parts, of=own)
+    assert made is not None
+    assert all(dominates(made, part) for part in [*parts, *([own] if own else [])])
+    assert made == aggregate(reversed(parts), of=own)
+
+
+@given(st.lists(LABELS, max_size=3))
+def test_a_part_without_a_label_leaves_the_whole_without_one(parts: list[Label]) -> None:
+    assert aggregate([*parts, None]) is None
+    assert aggregate([]) is None
+
+
+@given(st.lists(LABELS, max_size=6), st.lists(LABELS, max_size=6), st.sampled_from(["ind", "jpn", "usa", "aus"]))
+def test_a_count_tells_nothing_of_what_its_reader_may_not_see(
+    seen: list[Label], hidden: list[Label], party: str
+) -> None:
+    def admits(held: Label) -> bool:
+        return party in held.releasable_to | held.originators
+
+    shown = [held for held in seen if admits(held)]
+    unshown = [held for held in hidden if not admits(held)]
+    told = counted([*shown, *unshown, None], admits)
+    assert told == counted(shown, admits)
+    assert told.count == len(shown)
+    assert all(told.label is not None and dominates(told.label, held) for held in shown)

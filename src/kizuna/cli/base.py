@@ -17,7 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from kizuna.errors import ConfigError, RecordError
+from kizuna.kernel.marking_policy import MarkingPolicy
 from kizuna.node.clock import SystemClock
+from kizuna.node.labelling import read_policies
 from kizuna.node.settings import Settings, read_settings
 
 Config = Annotated[Path, typer.Option("--config", "-c", envvar="KIZUNA_CONFIG", help="The node's settings file.")]
@@ -33,6 +35,18 @@ _PIPE_WIDTH = 200
 def settings_of(config: Path) -> Settings:
     """Return the settings in a file; see `read_settings`."""
     return read_settings(config)
+
+
+def policies_of(settings: Settings | None, given: Sequence[Path] = ()) -> dict[str, MarkingPolicy]:
+    """Return the marking policies: the bundled ones, those of the settings, and those of given files, by id.
+
+    Raises:
+        ConfigError: a file cannot be read.
+        RecordError: it is no policy file, or one policy is given twice.
+    """
+    return read_policies(
+        (str(path), read_file(path)) for path in dict.fromkeys((*(settings.policies if settings else ()), *given))
+    )
 
 
 def group(name: str, text: str) -> typer.Typer:

@@ -39,6 +39,7 @@ _OWN = {
     "archive": "archive",
     "account": "account",
     "plug": "plug",
+    "label": "label",
 }
 """The commands written by hand: the module under `kizuna.cli` that holds each, as a function of its name or as its `app`."""
 _SHARED = {"instrument": "instruments"}

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from kizuna.cli.account import first_link
-from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, progress, random, settings_of
+from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, policies_of, progress, random, settings_of
 from kizuna.errors import ConfigError
 from kizuna.node import keyfiles, logs, tokens
 from kizuna.node.service import Node, open_node
@@ -91,6 +91,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
         ),
         address=settings.users.address,
         oidc=settings.users.oidc,
+        policies=policies_of(settings),
     )
 
     link = first_link(settings)

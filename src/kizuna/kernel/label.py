@@ -8,8 +8,9 @@ originated it. Joining labels can only restrict. Translation between policies is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
+from functools import reduce
 
 import msgspec
 
@@ -129,6 +130,33 @@ def join(one: Label, other: Label) -> Label:
         releasable_to=one.releasable_to & other.releasable_to,
         review_by=_earliest(one.review_by, other.review_by),
     )
+
+
+def aggregate(labels: Iterable[Label | None], *, of: Label | None = None) -> Label | None:
+    """Return the label of what is made of labelled parts, a page, a file, a log: the join of all of them, and of its own label `of`.
+
+    None, which is handled at the highest grade and goes to nobody, where a part has none, or where there is neither part nor own label: nothing
+    vouches for it.
+    """
+    parts = [*labels, *([] if of is None else [of])]
+    known = [part for part in parts if part is not None]
+    return reduce(join, known) if known and len(known) == len(parts) else None
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """A count and the label under which it may be told; None where nothing was counted, and the count says nothing."""
+
+    count: int
+    label: Label | None
+
+
+def counted(labels: Iterable[Label | None], admits: Callable[[Label], bool]) -> Counted:
+    """Return the count of those labels that a reader is admitted to, labelled like all that it counts.
+
+    What the reader may not see, or what has no label, is neither counted nor in the label: the same number is told whether it is there or not.
+    """
+    seen = [each for each in labels if each is not None and admits(each)]
+    return Counted(len(seen), aggregate(seen))
 
 
 def dominates(high: Label, low: Label) -> bool:

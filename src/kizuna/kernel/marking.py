@@ -1,68 +1,17 @@
 """The marking text of a record: a pure function of its label, the marking policies and the language.
 
-A policy gives each classification number its names; it is data. The bundled ones are examples, made from public descriptions of the two
-systems, and no official marking rule. What a policy does not know is marked as unknown, never as something lower.
+What the policies are is data (`kizuna.kernel.marking_policy`); the bundled ones of the two states are examples, made from public descriptions, and
+no official marking rule. What a policy does not know is marked as unknown, never as something lower.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import msgspec
-
 from kizuna.kernel.label import Grade, Label
+from kizuna.kernel.marking_policy import BUNDLED, Category, MarkingPolicy, Tag, borne, text_in
 
-
-class GradeNames(msgspec.Struct, frozen=True):
-    """What one classification is called in English, Japanese and Hindi."""
-
-    level: int
-    en: str
-    ja: str
-    hi: str
-
-
-class MarkingPolicy(msgspec.Struct, frozen=True):
-    """A marking scheme: the names of its grades, and what stands between the parts of a marking."""
-
-    id: str
-    owner: str
-    """The party whose scheme it is, as it stands in a marking."""
-    grades: tuple[GradeNames, ...]
-    basis: str
-    separator: str = "//"
-
-    def name(self, level: int, language: str) -> str:
-        """Return the grade's name, or an empty string where the policy has no such grade."""
-        return next((str(getattr(grade, language)) for grade in self.grades if grade.level == level), "")
-
-
-# A grade of one state is written out in another's script, never by that state's own word: that would claim an equivalence.
-IND_EXAMPLE = MarkingPolicy(
-    id="ind.example.v1",
-    owner="IND",
-    basis="example",
-    grades=(
-        GradeNames(0, "UNCLASSIFIED", "アンクラシファイド", "अवर्गीकृत"),
-        GradeNames(1, "RESTRICTED", "レストリクテッド", "प्रतिबंधित"),
-        GradeNames(2, "CONFIDENTIAL", "コンフィデンシャル", "गोपनीय"),
-        GradeNames(3, "SECRET", "シークレット", "गुप्त"),
-        GradeNames(4, "TOP SECRET", "トップシークレット", "परम गुप्त"),
-    ),
-)
-JPN_EXAMPLE = MarkingPolicy(
-    id="jpn.example.v1",
-    owner="JPN",
-    basis="example",
-    grades=(
-        GradeNames(0, "UNCLASSIFIED (KOKAI)", "公開", "अवर्गीकृत (कोकाई)"),
-        GradeNames(1, "CHUI", "注意", "चुई"),
-        GradeNames(2, "HI", "秘", "हि"),
-        GradeNames(3, "GOKUHI", "極秘", "गोकुहि"),
-        GradeNames(4, "TOKUTEI HIMITSU", "特定秘密", "तोकुतेई हिमित्सु"),
-    ),
-)
-BUNDLED: Mapping[str, MarkingPolicy] = {policy.id: policy for policy in (IND_EXAMPLE, JPN_EXAMPLE)}
+__all__ = ["BUNDLED", "marking"]
 
 _EXERCISE = {"en": "EXERCISE", "ja": "演習", "hi": "अभ्यास"}
 _UNMARKED = {
@@ -74,6 +23,11 @@ _UNKNOWN = {
     "en": "UNKNOWN GRADE {grade} - HANDLE AT THE HIGHEST GRADE",
     "ja": "不明な区分{grade}・最高区分として取り扱うこと",
     "hi": "अज्ञात श्रेणी {grade} - उच्चतम श्रेणी मानें",
+}
+_UNKNOWN_WORD = {
+    "en": "UNKNOWN MARK {word} - HANDLE AT THE HIGHEST GRADE",
+    "ja": "不明な表示{word}・最高区分として取り扱うこと",
+    "hi": "अज्ञात अंकन {word} - उच्चतम श्रेणी मानें",
 }
 _RELEASABLE = {"en": "REL TO {parties}", "ja": "提供先 {parties}", "hi": "केवल {parties} हेतु"}
 _NOBODY = {"en": "NOT RELEASABLE", "ja": "提供不可", "hi": "देने योग्य नहीं"}
@@ -89,18 +43,20 @@ def marking(
     *,
     exercise: bool = False,
 ) -> str:
-    """Return the marking text in `en`, `ja` or `hi` (else English).
+    """Return the marking text in `en`, `ja` or `hi` (else English), the words of a policy in any language that it has.
 
-    Each component of the label is written in its own policy; an unknown policy, grade or a missing label is written as unknown and to be
-    handled at the highest grade.
+    Each component of the label is written in its own policy; an unknown policy, grade or category or a missing label is written as unknown and
+    to be handled at the highest grade. A label of one policy that has phrases of its own is marked by these alone.
     """
     tongue = language if language in _EXERCISE else "en"
     parts = [_EXERCISE[tongue]] if exercise else []
     if label is None or not label.grades:
         return "//".join([*parts, _UNMARKED[tongue]])
+    if len(label.grades) == 1 and (sole := policies.get(label.grades[0].policy)) is not None and sole.tags:
+        return "//".join([*parts, _phrased(label.grades[0], label.releasable_to, sole, language, tongue)])
     known = [policies[grade.policy] for grade in label.grades if grade.policy in policies]
     separator = known[0].separator if known else "//"
-    parts += [_grade(grade, policies.get(grade.policy), tongue) for grade in label.grades]
+    parts += [_grade(grade, policies.get(grade.policy), language, tongue) for grade in label.grades]
     parts.append(
         _RELEASABLE[tongue].format(parties=_parties(label.releasable_to)) if label.releasable_to else _NOBODY[tongue]
     )
@@ -117,8 +73,29 @@ def _parties(parties: Iterable[str]) -> str:
     return ", ".join(sorted(party.upper() for party in parties))
 
 
-def _grade(grade: Grade, policy: MarkingPolicy | None, tongue: str) -> str:
+def _grade(grade: Grade, policy: MarkingPolicy | None, language: str, tongue: str) -> str:
     name = policy.name(grade.classification, tongue) if policy is not None else ""
     if policy is None or not name:
         return _UNKNOWN[tongue].format(grade=f"{grade.policy}:{grade.classification}")
-    return " ".join([policy.owner, name, *(caveat.upper() for caveat in sorted(grade.caveats))])
+    if policy.tags:  # the releasability of a label of several policies is written once, for all of them
+        return _phrased(grade, frozenset(), policy, language, tongue)
+    return " ".join(filter(None, [policy.owner, name, *(caveat.upper() for caveat in sorted(grade.caveats))]))
+
+
+def _phrased(grade: Grade, releasable_to: frozenset[str], policy: MarkingPolicy, language: str, tongue: str) -> str:
+    """Return the marking of one grade by the phrases of its policy."""
+    names = policy.grade(grade.classification)
+    if names is None:
+        return _UNKNOWN[tongue].format(grade=f"{grade.policy}:{grade.classification}")
+    found = borne(policy, grade.caveats, releasable_to)
+    instead = [names.replaces, *(category.replaces for _, categories in found.tags for category in categories)]
+    owner = next((text for texts in instead if (text := text_in(texts, language))), policy.owner)
+    parts = [owner, names.name(language), *(_tag(tag, categories, language) for tag, categories in found.tags)]
+    unknown = [_UNKNOWN_WORD[tongue].format(word=word) for word in found.unknown]
+    return policy.separator.join([" ".join(filter(None, parts)), *unknown])
+
+
+def _tag(tag: Tag, categories: Iterable[Category], language: str) -> str:
+    shown = [text for each in categories if (text := text_in(each.phrases, language, each.name))]
+    text = text_in(tag.separator, language, ", ").join(shown)
+    return f"{text_in(tag.prefix, language)}{text}{text_in(tag.suffix, language)}" if shown else ""

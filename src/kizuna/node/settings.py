@@ -201,6 +201,8 @@ class Settings(_Part, frozen=True, kw_only=True):
     store: str = SQLITE
     """`sqlite`, or a libpq connection string of a database that belongs to this node alone."""
     own_units: tuple[int, ...] = ()
+    policies: tuple[Path, ...] = ()
+    """Files of marking policies (SPIF) beside the bundled ones."""
     partners: PartnerSettings = PartnerSettings()
     users: UserSettings = UserSettings()
     log: LogSettings = LogSettings()

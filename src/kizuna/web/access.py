@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from litestar.connection import ASGIConnection
@@ -19,6 +19,7 @@ from litestar.params import SkipValidation
 
 from kizuna.errors import RefusedError
 from kizuna.kernel.journal import Store
+from kizuna.kernel.marking_policy import BUNDLED, MarkingPolicy
 from kizuna.kernel.ports import Clock
 from kizuna.node.accounts import Account, Accounts
 from kizuna.node.core import Core
@@ -91,6 +92,8 @@ class Office:
     """Where browsers reach the pages, `https://...`; empty: over loopback, without TLS."""
     oidc: Provider | None = None
     """The provider of identities, where the settings name one."""
+    policies: Mapping[str, MarkingPolicy] = field(default_factory=lambda: BUNDLED)
+    """By which pages are marked."""
 
     @property
     def cookie(self) -> str:

@@ -173,7 +173,7 @@ class View:
                 raise NotSignedInError("sign in first")
             self._sight = Sight(
                 self.office.node.store, self.pages.ceilings, self.office.node.identity.party, self.account,
-                self.office.node.core.world.ledger.relabels,
+                self.office.node.core.world.ledger.relabels, self.office.policies,
             )  # fmt: skip
         return self._sight
 

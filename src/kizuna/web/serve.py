@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,7 @@ import uvicorn
 from litestar.types import ControllerRouterHandler
 
 from kizuna.errors import KizunaError
+from kizuna.kernel.marking_policy import BUNDLED, MarkingPolicy
 from kizuna.kernel.ports import Clock, Random
 from kizuna.node import keyfiles, logs
 from kizuna.node.accounts import FILE as ACCOUNTS
@@ -69,6 +70,8 @@ class Serving:
     address: str = ""
     """Where browsers reach the users' listener through a proxy, `https://...`; empty: over loopback."""
     oidc: OidcSettings | None = None
+    policies: Mapping[str, MarkingPolicy] = field(default_factory=lambda: BUNDLED)
+    """By which pages are marked."""
     random: Random = os.urandom
     keys: Path | None = None
     """The key folder, where the node's keys may be rotated while it runs."""
@@ -205,6 +208,7 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
         node, Tokens(serving.tokens), clock, health, Metrics(node.store, health), Hub(),
         Accounts(serving.tokens.with_name(ACCOUNTS)), Sessions(serving.random), Tries(), Rates(), Reading(node.runner.do), serving.address,
         Provider(serving.oidc, clock, serving.random) if serving.oidc is not None and serving.oidc.issuer else None,
+        serving.policies,
     )  # fmt: skip
 
 

@@ -16,9 +16,10 @@ from typing import Any
 import msgspec
 
 from kizuna.kernel.journal import Store
-from kizuna.kernel.label import MAX_CLASSIFICATION, Grade, Label, join
+from kizuna.kernel.label import MAX_CLASSIFICATION, Grade, Label, aggregate, join
 from kizuna.kernel.lifecycle import Act
 from kizuna.kernel.marking import marking
+from kizuna.kernel.marking_policy import BUNDLED, MarkingPolicy
 from kizuna.node.accounts import Account
 from kizuna.node.facts import label_held
 
@@ -92,12 +93,14 @@ class Sight:
         party: str,
         account: Account,
         relabels: Mapping[str, tuple[Act, ...]] | None = None,
+        policies: Mapping[str, MarkingPolicy] = BUNDLED,
     ) -> None:
         self._store = store
         self._relabels = relabels or {}
         self._ceilings = ceilings
         self._party = party
         self._account = account
+        self._policies = policies
         self._known: dict[str, tuple[Label | None, int]] = {}
         self.labels: list[Label] = []
         self.shown: set[str] = set()
@@ -124,10 +127,7 @@ class Sight:
         """Return the marking of the page: the join of all labels on it, nothing where there is none."""
         if not self.labels:
             return ""
-        joined = self.labels[0]
-        for label in self.labels[1:]:
-            joined = join(joined, label)
-        return marking(joined, language=language, exercise=self.exercise)
+        return marking(aggregate(self.labels), self._policies, language, exercise=self.exercise)
 
     def admits(self, label: Label | None, level: int) -> bool:
         """Return whether a label is within clearance and nationality; `level` is its grade in this node's policy."""
