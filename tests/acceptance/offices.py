@@ -22,27 +22,32 @@ _DAY_MS = 86_400_000
 
 @dataclass
 class Officer:
-    """Somebody at a desk: a node, and a token in one role."""
+    """Somebody at a desk: a node, and a token in one role; and the token of a second person, where one stands behind each act."""
 
     node: DemoNode
     token: str
+    second: str = ""
 
-    def does(self, what: str, **asked: Any) -> dict[str, Any]:
+    def does(self, what: str, /, **asked: Any) -> dict[str, Any]:
         """Do `domain operation`; it must succeed, and nothing of it may be withheld. Returns what was said and told."""
         done = self.keeps(what, **asked)
         assert not any(each["withheld"] for each in done["said"]), done
         return done
 
-    def keeps(self, what: str, **asked: Any) -> dict[str, Any]:
+    def keeps(self, what: str, /, **asked: Any) -> dict[str, Any]:
         """Do `domain operation`, of which all or a part stays at home; it must succeed. Returns what was said and told."""
-        status, body = call(self.node.users_port, "POST", f"/api/v1/{what.replace(' ', '/')}", asked, self.token)
+        status, body = call(
+            self.node.users_port, "POST", f"/api/v1/{what.replace(' ', '/')}", asked, self.token, self.second
+        )
         assert status == 200, (what, status, body.decode())
         done: dict[str, Any] = json.loads(body)
         return done
 
-    def may_not(self, what: str, **asked: Any) -> str:
+    def may_not(self, what: str, /, **asked: Any) -> str:
         """Try `domain operation`; it must be refused. Returns the words."""
-        status, body = call(self.node.users_port, "POST", f"/api/v1/{what.replace(' ', '/')}", asked, self.token)
+        status, body = call(
+            self.node.users_port, "POST", f"/api/v1/{what.replace(' ', '/')}", asked, self.token, self.second
+        )
         assert 400 <= status < 500, (what, status, body.decode())
         return str(json.loads(body)["sentence"])
 
@@ -63,15 +68,21 @@ class Officer:
 
 
 @contextmanager
-def offices(folder: Path, role: str, *instruments: str) -> Iterator[tuple[Officer, Officer]]:
-    """Give an officer of India and one of Japan, in one role, at nodes that run and between which the named instruments are in force."""
+def offices(folder: Path, role: str, *instruments: str, two: bool = False) -> Iterator[tuple[Officer, Officer]]:
+    """Give an officer of India and one of Japan, in one role, at nodes that run and between which the named instruments are in force.
+
+    With `two`, a second person of the same party stands behind whatever they do.
+    """
     nodes = demo_world.prepare(folder, bundled(), CLOCK, random)
     officers = []
     for node in nodes:
         now_ms = CLOCK.now_ms()
-        text, token = tokens.make("7", role, now_ms=now_ms, ends_ms=now_ms + _DAY_MS, random=random)
-        tokens.Tokens(read_settings(node.config).tokens).add(token)
-        officers.append(Officer(node, text))
+        texts = []
+        for officer in ("7", "8"):
+            text, token = tokens.make(officer, role, now_ms=now_ms, ends_ms=now_ms + _DAY_MS, random=random)
+            tokens.Tokens(read_settings(node.config).tokens).add(token)
+            texts.append(text)
+        officers.append(Officer(node, texts[0], texts[1] if two else ""))
     with running(*nodes):
         for name in instruments:
             for node in nodes:

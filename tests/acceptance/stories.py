@@ -61,9 +61,12 @@ def token_of(node: DemoNode) -> str:
     return (node.folder / "data" / "admin.token").read_text(encoding="ascii").strip()
 
 
-def call(port: int, method: str, path: str, value: object = None, token: str = "") -> tuple[int, bytes]:
+def call(
+    port: int, method: str, path: str, value: object = None, token: str = "", second: str = ""
+) -> tuple[int, bytes]:
     """Return what the users' API answers: status and body."""
     headers = {"authorization": f"Bearer {token}"} if token else {}
+    headers |= {"kizuna-second-officer": f"Bearer {second}"} if second else {}
     data = value if isinstance(value, bytes) else json.dumps(value).encode() if value is not None else None
     headers |= {"content-type": "application/json"} if data is not None else {}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)

@@ -10,6 +10,7 @@ from kizuna.kernel.domain import Domain
 from kizuna.kernel.label import Grade
 from kizuna.kernel.operation import Asked, Desk, Query, Wanted
 from kizuna.node import effects as fx
+from kizuna.node.holders import holdings
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.world import sign_instrument
 
@@ -41,7 +42,7 @@ def shown(node: SimNode, domain: Domain, name: str, asked: Wanted | None = None)
     with node.store.view() as db:
         desk = Desk(
             db=db, now_ms=node.now_ms, party=node.identity.party, actor="officer:1:desk", kinds=node.core.world.kinds,
-            random=node.rng.randbytes,
+            random=node.rng.randbytes, holdings=holdings,
         )  # fmt: skip
         return query.run(desk, asked if asked is not None else query.asks())
 

@@ -14,6 +14,7 @@ from kizuna.errors import RefusedError
 from kizuna.kernel.lifecycle import ConsentGranted
 from kizuna.node import effects as fx
 from kizuna.node import facts
+from kizuna.node.holders import holdings
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.test_recovery import projected
 from tests.sim.test_withdrawing import act, bodies
@@ -351,3 +352,19 @@ def test_a_consent_that_could_not_mean_anything_is_refused(changes: dict[str, An
     record_id = say(world, "ours")
     with pytest.raises(RefusedError, match=reason):
         grant(world.delhi, **({"records": (record_id,)} | changes))
+
+
+def test_who_has_a_record_is_known_at_once_from_receipts_and_consents() -> None:
+    world = three("holders")
+    record = say(world, "to be found again")
+    world.run()
+    consent = grant(world.delhi, record)
+    world.run()
+    with world.delhi.store.view() as db:
+        found = [(held.party, held.node, held.by, held.receipted) for held in holdings(db, record)]
+    assert found == [("jpn", "jpn/yokosuka", "ind", True), ("aus", "", "jpn", False)]
+    with world.yokosuka.store.view() as db:
+        shown_on = holdings(db, record)
+    assert [(held.party, held.receipted) for held in shown_on if held.node] == [("aus", True)]
+    with world.delhi.store.view() as db:
+        assert holdings(db, consent) == ()

@@ -82,7 +82,8 @@ def _before(one: _Act, other: _Act) -> bool:
     return one is not other and not one.nodes & ~other.past
 
 
-def _person(actor: str) -> str:
+def person_of(actor: str) -> str:
+    """Return who an actor is, whatever the role; a job is itself."""
     return actor.split(":")[1] if actor.startswith("officer:") else actor
 
 
@@ -210,7 +211,7 @@ class Folding:
         if not step.actor:
             return "its signer is withheld, and the duties here need separate persons"
         for other in self.members(self._past[self._at[step.id]]):
-            if other is not step and other.party == step.party and _person(other.actor) == _person(step.actor):
+            if other is not step and other.party == step.party and person_of(other.actor) == person_of(step.actor):
                 _, signed = self._signed(other)
                 if signed is not None and signed.name in row.apart:
                     return f"the signer of `{row.name}` also signed `{signed.name}`: the duties need separate persons"

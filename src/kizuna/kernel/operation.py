@@ -43,6 +43,27 @@ class Happening(msgspec.Struct, frozen=True):
     group: str = ""
 
 
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """A party that has a record, as channels tell it: `node` is empty where only a consent lets it have the record through `by`.
+
+    `receipted` tells that the node itself signed that it holds what it was sent.
+    """
+
+    party: str
+    node: str
+    by: str
+    receipted: bool
+    since_ms: int
+
+
+Holdings = Callable[[Db, str], Sequence[Holding]]
+"""Whom the channels of this node show to have a record, by its id."""
+
+
+def _nobody(_db: Db, _record_id: str) -> Sequence[Holding]:
+    return ()
+
+
 Happenings = Callable[[Db, str, str], Sequence[Happening]]
 """What a domain tells of what happened between two days, both included: a brief asks every domain and imports none."""
 
@@ -108,7 +129,7 @@ class Desk:
     """What an operation or a query may know: the tables, the time, who asks for which party, and the agreements that are held.
 
     `actor` is `officer:<id>:<role>` or `system:<job>`, `second` the second person where one stands behind the act, else empty. `tellers` is what
-    each domain tells of what happened.
+    each domain tells of what happened, `holdings` who has a record by the channels.
     """
 
     db: Db
@@ -120,6 +141,7 @@ class Desk:
     agreements: tuple[Agreement, ...] = ()
     second: str = ""
     tellers: tuple[Happenings, ...] = ()
+    holdings: Holdings = _nobody
 
     def happened(self, first_on: str, last_on: str) -> tuple[Happening, ...]:
         """Return what any domain tells to have happened between two days, both included, the earliest first."""

@@ -1,6 +1,6 @@
 """The domains that this node runs: one explicit tuple, no discovery."""
 
-from kizuna.domains import case, claim, dialogue, exercises, instruments, maritime, supply, training
+from kizuna.domains import case, claim, dialogue, exercises, instruments, maritime, protection, supply, training
 from kizuna.kernel.domain import Domain
 
 DOMAINS: tuple[Domain, ...] = (
@@ -12,4 +12,5 @@ DOMAINS: tuple[Domain, ...] = (
     training.DOMAIN,
     dialogue.DOMAIN,
     supply.DOMAIN,
+    protection.DOMAIN,
 )

@@ -19,6 +19,7 @@ from kizuna.kernel.instrument import Agreement
 from kizuna.kernel.journal import Store
 from kizuna.kernel.operation import Desk, Happenings, Query, Wanted
 from kizuna.kernel.ports import Random
+from kizuna.node.holders import holdings
 
 LABEL = "label"
 """The field of a request in which its label is asked for."""
@@ -112,6 +113,6 @@ def ask(store: Store, query: Query, asked: Wanted, asker: Asker) -> Any:
     with store.view() as db:
         desk = Desk(
             db=db, now_ms=asker.now_ms, party=asker.party, actor=asker.actor, kinds=asker.kinds,
-            agreements=asker.agreements, random=asker.random, tellers=asker.tellers,
+            agreements=asker.agreements, random=asker.random, tellers=asker.tellers, holdings=holdings,
         )  # fmt: skip
         return query.run(desk, asked)

@@ -19,6 +19,7 @@ from kizuna.kernel.operation import LabelAsked, Operation, Outcome, Statement
 from kizuna.node import effects as fx
 from kizuna.node.desk import Desk
 from kizuna.node.effects import Effect, Reply
+from kizuna.node.holders import holdings
 from kizuna.node.world import World
 
 _DUE_AT_ONCE = 100
@@ -95,7 +96,7 @@ class Operating:
             desk = Asking(
                 db=db, now_ms=now_ms, party=self._world.identity.party, actor=command.actor, kinds=self._world.kinds,
                 agreements=self._world.agreements, second=command.second_actor, random=self._world.random,
-                tellers=tellers(self._world.domains),
+                tellers=tellers(self._world.domains), holdings=holdings,
             )  # fmt: skip
             try:
                 return operation.run(desk, command.asked)

@@ -226,7 +226,7 @@ def test_a_page_without_claims_says_the_date_as_it_was_loaded_and_on_what() -> N
     shown = ask("page", held(partnership()), instrument="ind-jpn-2020-reciprocal-supplies-services")
     assert "in force: 2021-07-11 as loaded, no claim on it is held" in shown.lines
     assert any(source.startswith("https://www.shugiin.go.jp/") for source in shown.sources)
-    unknown = ask("page", held(partnership()), instrument="ind-jpn-2015-classified-military-information")
+    unknown = ask("page", held(partnership()), instrument="ind-jpn-2025-joint-declaration-security")
     assert "in force: unknown" in unknown.lines
     with pytest.raises(RefusedError, match="no instrument `nothing` is held"):
         ask("page", (), instrument="nothing")
