@@ -19,7 +19,7 @@ def test_an_account_is_made_with_a_link_and_taken_away(india: Party) -> None:
     (listed,) = india.ok("account", "list")["accounts"]
     assert listed == {
         "clearance": 2, "made_ms": listed["made_ms"], "nationality": "ind", "officer": "7", "password": False,
-        "roles": ["watch", "liaison"],
+        "roles": ["watch", "liaison"], "ends_ms": 0,
     }  # fmt: skip
     assert code not in india("account", "list").out
     assert india.ok("account", "link", "7")["link"] != made["link"]
@@ -53,3 +53,11 @@ def test_the_first_start_prints_a_link_and_no_password(india: Party) -> None:
         assert answer.status == 200
         assert answer.headers["set-cookie"].startswith("kizuna-ind-fusion-delhi=")
     assert json.loads((india.folder / "data" / "accounts.json").read_text())["accounts"][0]["password"] == ""
+
+
+def test_an_account_may_have_an_end(india: Party) -> None:
+    india.ok("account", "add", "7", "--role", "watch", "--until", "2199-07-01")
+    assert india.ok("account", "list")["accounts"][0]["ends_ms"] == 7242220800000
+    past = india("account", "add", "8", "--role", "watch", "--until", "2001-01-01")
+    assert past.code != 0
+    assert "is past" in past.err

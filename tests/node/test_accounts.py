@@ -53,6 +53,26 @@ def test_a_link_counts_once_and_ends(held: Accounts) -> None:
     assert held.redeem(late, 10) is None
 
 
+def test_an_account_ends_and_is_forgotten_with_its_hash_and_links(held: Accounts) -> None:
+    held.add(account())
+    held.add(
+        Account(clearance=0, made_ms=1, nationality="ind", officer="8", password="", roles=("watch",), ends_ms=100)
+    )
+    held.set_password("8", PASSWORD)
+    text = held.invite("8", now_ms=0, ends_ms=200, random=os.urandom)
+    assert held.forget_ended(99) == ()
+    found = held.verify("8", PASSWORD)
+    assert found is not None
+    assert found.lasts(99)
+    assert not found.lasts(100)
+    assert held.redeem(text, 100) is None
+    assert held.forget_ended(100) == ("8",)
+    assert held.forget_ended(100) == ()
+    assert [each.officer for each in held.list()] == ["7"]
+    assert "argon2" not in held.path.read_text()
+    assert "ends_ms" not in held.path.read_text(), "an account without an end is written as before"
+
+
 def test_of_many_who_follow_one_link_one_gets_in(held: Accounts) -> None:
     held.add(account())
     text = held.invite("7", now_ms=0, ends_ms=10, random=os.urandom)

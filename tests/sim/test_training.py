@@ -371,6 +371,32 @@ def test_personal_notes_stay_at_home_and_have_an_end() -> None:
     assert not shown(india, TRAINING, "retention", RetentionWanted(on="2029-07-01"))
 
 
+def test_personal_data_goes_by_itself_after_its_day_and_the_journal_says_so() -> None:
+    federation, india, _ = offered(11)
+    first = do(india, "note-person", ops.PersonAsked(person="ind-p-1", name="A. Rao", retain_until="2029-06-30"))
+    later = do(india, "note-person", ops.PersonAsked(person="ind-p-2", name="B. Nair", retain_until="2040-06-30"))
+    federation.run(70_000)
+    ended, kept = first.said[0].record_id, later.said[0].record_id
+    ((ends_ms,),) = india.store.query("SELECT ends_ms FROM retained WHERE record_id = ?", (ended,))
+    india.skew_ms = ends_ms - india.now_ms - 3_600_000
+    federation.run(200_000)
+    assert india.store.query("SELECT 1 FROM retained WHERE record_id = ?", (ended,)), "its day is not over"
+    india.skew_ms += 3_600_000
+    federation.run(200_000)
+    assert not india.store.query("SELECT 1 FROM retained WHERE record_id = ?", (ended,))
+    assert [row.person for row in shown(india, TRAINING, "retention", RetentionWanted(on="2050-01-01"))] == ["ind-p-2"]
+    bodies = b"".join(
+        bytes(body) for (body,) in india.store.query("SELECT body FROM journal_body WHERE body IS NOT NULL")
+    )
+    assert b"Rao" not in bodies
+    assert b"Nair" in bodies
+    acts = [entry.entry.meta for entry in india.store.read(1, 10_000) if entry.entry.kind == "acted"]
+    assert [(meta["act"], meta["item"], meta["actor"]) for meta in acts] == [("destroy", ended, "system:retention")]
+    assert not india.store.verify().findings
+    india.store.rebuild()
+    assert [record for (record,) in india.store.query("SELECT record_id FROM retained")] == [kept]
+
+
 ACTS: tuple[tuple[str, Asked], ...] = (
     ("nominate", name(1)), ("nominate", name(2)), ("nominate", name(3)),
     *((verb, seats.SeatAsked(seat=f"{COURSE}-00{n}")) for n in (1, 2) for verb in ("vet", "confirm")),

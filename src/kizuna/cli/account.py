@@ -6,8 +6,20 @@ from typing import Annotated
 
 import typer
 
-from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, group, random, settings_of, shown_instant, table
-from kizuna.errors import ConfigError
+from kizuna.cli.base import (
+    CLOCK,
+    CONFIG,
+    Config,
+    Json,
+    emit,
+    group,
+    instant_ms,
+    random,
+    settings_of,
+    shown_instant,
+    table,
+)
+from kizuna.errors import ConfigError, RefusedError
 from kizuna.kernel.label import MAX_CLASSIFICATION
 from kizuna.node.accounts import Account, Accounts
 from kizuna.node.settings import Settings
@@ -34,6 +46,14 @@ def add(
         ),
     ] = 0,
     nationality: Annotated[str, typer.Option(help="Whose officer it is; without, the node's own party.")] = "",
+    until: Annotated[
+        str,
+        typer.Option(
+            "--until",
+            metavar="INSTANT",
+            help="From when on the account counts no more and is forgotten, like `2027-07-01`.",
+        ),
+    ] = "",
     hours: Hours = 24,
     config: Config = CONFIG,
     *,
@@ -46,10 +66,17 @@ def add(
     held.add(
         Account(
             clearance=clearance, made_ms=now, nationality=nationality or settings.party, officer=officer, password="",
-            roles=tuple(dict.fromkeys(role)),
+            roles=tuple(dict.fromkeys(role)), ends_ms=_end_ms(until, now) if until else 0,
         )
     )  # fmt: skip
     _tell_link(settings, held, officer, hours * _HOUR_MS, json=json)
+
+
+def _end_ms(until: str, now_ms: int) -> int:
+    ends_ms = instant_ms(until)
+    if ends_ms <= now_ms:
+        raise RefusedError(f"`{until[:40]}` is past, and the account would count for nothing: give a later instant")
+    return ends_ms
 
 
 @app.command()
@@ -73,18 +100,18 @@ def list_(config: Config = CONFIG, *, json: Json = False) -> None:
     shown = [
         {
             "clearance": each.clearance, "made_ms": each.made_ms, "nationality": each.nationality, "officer": each.officer,
-            "password": bool(each.password), "roles": list(each.roles),
+            "password": bool(each.password), "roles": list(each.roles), "ends_ms": each.ends_ms,
         }
         for each in found
     ]  # fmt: skip
     rows = [
         (
             each.officer, ", ".join(each.roles), each.clearance, each.nationality, "chosen" if each.password else "none yet",
-            shown_instant(each.made_ms),
+            shown_instant(each.made_ms), shown_instant(each.ends_ms),
         )
         for each in found
     ]  # fmt: skip
-    columns = ("officer", "roles", "clearance", "nationality", "password", "made")
+    columns = ("officer", "roles", "clearance", "nationality", "password", "made", "ends")
     lines = [table(*columns, rows=rows)] if found else ["There are no accounts: `kizuna account add` makes one."]
     emit({"accounts": shown}, json_wanted=json, lines=lines)
 

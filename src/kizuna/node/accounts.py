@@ -32,11 +32,12 @@ _OFFICER = re.compile(r"[a-z0-9][a-z0-9-]{0,39}").fullmatch
 _LEAST_DIFFERENT = 5
 
 
-class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An officer: may act in any of `roles`, one at a time, and see records up to the `clearance`, a grade of this node's own marking policy.
 
     Who is of another `nationality` than the node's party sees only what is releasable to that nation. `password` is a hash, empty until chosen.
     `federated` names provider and person where the account is one that a provider of identities vouches for; such a one has no password here.
+    From `ends_ms` on the account lets nobody in and is forgotten; 0 is never.
     """
 
     clearance: int
@@ -46,6 +47,11 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: str
     roles: tuple[str, ...]
     federated: str = ""
+    ends_ms: int = 0
+
+    def lasts(self, now_ms: int) -> bool:
+        """Return whether the account counts at an instant."""
+        return not self.ends_ms or now_ms < self.ends_ms
 
 
 class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -174,6 +180,29 @@ class Accounts:
 
         self._change(removed)
 
+    def forget_ended(self, now_ms: int) -> tuple[str, ...]:
+        """Forget the accounts that have ended, with their password hashes and links, and the links that have; return whose accounts went.
+
+        Raises:
+            ConfigError: the file cannot be read or written.
+        """
+        held = self._load()
+        if all(account.lasts(now_ms) for account in held.accounts) and all(
+            now_ms < link.ends_ms for link in held.links
+        ):
+            return ()
+        gone: list[str] = []
+
+        def ended(kept: _Kept) -> _Kept:
+            gone.extend(account.officer for account in kept.accounts if not account.lasts(now_ms))
+            return _Kept(
+                tuple(account for account in kept.accounts if account.lasts(now_ms)),
+                tuple(link for link in kept.links if now_ms < link.ends_ms and link.officer not in gone),
+            )
+
+        self._change(ended)
+        return tuple(sorted(gone))
+
     def set_password(self, officer: str, text: str) -> None:
         """Keep the hash of a password; takes a tenth of a second of a core.
 
@@ -242,7 +271,7 @@ class Accounts:
 
         def redeemed(kept: _Kept) -> _Kept:
             owners = {link.officer for link in kept.links if link.sha256 == digest and now_ms < link.ends_ms}
-            found.extend(account for account in kept.accounts if account.officer in owners)
+            found.extend(each for each in kept.accounts if each.officer in owners and each.lasts(now_ms))
             return _Kept(kept.accounts, tuple(link for link in kept.links if link.sha256 != digest))
 
         self._change(redeemed)

@@ -24,6 +24,7 @@ from kizuna.node.handing import Handing
 from kizuna.node.incoming import Arrival, Verdict
 from kizuna.node.operating import Operating
 from kizuna.node.pulling import Pulling
+from kizuna.node.retaining import Retaining
 from kizuna.node.rotating import Rotating
 from kizuna.node.serving import Serving, fault
 from kizuna.node.watching import Watching
@@ -49,6 +50,7 @@ class Core:
         self.adopting = Adopting(self.world, self.serving, self.desk, self._adopted)
         self.carrying = Carrying(self.world, self.serving, self.pulling, self.adopting, self._arrived)
         self.operating = Operating(self.world, self.desk)
+        self.retaining = Retaining(self.world, self.desk.act)
         self.rotating = Rotating(self.world, self._woken)
         self.handing = Handing(self.world)
         self.watching = Watching(self.world)
@@ -161,7 +163,7 @@ class Core:
             self._examined_ms = now_ms
         effects += self.desk.overdue(now_ms)
         if not self.world.clock_in_doubt:
-            effects += self.operating.due(now_ms)
+            effects += self.operating.due(now_ms) + self.retaining.due(now_ms)
         due = self._due_channels(now_ms)
         return effects + self.serving.wake(now_ms, due) + self.pulling.due(now_ms)
 

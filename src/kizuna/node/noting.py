@@ -18,6 +18,7 @@ from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.wire import EntryHeader
 from kizuna.kernel.journal import Db, Entry
 from kizuna.kernel.record import Record
+from kizuna.node import retained
 from kizuna.node.parsed import parse
 
 GRANTED = "consent.granted.v1"
@@ -46,6 +47,7 @@ SCHEMA = (
     "CREATE TABLE blob_use (sha256 TEXT NOT NULL, record_id TEXT NOT NULL, PRIMARY KEY (sha256, record_id))",
     "CREATE INDEX blob_use_by_record ON blob_use (record_id)",
     "CREATE TABLE blob_erased (sha256 TEXT PRIMARY KEY, seq BIGINT NOT NULL)",
+    *retained.SCHEMA,
 )
 
 _AT_ONCE = 500
@@ -193,13 +195,14 @@ def _held(db: Db, held: Record, type_: str) -> None:
                 "INSERT INTO derivation (record_id, source) VALUES (?,?) ON CONFLICT (record_id, source) DO NOTHING",
                 (held.id, source),
             )
+    retained.note(db, held)
     if type_ in NOTICE_TYPES:
         _note(db, held)
 
 
 def forget(db: Db, record_id: str) -> None:
     """Take out what hung on a record whose body was erased."""
-    for table in ("blob_use", "derivation"):
+    for table in ("blob_use", "derivation", "retained"):
         db.execute(f"DELETE FROM {table} WHERE record_id = ?", (record_id,))
 
 

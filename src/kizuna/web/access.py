@@ -178,7 +178,12 @@ def session_of(office: Office, connection: Connection) -> tuple[Session, Account
     text = connection.cookies.get(office.cookie, "")
     session = office.sessions.find(text, office.clock.now_ms()) if text else None
     account = office.accounts.get(session.officer) if session is not None else None
-    if session is None or account is None or session.role not in account.roles:
+    if (
+        session is None
+        or account is None
+        or session.role not in account.roles
+        or not account.lasts(office.clock.now_ms())
+    ):
         office.sessions.end(text)
         return None
     return session, account

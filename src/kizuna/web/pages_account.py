@@ -88,7 +88,7 @@ def _signing(pages: Pages) -> list[ControllerRouterHandler]:
         officer, place = given.get("officer", "").strip(), request.client.host if request.client else ""
         office.tries.check(officer, place, office.clock.now_ms())
         account = await asyncio.to_thread(office.accounts.verify, officer, given.get("password", ""))
-        if account is None:
+        if account is None or not account.lasts(office.clock.now_ms()):
             office.tries.failed(officer, place, office.clock.now_ms())
             view = pages.view(request)
             return signin_page(view, officer, view.words("officer id and password do not fit together"))
@@ -239,7 +239,7 @@ async def second_person(view: View, given: Mapping[str, str], roles: frozenset[s
     office, officer = view.office, given.get("second-officer", "").strip()
     office.tries.check(officer, "second person", view.now_ms)
     account = await asyncio.to_thread(office.accounts.verify, officer, given.get("second-password", ""))
-    if account is None:
+    if account is None or not account.lasts(view.now_ms):
         office.tries.failed(officer, "second person", view.now_ms)
         raise RefusedError("this needs two persons: the second officer's id and password do not fit together")
     may = [role for role in account.roles if role in roles]

@@ -237,8 +237,14 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 async def _warn(office: Office) -> None:
-    """Log what wears out, at the start and then each hour."""
+    """Log what wears out and forget the accounts that have ended, at the start and then each hour."""
     while True:
+        try:
+            gone = await asyncio.to_thread(office.accounts.forget_ended, office.clock.now_ms())
+            if gone:
+                _log.info("accounts ended", count=len(gone))
+        except KizunaError as error:  # they let nobody in all the same; the next hour tries again
+            _log.error("ended accounts not forgotten", error=type(error).__name__)
         health = await asyncio.to_thread(office.health)
         for code, _ in health.warnings:
             _log.warning("see to this", kind=code, days_left=health.certificate_days, free_bytes=health.disk_free_bytes)
