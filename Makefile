@@ -19,7 +19,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench docs pages screens lock clean
+.PHONY: help setup demo test check fix bench docs pages screens sbom lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets (the default)
@@ -44,6 +44,7 @@ check: $(DEV) ## all that a change must pass: lint, types, layers, every test; s
 	$(call part,format,$(BIN)/ruff format --check .)
 	$(call part,types,$(BIN)/mypy)
 	$(call part,layers,$(BIN)/lint-imports --no-logo)
+	$(call part,licences,$(BIN)/python packaging/bom.py --check)
 	$(call part,tests,$(PYTEST))
 	@echo "== how long each part took"; cat $(TIMES)
 
@@ -62,6 +63,10 @@ pages: $(BASE) ## build what a browser loads from web/ anew (needs a package mir
 
 screens: $(DEV) ## photograph every page into docs/screens/ (needs Chromium)
 	$(BIN)/python tests/browser/screens.py
+
+sbom: $(DEV) ## write build/bom.cdx.json, the bill of materials of what runs (CycloneDX), and check its licences
+	$(BIN)/python packaging/bom.py build/bom.cdx.json
+	@echo "build/bom.cdx.json"
 
 lock: ## write locks/ anew from pyproject.toml (needs uv on the PATH)
 	@command -v uv >/dev/null || { echo "make lock needs uv: see docs/operations.md, 'Dependencies'"; exit 1; }
