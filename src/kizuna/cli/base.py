@@ -19,7 +19,6 @@ from rich.table import Table
 from kizuna.errors import ConfigError, RecordError
 from kizuna.kernel.marking_policy import MarkingPolicy
 from kizuna.node.clock import SystemClock
-from kizuna.node.labelling import read_policies
 from kizuna.node.settings import Settings, read_settings
 
 Config = Annotated[Path, typer.Option("--config", "-c", envvar="KIZUNA_CONFIG", help="The node's settings file.")]
@@ -44,6 +43,8 @@ def policies_of(settings: Settings | None, given: Sequence[Path] = ()) -> dict[s
         ConfigError: a file cannot be read.
         RecordError: it is no policy file, or one policy is given twice.
     """
+    from kizuna.node.labelling import read_policies  # noqa: PLC0415 # brings XML in, which few commands read
+
     return read_policies(
         (str(path), read_file(path)) for path in dict.fromkeys((*(settings.policies if settings else ()), *given))
     )
