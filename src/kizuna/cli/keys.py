@@ -24,7 +24,9 @@ from kizuna.cli.base import (
 from kizuna.cli.reach import reach
 from kizuna.cli.reading import reading
 from kizuna.errors import RecordError
+from kizuna.kernel.keys import NODE_PURPOSES
 from kizuna.node import keyfiles, renewal
+from kizuna.node.service import DataLock
 from kizuna.node.settings import host_port
 
 app = group("keys", "Rotate and revoke the node's keys; the party's root stays offline.")
@@ -132,6 +134,35 @@ def sign_(
         "version": asked.keyset.version if asked.keyset is not None else 0,
     }
     emit(result, json_wanted=json, lines=lines)
+
+
+@app.command("to-token")
+def to_token(
+    purpose: Annotated[str, typer.Argument(metavar="PURPOSE", help="record, checkpoint, receipt or bundle.")],
+    module: Annotated[Path, typer.Option("--module", metavar="FILE", help="The token's PKCS#11 module.")],
+    token: Annotated[str, typer.Option("--token", metavar="LABEL", help="The token, by its label.")],
+    pin_file: Annotated[
+        Path, typer.Option("--pin-file", metavar="FILE", help="Holds the PIN; readable by the node alone.")
+    ],
+    config: Config = CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Put a signing key into a PKCS#11 token, where it can be used and not read; no node may run."""
+    settings = settings_of(config)
+    if purpose not in NODE_PURPOSES:
+        raise RecordError(f"`{purpose[:40]}` is no signing key of a node: choose {', '.join(NODE_PURPOSES)}")
+    lock = DataLock(settings.data)
+    try:
+        label = keyfiles.move_to_token(settings.keys, settings.node, purpose, str(module.absolute()), token, pin_file)
+    finally:
+        lock.release()
+    result = {"label": label, "purpose": purpose, "token": token}
+    emit(
+        result,
+        json_wanted=json,
+        lines=[f"The {purpose} key is in token `{token}` as `{label}`, and no file holds it here."],
+    )
 
 
 @app.command()

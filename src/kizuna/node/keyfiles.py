@@ -25,6 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from kizuna.errors import ConfigError, KizunaError, RecordError, RefusedError
 from kizuna.kernel import bundle, canonical, keys, sign
 from kizuna.kernel.ports import Random
+from kizuna.node import tokenkeys
 from kizuna.node.facts import Identity
 from kizuna.storage.blobs import sync_directory
 
@@ -254,10 +255,9 @@ def version_folder(folder: Path, version: int) -> Path:
 
 def _load_one(folder: Path, node: str, root_public: bytes) -> Identity:
     check_private(folder)
-    seeds = {str(purpose): _seed(folder / f"{purpose}.key", purpose) for purpose in keys.NODE_PURPOSES}
+    held = {str(purpose): _signing_key(folder, purpose) for purpose in keys.NODE_PURPOSES}
     seal = _seed(folder / "seal.key", sign.Purpose.SEAL)
     check_private(folder / TLS_KEY)
-    held = {purpose: sign.SigningKey(seed, purpose) for purpose, seed in seeds.items()}
     try:
         envelope = sign.read_envelope(read_bytes(folder / KEYSET))
         keyset = keys.read_keyset(envelope, root_public)
@@ -274,6 +274,39 @@ def _load_one(folder: Path, node: str, root_public: bytes) -> Identity:
     if not same or keyset.tls_sha256 != certificate_sha256(read_bytes(folder / CERTIFICATE)):
         raise ConfigError("a key differs from what the root certified: restore the folder whole", where=str(folder))
     return Identity(node, held, seal, envelope, root_public)
+
+
+def _signing_key(folder: Path, purpose: str) -> sign.SigningKey:
+    in_token = folder / f"{purpose}.pkcs11"
+    if not in_token.exists():
+        return sign.SigningKey(_seed(folder / f"{purpose}.key", purpose), purpose)
+    check_private(in_token)
+    return tokenkeys.open_key(in_token, purpose)
+
+
+def move_to_token(folder: Path, node: str, purpose: str, module: str, token: str, pin_file: Path) -> str:
+    """Put the newest key of one purpose into a PKCS#11 token, take its file away and return its label there.
+
+    The file is unlinked; what a disk or a backup keeps of it, nobody can say: rotate the keys before, so that no backup has this one.
+
+    Raises:
+        ConfigError: the key is in a token already, or the token does not take it; then nothing has changed.
+    """
+    folder = version_folder(folder, version := load_identity(folder, node).public.version)
+    path = folder / f"{purpose}.key"
+    if not path.exists():
+        raise ConfigError("is not here: the key is in a token already", where=str(path))
+    check_private(pin_file)
+    seed = _seed(path, purpose)
+    public = canonical.b64(sign.SigningKey(seed, purpose).public)
+    label = f"kizuna {node} {purpose} v{version}"
+    told = tokenkeys.TokenFile(
+        label=label, module=module, pin_file=str(pin_file.absolute()), public=public, token=token
+    )
+    in_token = folder / f"{purpose}.pkcs11"
+    write_private(in_token, tokenkeys.move_in(told, seed, purpose, in_token))
+    path.unlink()
+    return label
 
 
 def card(identity: Identity, folder: Path, address: str) -> bytes:
