@@ -14,8 +14,8 @@ from kizuna.domains.protection.compromises import COMPROMISE
 from kizuna.domains.protection.rules import check_compromise, check_document, second_fault
 from kizuna.errors import RefusedError
 from kizuna.kernel import casework
-from kizuna.kernel.folding import person_of
 from kizuna.kernel.casework import CaseView, Move
+from kizuna.kernel.folding import person_of
 from kizuna.kernel.record import Body
 
 KEY = "ind-2027-0001-c1"
