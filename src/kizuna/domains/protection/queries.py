@@ -289,7 +289,9 @@ def register(desk: Desk, _wanted: RegisterWanted) -> Document:
     columns = (
         "copy", "title", "policy", "level", "form", "originator", "holder", "state", "register", "certificate", "destroyed_on", "witness",
     )  # fmt: skip
-    return Document("register.csv", csv_table.MEDIA_TYPE, csv_table.write(columns, rows))
+    return Document(
+        "register.csv", csv_table.MEDIA_TYPE, csv_table.write(columns, rows, desk.marked(domains=("protection",)))
+    )
 
 
 QUERIES = (
