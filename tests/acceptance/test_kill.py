@@ -14,7 +14,6 @@ from kizuna.cli import demo_world
 from kizuna.cli.base import CLOCK
 from kizuna.cli.base import random as fresh
 from kizuna.cli.demo_world import DemoNode
-from kizuna.cli.init import bundled
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.kernel.channel.wire import decode_header
 from kizuna.kernel.journal import Store
@@ -23,6 +22,7 @@ from kizuna.node.filling import projections
 from kizuna.node.outgoing import header_at
 from kizuna.node.service import open_store
 from kizuna.node.settings import read_settings
+from kizuna.node.treaties import bundled
 from kizuna.storage.blobs import Blobs
 from tests.acceptance.stories import SOURCE, call, token_of, until
 

@@ -26,7 +26,6 @@ from kizuna.cli import demo_world
 from kizuna.cli.base import CLOCK
 from kizuna.cli.base import random as fresh
 from kizuna.cli.demo_world import DemoNode
-from kizuna.cli.init import bundled
 from kizuna.domains.maritime import records as sea
 from kizuna.domains.maritime.operations import Statement, cut_batches
 from kizuna.errors import ChannelError, RecordError
@@ -46,6 +45,7 @@ from kizuna.node.releasing import Releaser, Ruling
 from kizuna.node.settings import read_settings
 from kizuna.node.showing import Positions, Showing
 from kizuna.node.tokens import ROLES, Tokens
+from kizuna.node.treaties import bundled
 from kizuna.node.world import World
 from kizuna.web.partners import PATH
 from tests.acceptance.canaries import Canary, Found, of_folder, planted, search

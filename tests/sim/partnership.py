@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kizuna.cli.init import bundled
 from kizuna.kernel.domain import Domain
 from kizuna.kernel.label import Grade
 from kizuna.kernel.operation import Asked, Desk, Query, Wanted
 from kizuna.node import effects as fx
 from kizuna.node.holders import holdings
+from kizuna.node.treaties import bundled
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.world import sign_instrument
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from kizuna.cli.init import bundled
 from kizuna.domains.case import DOMAIN as CASE
 from kizuna.domains.case.operations import EndorseAsked
 from kizuna.domains.instruments import DOMAIN as INSTRUMENTS
@@ -15,44 +14,32 @@ from kizuna.kernel.label import Grade
 from kizuna.kernel.operation import Desk
 from kizuna.node import effects as fx
 from kizuna.sim.federation import Federation, SimNode
-from tests.sim.world import sign_instrument
-
-ARRANGEMENT = "ind-jpn-2020-reciprocal-supplies-services"
-DOMAINS = (CASE, INSTRUMENTS, SUPPLY)
-DAY_MS = 86_400_000
-OPERATIONS = {operation.name: operation for operation in SUPPLY.operations}
-QUERIES = {query.name: query for query in SUPPLY.queries}
-UNIT, SIGNER, CERTIFIER, PAYER, MINISTRY = (
-    f"officer:{name}:{role}"
-    for name, role in (
-        ("unit", "logistics"),
-        ("o1", "logistics"),
-        ("o2", "logistics"),
-        ("o3", "logistics"),
-        ("m1", "desk"),
-    )
+from kizuna.sim.orders import (
+    ARRANGEMENT,
+    CERTIFIER,
+    DAY_MS,
+    DUTIES,
+    FUEL,
+    MINISTRY,
+    PAYER,
+    SIGNER,
+    UNIT,
+    WATER,
+    draft,
+    grant,
+    operate,
+    post,
+    rows,
+    sign_agreement,
 )
-DUTIES = {
-    "o1": ("order", "offer"), "o2": ("accept", "invoice", "offer"), "o3": ("pay", "receive", "order", "offer"),
-    "m2": ("write-off",),
-}  # fmt: skip
-FUEL = {
-    "line_no": 1, "category": "petroleum-oils-lubricants", "description": "F-76 naval distillate fuel", "quantity": "300000",
-    "unit": "litre", "nsn": "9140-00-273-2377", "basis": "observed",
-}  # fmt: skip
-WATER = {"line_no": 2, "category": "water", "description": "fresh water", "quantity": "120", "unit": "m3"}
 
+__all__ = [
+    "ARRANGEMENT", "CERTIFIER", "DAY_MS", "DUTIES", "FUEL", "MINISTRY", "PAYER", "SIGNER", "UNIT", "WATER", "accepted", "agreed", "ask",
+    "draft", "endorse", "enrolled", "invoiced", "operate", "pair", "post", "rows",
+]  # fmt: skip
 
-def operate(node: SimNode, name: str, actor: str = SIGNER, **fields: Any) -> Any:
-    """Do an operation of supply as an officer and return what it came to."""
-    asked = msgspec.convert(fields, OPERATIONS[name].asks)
-    return node.do(fx.Operate("supply", name, asked, actor, ""))
-
-
-def post(node: SimNode, name: str, actor: str = SIGNER, **fields: Any) -> int:
-    """Hand an operation in, whatever comes of it."""
-    (number,) = node.post(fx.Operate("supply", name, msgspec.convert(fields, OPERATIONS[name].asks), actor, ""))
-    return number
+DOMAINS = (CASE, INSTRUMENTS, SUPPLY)
+QUERIES = {query.name: query for query in SUPPLY.queries}
 
 
 def endorse(node: SimNode, number: str, actor: str = PAYER) -> Any:
@@ -70,19 +57,13 @@ def ask(node: SimNode, name: str, **fields: Any) -> Any:
         return query.run(desk, msgspec.convert(fields, query.asks))
 
 
-def rows(node: SimNode, tables: tuple[str, ...] = (*CASE.tables, *SUPPLY.tables)) -> list[Any]:
-    return [sorted(map(repr, node.store.query(f"SELECT * FROM {table}"))) for table in tables]
-
-
 def enrolled(seed: int | str, **kwargs: Any) -> tuple[Federation, SimNode, SimNode]:
     """Return two nodes whose agreement both have signed, without terms."""
     federation = Federation(seed, **kwargs)
     india = federation.add("ind/delhi", DOMAINS, grade=Grade("ind.example.v1", 0))
     japan = federation.add("jpn/yokosuka", DOMAINS, grade=Grade("jpn.example.v1", 0))
     federation.introduce(india, japan)
-    made = next(each for each in bundled() if each.id == ARRANGEMENT)
-    for node in (india, japan):
-        sign_instrument(node, made)
+    sign_agreement(india, japan)
     federation.run(10_000)
     return federation, india, japan
 
@@ -91,23 +72,9 @@ def pair(seed: int | str, **kwargs: Any) -> tuple[Federation, SimNode, SimNode]:
     """Return two nodes with agreed example terms and officers with duties."""
     federation, india, japan = enrolled(seed, **kwargs)
     for node, partner in ((india, "jpn"), (japan, "ind")):
-        operate(node, "state-terms", MINISTRY, partner=partner, bundled="example")
-        for officer, duties in DUTIES.items():
-            operate(node, "grant", MINISTRY, partner=partner, officer=officer, duties=duties)
+        grant(node, partner)
     federation.run(10_000)
     return federation, india, japan
-
-
-def draft(node: SimNode, provider: str, **changes: Any) -> str:
-    """Draft an order and return its number."""
-    now = node.now_ms
-    values = {
-        "provider": provider, "activity": "joint-training", "activity_ref": "exercise-jimex-2026", "requesting_unit": "JS Takanami",
-        "window_from_ms": now, "window_to_ms": now + 3 * DAY_MS, "method": "cash", "currency": "INR", "place": "Bay of Bengal",
-        "lines": (FUEL, WATER),
-    }  # fmt: skip
-    done = operate(node, "draft", UNIT, **values | changes)
-    return str(done.told["order_no"])
 
 
 def agreed(

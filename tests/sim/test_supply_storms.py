@@ -8,6 +8,7 @@ from kizuna.domains.case.operations import ResolveAsked
 from kizuna.errors import KizunaError, RefusedError
 from kizuna.node import effects as fx
 from kizuna.sim.federation import Federation, SimNode
+from kizuna.sim.orders import STATED, STEPS
 from tests.sim.supply_world import (
     CERTIFIER,
     DAY_MS,
@@ -24,7 +25,6 @@ from tests.sim.supply_world import (
     rows,
 )
 
-STATED = ("supply_order", "supply_side", "supply_line", "supply_ledger", "supply_total", "case_due")
 YEAR_MS = 366 * DAY_MS
 
 
@@ -148,19 +148,6 @@ def test_a_cancellation_beside_a_delivery_is_a_conflict_that_people_end() -> Non
     operate(japan, "accept", CERTIFIER, order_no=number)
     federation.run(3_000)
     assert ask(india, "order", order_no=number).owed == {"cash": "21387450.00"}
-
-
-STEPS = (
-    ("offer", SIGNER, {"price": ("1=71.2535", "2=95")}), ("agree", SIGNER, {}), ("sign", SIGNER, {}), ("sign", PAYER, {}),
-    ("amend", SIGNER, {"reason": "less", "quantity": ("1=100000",)}), ("cancel", SIGNER, {"reason": "no need"}),
-    ("deliver", SIGNER, {}), ("deliver", SIGNER, {"line": ("1=1000",)}), ("accept", CERTIFIER, {}),
-    ("accept", CERTIFIER, {"line": ("1=900 litre !short",)}), ("invoice", CERTIFIER, {}),
-    ("pay", PAYER, {"payment_ref": "a"}), ("pay", PAYER, {"payment_ref": "b", "amount": "17.25"}),
-    ("return-goods", PAYER, {"return_no": "r", "line": ("1=500",)}), ("return-goods", PAYER, {"return_no": "s"}),
-    ("receive", PAYER, {}), ("settle", PAYER, {}), ("convert", PAYER, {"reason": "so"}), ("close", PAYER, {}),
-    ("dispute", PAYER, {"code": "price", "reason": "dear"}), ("withdraw", SIGNER, {"reason": "no"}),
-    ("write-off", "officer:m2:desk", {"authority": "x", "reason": "y"}),
-)  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,96 +1,29 @@
-"""A small partnership for simulated federations: one test domain, one instrument between each pair."""
+"""A small partnership for simulated federations: the simulator's notes, and an agreement between a pair of nodes."""
 
 from __future__ import annotations
 
-from kizuna.domains.instruments import DOMAIN as INSTRUMENTS
-from kizuna.domains.instruments.records import Suspended, VersionSigned
-from kizuna.kernel import canonical, instrument
-from kizuna.kernel.domain import Domain, Fact, Seek
-from kizuna.kernel.instrument import Direction, Instrument, LimitedDate, Obligations, Provision
-from kizuna.kernel.journal import Db
-from kizuna.kernel.label import label
-from kizuna.kernel.record import WITHHELD, Body, Withheld
-from kizuna.node import effects as fx
+from kizuna.kernel.instrument import Instrument
 from kizuna.sim.federation import Federation, SimNode
-
-
-class NoteSaid(Body, frozen=True):
-    text: str | Withheld = WITHHELD
-    source: str | Withheld = WITHHELD
-
-
-class SecretSaid(Body, frozen=True):
-    text: str | Withheld = WITHHELD
-
-
-def _note(db: Db, fact: Fact[NoteSaid]) -> None:
-    text = fact.body.text if isinstance(fact.body.text, str) else ""
-    db.execute(
-        "INSERT INTO note (record_id, issuer, text) VALUES (?,?,?) ON CONFLICT (record_id) DO NOTHING",
-        (fact.record_id, fact.issuer, text),
-    )
-
-
-NOTES = Domain(
-    name="notes",
-    records={"notes.note-said.v1": NoteSaid, "notes.secret-said.v1": SecretSaid},
-    schema=("CREATE TABLE note (record_id TEXT PRIMARY KEY, issuer TEXT NOT NULL, text TEXT NOT NULL)",),
-    tables=("note",),
-    apply={NoteSaid: _note},
-    sought=dict.fromkeys((NoteSaid, SecretSaid), Seek(kind="notes.note")),
+from kizuna.sim.partnership import (
+    DOMAINS,
+    INSTRUMENTS,
+    NOTES,
+    POLICY,
+    NoteSaid,
+    SecretSaid,
+    arrangement,
+    note,
+    notes,
+    provision,
+    sides,
+    sign_instrument,
+    suspend,
 )
-DOMAINS = (INSTRUMENTS, NOTES)
-POLICY = "common.v1"
 
-
-def provision(sender: str, receiver: str, **changes: object) -> Provision:
-    values: dict[str, object] = {
-        "basis": "example",
-        "direction": Direction(from_party=sender, to_party=receiver),
-        "discloses": ("text",),
-        "effect": "permits",
-        "id": f"notes-{sender}-{receiver}",
-        "lane": "routine",
-        "max_classification": {POLICY: 2},
-        "obligations": Obligations(),
-        "purposes": ("coordination",),
-        "record_types": ("notes.note-said.v1",),
-    }
-    return Provision(**(values | changes))  # type: ignore[arg-type] # the tests name the fields they change
-
-
-def arrangement(one: str, other: str, *provisions: Provision) -> Instrument:
-    return Instrument(
-        basis="example",
-        id=f"{one}-{other}-arrangement",
-        in_force_on=LimitedDate(precision="day", value="2020-01-01"),
-        kind="implementing-arrangement",
-        parties=tuple(sorted((one, other))),
-        provisions=provisions or (provision(one, other), provision(other, one)),
-        title=f"arrangement of {one} and {other}",
-    )
-
-
-def sign_instrument(node: SimNode, made: Instrument) -> None:
-    party = node.identity.party
-    node.do(fx.LoadInstrument(canonical.encode(made), "officer:1:desk"))
-    version = instrument.version_of(made)
-    envelope = instrument.sign_version(made, party, node.now_ms, node.root)
-    body = VersionSigned(instrument=made.id, version=version, envelope=canonical.encode(envelope).decode())
-    own = label(POLICY, 0, originator=party, releasable_to=made.parties, purposes=("coordination",))
-    node.do(fx.Say((fx.Draft("instruments.version-signed.v1", body, own, "officer:1:desk", closed=True),)))
-
-
-def suspend(node: SimNode, made: Instrument) -> str:
-    own = label(POLICY, 0, originator=node.identity.party, releasable_to=made.parties, purposes=("coordination",))
-    body = Suspended(instrument=made.id, reason="a test")
-    said = node.do(fx.Say((fx.Draft("instruments.suspended.v1", body, own, "officer:1:legal", closed=True),)))
-    return str(said[0].record_id)
-
-
-def note(text: str, party: str, *to: str, level: int = 1, source: str = "desk") -> fx.Draft:
-    made = label(POLICY, level, originator=party, releasable_to=to, purposes=("coordination",))
-    return fx.Draft("notes.note-said.v1", NoteSaid(text=text, source=source), made, "officer:7:watch")
+__all__ = [
+    "DOMAINS", "INSTRUMENTS", "NOTES", "POLICY", "NoteSaid", "SecretSaid", "arrangement", "note", "notes", "pair", "provision", "sides",
+    "sign_instrument", "suspend",
+]  # fmt: skip
 
 
 def pair(seed: int | str, **kwargs: object) -> tuple[Federation, SimNode, SimNode, Instrument]:
@@ -103,13 +36,3 @@ def pair(seed: int | str, **kwargs: object) -> tuple[Federation, SimNode, SimNod
     sign_instrument(other, made)
     federation.run(10_000)
     return federation, one, other, made
-
-
-def notes(node: SimNode) -> set[str]:
-    return {text for (text,) in node.store.query("SELECT text FROM note")}
-
-
-def sides(writer: SimNode, reader: SimNode) -> tuple[tuple[object, ...], tuple[object, ...]]:
-    out = writer.store.query("SELECT epoch, size, root, receipted FROM channel_out WHERE node = ?", (reader.name,))[0]
-    read = reader.store.query("SELECT epoch, size, root, size FROM channel_in WHERE node = ?", (writer.name,))[0]
-    return out, read

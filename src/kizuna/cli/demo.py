@@ -27,10 +27,10 @@ from rich.text import Text
 from kizuna.cli import demo_world
 from kizuna.cli.base import CLOCK, Json, emit, random
 from kizuna.cli.demo_world import Audit, DemoNode
-from kizuna.cli.init import bundled
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.errors import ChannelError, RecordError
 from kizuna.kernel.instrument import Instrument, Provision
+from kizuna.node.treaties import bundled
 
 DRAIN_S = 45.0
 HISTORY_HOURS = 8.0

@@ -6,7 +6,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -16,11 +15,10 @@ from kizuna.cli.base import CLOCK, Json, emit, random, settings_of, write_file
 from kizuna.cli.reach import reach
 from kizuna.errors import ConfigError, RecordError, RefusedError
 from kizuna.kernel import keys, sign
-from kizuna.kernel.instrument import Instrument
-from kizuna.kernel.instrument_file import load_partnership
 from kizuna.kernel.label import PARTY
 from kizuna.node import keyfiles
 from kizuna.node.settings import NODE, host_port, is_loopback
+from kizuna.node.treaties import bundled
 
 SETTINGS, ROOT_KEY = "node.toml", "root.key"
 _TEMPLATE = """\
@@ -147,15 +145,6 @@ def _remove(folder: Path, root_file: Path, *, had_folder: bool, had_root: bool) 
 def _new_root(path: Path) -> sign.SigningKey:
     path.parent.mkdir(parents=True, exist_ok=True)
     return keyfiles.create_root(path, random)
-
-
-def bundled() -> list[Instrument]:
-    """Return the instruments of the bundled partnership."""
-    folder = files("kizuna.domains.instruments") / "bundled" / "india-japan"
-    sources = [
-        (entry.name, entry.read_text(encoding="utf-8")) for entry in folder.iterdir() if entry.name.endswith(".toml")
-    ]
-    return load_partnership(sorted(sources))
 
 
 def _next_steps(node: str, folder: Path, root_file: Path, count: int, reached: str) -> list[str]:

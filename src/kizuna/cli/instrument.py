@@ -22,7 +22,6 @@ from kizuna.cli.base import (
     shown_instant,
     table,
 )
-from kizuna.cli.init import bundled
 from kizuna.cli.reach import reach
 from kizuna.cli.reading import Reading, now_ms, reading
 from kizuna.domains.instruments import queries
@@ -32,6 +31,7 @@ from kizuna.kernel.instrument import Instrument, version_of
 from kizuna.kernel.instrument_file import load_partnership
 from kizuna.node import keyfiles, treaties
 from kizuna.node.domains import DOMAINS
+from kizuna.node.treaties import bundled
 
 app = group("instrument", "Agreements: no instrument in force, no release.")
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The instrument's id.")]

@@ -34,6 +34,7 @@ _OWN = {
     "release": "release",
     "channel": "channel",
     "journal": "journal",
+    "simulate": "simulate",
     "keys": "keys",
     "token": "token",
     "archive": "archive",

@@ -6,13 +6,24 @@ Records of the `instruments` domain say who signed, suspended or opened what; he
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 
 from kizuna.domains.instruments import queries
 from kizuna.errors import RecordError, SignatureError
 from kizuna.kernel import canonical, instrument, sign
 from kizuna.kernel.instrument import Agreement, Instrument, VersionSignature
+from kizuna.kernel.instrument_file import load_partnership
 from kizuna.kernel.intervals import FOREVER
 from kizuna.kernel.journal import Store
+
+
+def bundled() -> list[Instrument]:
+    """Return the instruments of the bundled partnership."""
+    folder = files("kizuna.domains.instruments") / "bundled" / "india-japan"
+    sources = [
+        (entry.name, entry.read_text(encoding="utf-8")) for entry in folder.iterdir() if entry.name.endswith(".toml")
+    ]
+    return load_partnership(sorted(sources))
 
 
 def instruments(store: Store) -> tuple[Instrument, ...]:

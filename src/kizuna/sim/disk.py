@@ -41,7 +41,10 @@ class _File:
         del self.seen[size:]
 
     def flush(self) -> None:
-        self.durable = bytearray(self.seen)
+        if self.durable is None:
+            self.durable = bytearray()
+        for place, data in self.pending:
+            _settle(self.durable, place, data)
         self.pending.clear()
 
     def lose_power(self, rng: Random) -> bool:
@@ -53,12 +56,16 @@ class _File:
         for place, data in self.pending:
             if rng.random() >= survival:
                 continue
-            if data is None:
-                del content[place:]
-            else:
-                _overlay(content, place, data[: _torn(len(data), rng)])
+            _settle(content, place, None if data is None else data[: _torn(len(data), rng)])
         self.durable, self.seen, self.pending = content, bytearray(content), []
         return True
+
+
+def _settle(content: bytearray, place: int, data: bytes | None) -> None:
+    if data is None:
+        del content[place:]
+    else:
+        _overlay(content, place, data)
 
 
 def _overlay(content: bytearray, offset: int, data: bytes) -> None:
@@ -84,6 +91,8 @@ class SimDisk:
         self.steps = 0
         self.fail_at: int | None = None
         """The step at which the power fails, counted like `steps`."""
+        self.error_at: int | None = None
+        """The step at which the disk reports an error once and goes on."""
         self.files: dict[str, _File] = {}
         self.boots = 0
         self.is_on = True
@@ -93,19 +102,28 @@ class SimDisk:
 
         Raises:
             PowerLossError: the power is off, or fails now.
+            apsw.IOError: the disk reports an error.
         """
         if self.is_on and self.steps == self.fail_at:
             self.is_on = False
         if not self.is_on:
             raise PowerLossError("the simulated disk has no power")
         self.steps += 1
+        if self.error_at is not None and self.steps > self.error_at:
+            self.error_at = None
+            raise apsw.IOError("the simulated disk reports an error")
 
     def restart(self) -> None:
         """Settle what survived and switch the power on; whoever had a file open holds it no longer."""
         self.files = {name: file for name, file in sorted(self.files.items()) if file.lose_power(self.rng)}
-        self.fail_at = None
+        self.fail_at = self.error_at = None
         self.boots += 1
         self.is_on = True
+
+    @property
+    def used(self) -> int:
+        """How many bytes its files have."""
+        return sum(len(each.seen) for each in self.files.values())
 
     def check_space(self, file: _File, end: int) -> None:
         """Check that a file may grow to `end` bytes.
@@ -113,10 +131,8 @@ class SimDisk:
         Raises:
             apsw.FullError: the disk has not the capacity.
         """
-        if self.capacity is not None:
-            used = sum(len(each.seen) for each in self.files.values())
-            if used + max(0, end - len(file.seen)) > self.capacity:
-                raise apsw.FullError("the simulated disk is full")
+        if self.capacity is not None and self.used + max(0, end - len(file.seen)) > self.capacity:
+            raise apsw.FullError("the simulated disk is full")
 
 
 class SimVfs(apsw.VFS):

@@ -6,20 +6,24 @@ the same trace. What must hold afterwards is the caller's to check.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import heapq
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
-from kizuna.errors import KizunaError, RefusedError
+import apsw
+
+from kizuna.errors import JournalCorruptError, KizunaError, RefusedError
 from kizuna.kernel import keys, sign
 from kizuna.kernel.bundle import sealing_public
 from kizuna.kernel.canonical import b64, encode
+from kizuna.kernel.channel import wire
 from kizuna.kernel.domain import Domain
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.label import Grade
@@ -46,6 +50,44 @@ class Weather:
     twice: float = 0.0
     delay_ms: tuple[int, int] = (1, 40)
     cut: set[frozenset[str]] = field(default_factory=set)
+    one_way: set[tuple[str, str]] = field(default_factory=set)
+    """Links that carry nothing from the first node to the second."""
+
+
+class Observer(Protocol):
+    """Is told what happens, as it happens: it may look at anything and change nothing."""
+
+    def sent(self, sender: str, receiver: str, data: bytes) -> None:
+        """Bytes were put on the wire."""
+        ...
+
+    def committed(self, node: SimNode, entries: Sequence[Entry]) -> None:
+        """Entries became durable."""
+        ...
+
+    def alerted(self, node: SimNode, alert: fx.Alert) -> None:
+        """A node called for a person."""
+        ...
+
+    def restarted(self, node: SimNode) -> None:
+        """A node that had lost its power, or was restored, is up again and has had no input yet."""
+        ...
+
+
+class Unobserved:
+    """The observer of a federation that nobody watches."""
+
+    def sent(self, sender: str, receiver: str, data: bytes) -> None:
+        """Pass over it."""
+
+    def committed(self, node: SimNode, entries: Sequence[Entry]) -> None:
+        """Pass over it."""
+
+    def alerted(self, node: SimNode, alert: fx.Alert) -> None:
+        """Pass over it."""
+
+    def restarted(self, node: SimNode) -> None:
+        """Pass over it."""
 
 
 class SimBlobs:
@@ -104,7 +146,11 @@ class SimNode:
         self.alerts: list[str] = []
         self.replies: dict[int, Any] = {}
         self.skew_ms = 0
+        self.paused_until_ms = 0
+        """Until when the process stands still: it takes nothing in."""
         self.crashes = 0
+        self.relapses = 0
+        """How often the power may go again while the node starts."""
         self._numbers = itertools.count(1)
         self._answers: dict[int, Callable[[bytes], None]] = {}
         self._open()
@@ -127,7 +173,8 @@ class SimNode:
     def card(self, *, reachable: bool = True) -> bytes:
         """Return the card that a partner enrols."""
         address = f"sim://{self.name}" if reachable else ""
-        card = keys.Card(address=address, certificate_pem="", keyset=self.identity.keyset, root=b64(self.root.public))
+        keyset = self.core.world.identity.keyset
+        card = keys.Card(address=address, certificate_pem="", keyset=keyset, root=b64(self.root.public))
         return encode(card)
 
     def _open(self) -> None:
@@ -141,6 +188,11 @@ class SimNode:
         """This node's clock."""
         return self.federation.now_ms + self.skew_ms
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the process stands still: what comes in waits until it goes on."""
+        return self.federation.now_ms < self.paused_until_ms
+
     # --- inputs --------------------------------------------------------------------------------------------------------------------
 
     def do(self, command: fx.Command) -> Any:
@@ -150,6 +202,8 @@ class SimNode:
             KizunaError: the command was refused.
             PowerLossError: the node died of it.
         """
+        if self.is_paused:
+            raise PowerLossError(f"`{self.name}` stands still")
         number = next(self._numbers)
         self.run(lambda: self.core.on_local(command, number, self.now_ms))
         if number not in self.replies:
@@ -182,20 +236,56 @@ class SimNode:
         """Run one input through the core; a power loss on the way kills the process and starts it again."""
         if not self.alive:
             return
+        if self.is_paused:
+            process = self.crashes
+            wait_ms = self.paused_until_ms - self.federation.now_ms
+            self.federation.after(wait_ms, lambda: self.run(step) if self.crashes == process else None)
+            return
         try:
             self._carry_out(deque(step()))
         except PowerLossError:
             self.crash()
+        except KizunaError:
+            if self.disk.is_on:
+                raise
+            self.crash()  # the power went while the core was reading
 
     def crash(self) -> None:
         """Lose power now: what was not durable is settled by the disk; the node starts again."""
         self.crashes += 1
-        self.alive = False
-        self._answers.clear()
-        with suppress(PowerLossError):
-            self.store.close()
+        self._die()
         self.disk.restart()
-        self._open()
+        while not self.alive:
+            if self.relapses:
+                self.relapses -= 1
+                self.disk.fail_at = self.disk.steps + self.rng.randint(0, 6)
+            try:
+                self._open()
+            except PowerLossError:
+                self.disk.restart()
+        self.disk.fail_at = None
+        self.federation.observer.restarted(self)
+
+    def backup(self) -> Any:
+        """Return the disk as it stands, to be restored; the marks are kept elsewhere and are not in it."""
+        return copy.deepcopy(self.disk.files)
+
+    def restore(self, backup: Any) -> None:
+        """Put an earlier backup in the place of the disk, and start again."""
+        self._die()
+        self.disk.files = copy.deepcopy(backup)
+        self.crash()
+
+    def close(self) -> None:
+        """Let go of the disk for good."""
+        self._die()
+        self._vfs.unregister()
+
+    def _die(self) -> None:
+        self.alive = self.disk.is_on = False
+        self._answers.clear()
+        with suppress(PowerLossError, KizunaError, apsw.Error):  # a dying process writes nothing more
+            self.store.close()
 
     # --- effects -------------------------------------------------------------------------------------------------------------------
 
@@ -211,6 +301,7 @@ class SimNode:
                     self._reply(to, value)
                 case fx.Alert(kind, _, _):
                     self.alerts.append(kind)
+                    self.federation.observer.alerted(self, effect)
                 case fx.Erase(target, entry):
                     self._erase(target, entry)
                 case fx.EraseBlob(sha256):
@@ -225,7 +316,10 @@ class SimNode:
         except KizunaError as error:
             if not self.disk.is_on:
                 raise PowerLossError from error
+            if isinstance(error, JournalCorruptError):
+                raise
             return self.core.on_abort(commit.token, error)
+        self.federation.observer.committed(self, entries)
         for mark in commit.marks:
             self.marks[mark.channel] = mark
         return self.core.on_commit(commit.token, seqs, self.now_ms)
@@ -238,7 +332,9 @@ class SimNode:
         except KizunaError as error:
             if not self.disk.is_on:
                 raise PowerLossError from error
-            raise
+            if isinstance(error, JournalCorruptError):
+                raise
+            # A full disk, say: the core asks again when it starts.
 
     def _reply(self, to: int, value: Any) -> None:
         answer = self._answers.pop(to, None)
@@ -256,10 +352,14 @@ class Federation:
         self.rng = Random(f"{seed}/federation")  # noqa: S311 # a simulation repeats itself
         self.now_ms = START_MS
         self.weather = weather or Weather()
+        self.observer: Observer = Unobserved()
         self.nodes: dict[str, SimNode] = {}
         self.trace = hashlib.sha256()
         self.wire: list[tuple[str, str, bytes]] = []
         """Every message that was put on the wire: from, to, bytes."""
+        self.keep_wire = True
+        self.weathered: Counter[str] = Counter()
+        """What the weather did to messages, by kind."""
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
 
@@ -277,6 +377,12 @@ class Federation:
         one.do(fx.Enrol(other.card(reachable=by_wire), "officer:1:liaison"))
         other.do(fx.Enrol(one.card(reachable=by_wire), "officer:1:liaison"))
 
+    def close(self) -> None:
+        """Let go of every node's disk."""
+        for node in self.nodes.values():
+            if isinstance(node, SimNode):
+                node.close()
+
     def run(self, for_ms: int) -> None:
         """Let simulated time pass."""
         until = self.now_ms + for_ms
@@ -292,7 +398,8 @@ class Federation:
 
     def _tick(self, node: SimNode) -> None:
         def step() -> None:
-            node.run(lambda: node.core.on_tick(node.now_ms))
+            if not node.is_paused:
+                node.run(lambda: node.core.on_tick(node.now_ms))
             self._tick(node)
 
         self.after(TICK_MS, step)
@@ -326,10 +433,28 @@ class Federation:
         self.after(limit, lambda: settle(lambda: node.core.on_unreachable(receiver, node.now_ms)))
 
     def _carry(self, sender: str, receiver: str, data: bytes, arrive: Callable[[], None]) -> None:
-        self.wire.append((sender, receiver, data))
+        if self.keep_wire:
+            self.wire.append((sender, receiver, data))
+        self.observer.sent(sender, receiver, data)
         self.trace.update(f"{self.now_ms} {sender} {receiver} ".encode() + hashlib.sha256(data).digest())
-        if frozenset((sender, receiver)) in self.weather.cut or self.rng.random() < self.weather.loss:
+        if frozenset((sender, receiver)) in self.weather.cut or (sender, receiver) in self.weather.one_way:
+            self.weathered["message-cut"] += 1
+            return
+        if self.rng.random() < self.weather.loss:
+            self.weathered["message-lost"] += 1
             return
         copies = 2 if self.rng.random() < self.weather.twice else 1
+        self.weathered["message-doubled"] += copies - 1
         for _ in range(copies):
             self.after(self.rng.randint(*self.weather.delay_ms), arrive)
+
+
+def opened_receipt(data: bytes, reader: SimNode) -> wire.Receipt:
+    """Return a receipt of a node's, whichever of its keys signed it.
+
+    Raises:
+        SignatureError: none did.
+    """
+    bearer = sign.read_envelope(data).key_id
+    held = {key.key_id: key.public for each in reader.identity.every for key in each.keys.values()}
+    return wire.open_receipt(data, held.get(bearer, reader.identity.keys["receipt"].public))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kizuna.cli.init import bundled
 from kizuna.domains.supply import notation, rules, sheets, terms
 from kizuna.domains.supply.records import RECORDS, OrderLine, OrderRequested
 from kizuna.errors import RecordError, RefusedError
 from kizuna.formats import xlsx_table
+from kizuna.node.treaties import bundled
 
 FACTS = terms.bundled(example=False)
 EXAMPLE = terms.bundled(example=True)
