@@ -30,12 +30,21 @@ class Rotating:
         """The version that is being told: its journal entry may be on its way."""
 
     def begin(self, now_ms: int) -> list[Effect]:
-        """Return what a start brings: a key set that was put in place while the node was at rest, or before a crash, is told now."""
+        """Return what tells of a key set that was put in place while the node was at rest, before a crash, or beside a full disk."""
         identity = self._world.identity
-        rows = self._world.store.query("SELECT MAX(version) FROM own_key")
-        if not identity.former or identity.public.version <= max(self._telling, rows[0][0] or 0):
+        version = identity.public.version
+        if not identity.former or version <= self._telling:
             return []
-        return [self._told((_STARTED, ""), now_ms, lambda _now_ms: [], lambda _error: [])]
+        rows = self._world.store.query("SELECT MAX(version) FROM own_key")
+        if version <= (rows[0][0] or 0):
+            self._telling = version
+            return []
+
+        def failed(_error: KizunaError) -> list[Effect]:
+            self._telling = 0
+            return []
+
+        return [self._told((_STARTED, ""), now_ms, lambda _now_ms: [], failed)]
 
     def rotate(self, command: fx.Rotate, reply_to: int, now_ms: int) -> list[Effect]:
         """Sign with new keys from now on and tell every partner; the reply is their version."""
@@ -53,6 +62,7 @@ class Rotating:
 
         def failed(error: KizunaError) -> list[Effect]:
             self._world.identity = held
+            self._telling = held.public.version
             return [Reply(reply_to, error)]
 
         return [self._told((command.actor, command.second_actor), now_ms, then, failed)]
