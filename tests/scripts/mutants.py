@@ -194,9 +194,10 @@ def _for_any_channel(_plain: Any, judge: Any, shown: Any, envelope: Any) -> Any:
     return incoming.Verdict(shown, revoked=(said.version, shown.header.epoch, shown.header.index))
 
 
-def _trusts(self: Any, now_ms: int) -> None:
+def _trusts(self: Any, now_ms: int) -> int:
     self._last_ms = now_ms
     self.world.clock_in_doubt = False
+    return now_ms
 
 
 def _by_the_clock(_plain: Any, state: Any, now_ms: int) -> int:

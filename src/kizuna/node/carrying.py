@@ -210,6 +210,10 @@ class Carrying:
             raise BundleError(f"bundle of `{manifest.channel}` is not for `{state.reader.channel}`")
         if state.stopped:
             raise ChannelError(f"channel `{state.reader.channel}` is stopped by `{state.stopped}`: reopen it first")
+        if self._world.clock_in_doubt and manifest.made_at_ms > now_ms + incoming.SKEW_MS:
+            raise ChannelError(
+                "the bundle is from the future of a clock that is in doubt: set the clock, then import it again"
+            )
         going = _Import(
             command,
             reply_to,

@@ -89,7 +89,7 @@ class Core:
 
     def on_local(self, command: Command, reply_to: int, now_ms: int) -> list[Effect]:
         """Return the effects of an officer's or a job's command; the reply is a value, or the error that refused it."""
-        self._observe(now_ms)
+        now_ms = self._observe(now_ms)
         try:
             return self._command(command, reply_to, now_ms)
         except KizunaError as error:
@@ -103,7 +103,7 @@ class Core:
 
     def on_message(self, node: str, data: bytes, reply_to: int, now_ms: int) -> list[Effect]:
         """Return the effects of a partner's request; `node` is who the transport has authenticated."""
-        self._observe(now_ms)
+        now_ms = self._observe(now_ms)
         partner = self.world.partners.get(node)
         if partner is None:
             return [fault(reply_to, "AuthenticationError", "not an enrolled partner")]
@@ -124,7 +124,7 @@ class Core:
 
     def on_answer(self, node: str, data: bytes, now_ms: int) -> list[Effect]:
         """Return the effects of a partner's answer to a request of ours."""
-        self._observe(now_ms)
+        now_ms = self._observe(now_ms)
         partner = self.world.partners.get(node)
         if partner is None:
             return []
@@ -147,16 +147,15 @@ class Core:
 
     def on_unreachable(self, node: str, now_ms: int) -> list[Effect]:
         """Return the effects of a request that got no answer."""
-        self._observe(now_ms)
-        return self.pulling.on_unreachable(node, now_ms)
+        return self.pulling.on_unreachable(node, self._observe(now_ms))
 
     def on_tick(self, now_ms: int) -> list[Effect]:
         """Return what time alone brings: pulls, delayed releases, openings of provisions, answers to those who waited."""
-        self._observe(now_ms)
-        effects: list[Effect] = []
+        now_ms = self._observe(now_ms)
+        effects = self.rotating.begin(now_ms)
         if not self._examined_ms:
-            effects += erasing.unfinished(self.world, now_ms) + self.rotating.begin(now_ms)
-        if now_ms >= self._trusted_since_ms:
+            effects += erasing.unfinished(self.world, now_ms)
+        if self._seen_ms >= self._trusted_since_ms:
             # Not from the last input on: an input may fall between a boundary and the next tick.
             if not self._examined_ms or any(self._examined_ms < edge <= now_ms for edge in self.world.boundaries):
                 effects += self.desk.redecide(now_ms)
@@ -169,7 +168,7 @@ class Core:
 
     def on_commit(self, token: int, seqs: Sequence[int], now_ms: int) -> list[Effect]:
         """Return what follows a commit that is durable."""
-        return self.world.committed(token, seqs, now_ms)
+        return self.world.committed(token, seqs, self._believed(now_ms))
 
     def on_abort(self, token: int, error: KizunaError) -> list[Effect]:
         """Return what follows a commit that was not made."""
@@ -177,8 +176,11 @@ class Core:
 
     # --- inside --------------------------------------------------------------------------------------------------------------------
 
-    def _observe(self, now_ms: int) -> None:
-        """Doubt a clock that steps back, or leaps: nothing is released until it has passed where it was, or held still for a minute."""
+    def _observe(self, now_ms: int) -> int:
+        """Return the time to go by. A clock that steps back, or leaps, is doubted until it has passed where it was, or gone on steadily.
+
+        While a clock that leapt ahead is doubted, time stands where it was last believed: no record, entry or delay may rest on what may be wrong.
+        """
         backward_ms = self.world.limits.backward_ms
         if now_ms < self._last_ms - backward_ms:
             self._trusted_since_ms = self._last_ms
@@ -187,6 +189,10 @@ class Core:
         self._seen_ms = now_ms
         self.world.clock_in_doubt = self.clock_suspect or now_ms < self._trusted_since_ms
         self._last_ms = max(self._last_ms, now_ms) if now_ms >= self._trusted_since_ms else self._last_ms
+        return self._believed(now_ms)
+
+    def _believed(self, now_ms: int) -> int:
+        return now_ms if now_ms >= self._trusted_since_ms else min(now_ms, self._last_ms)
 
     def _due_channels(self, now_ms: int) -> list[str]:
         waiting = self.serving.waiting()

@@ -30,8 +30,6 @@ SKEW_MS = 30_000
 """How far ahead of our clock a partner's release may lie."""
 LOOKUP = 500
 """Records looked up in one query."""
-BACKUP_DAYS_MS = 30 * 86_400_000
-"""How long this node's backups may still hold what it destroyed; stated in receipts."""
 TREATY_TYPES = frozenset(
     {
         "instruments.resumed.v1",
@@ -381,6 +379,11 @@ def arrival(judge: Judge, accepted: Accepted, has_blob: Mapping[str, bytes] | fa
     return made
 
 
+def from_the_future(accepted: Accepted, now_ms: int) -> bool:
+    """Return whether an answer holds an entry that was released later than any clock that is about right could have it."""
+    return any(shown.header.released_at_ms > now_ms + SKEW_MS for shown in accepted.entries)
+
+
 def take_blobs(
     made: Arrival, asked: Sequence[tuple[int, int]], parts: Sequence[bytes], checks: Mapping[str, BlobCheck | None]
 ) -> None:
@@ -464,7 +467,7 @@ def receipt_of(made: Arrival, state: InState, size: int, root: bytes, now_ms: in
     epoch = verdicts[0].shown.header.epoch if verdicts else state.reader.epoch
     return wire.Receipt(
         applied=tuple(
-            wire.Applied(act, now_ms + BACKUP_DAYS_MS, verdict.shown.header.index)
+            wire.Applied(act, now_ms + receipting.BACKUP_DAYS_MS, verdict.shown.header.index)
             for verdict in verdicts
             for act, _ in verdict.acts
             if not verdict.code

@@ -6,7 +6,6 @@ its commit is durable. An answer that breaks the log stops the channel and tells
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -98,7 +97,9 @@ class Pulling:
                 again = self._reexamine(partner, line, now_ms)
                 effects += again
                 idle = not again
-            if partner.address and idle and now_ms >= line.next_at_ms and not self._world.in_channel(node).stopped:
+            # A moment further away than we ever wait was set by a clock that has been set back since.
+            waits = now_ms < line.next_at_ms <= now_ms + self._world.limits.retry_most_ms
+            if partner.address and idle and not waits and not self._world.in_channel(node).stopped:
                 effects.append(self._pull(node, line, now_ms))
         return effects
 
@@ -204,13 +205,18 @@ class Pulling:
             accepted = check_answer(base, head, parts, public)
             if head.epoch != state.reader.epoch:
                 check_epoch_entry(accepted, state.reader)
-            adopted = self._own_receipt(state, head, parts[1])
+            adopted = self._own_receipt(state, head, parts[1], now_ms)
         except ForkError as error:
             self._drop(line)
             evidence = parts[0] if parts else b""
             return self._world.alarm("fork", state.reader.channel, str(error), now_ms, stop=True, evidence=evidence)
         except (RecordError, SignatureError):
             self._drop(line)
+            return self.on_unreachable(partner.node, now_ms)
+        if self._world.clock_in_doubt and incoming.from_the_future(accepted, now_ms):
+            self._drop(
+                line
+            )  # the wrong clock may be ours, and an entry that is refused for its time is refused for good
             return self.on_unreachable(partner.node, now_ms)
         line.ahead = ahead_of(base, accepted, head.epoch)
         effects = [adopted] if adopted is not None else []
@@ -231,19 +237,25 @@ class Pulling:
             raise ForkError(f"`{base.channel}` went back to epoch `{head.epoch}`")
         return next_epoch(base, head.epoch)
 
-    def _own_receipt(self, state: InState, head: wire.Answer, data: bytes) -> Effect | None:
+    def _own_receipt(self, state: InState, head: wire.Answer, data: bytes, now_ms: int) -> Effect | None:
         """Adopt the newest receipt that this node itself signed: after a restore from a backup it goes on from there."""
         if head.epoch != state.reader.epoch or self.note_held_receipt(state, head) or not data:
             return None
-        receipt = self._own(data)
-        if (receipt.channel, receipt.epoch) != (state.reader.channel, head.epoch) or receipt.size <= state.reader.size:
+        receipt, reader = self._own(data), state.reader
+        if (receipt.channel, receipt.epoch) != (reader.channel, head.epoch):
             return None
-        digest = hashlib.sha256(data).hexdigest()
-        state.receipt, state.receipt_sha256 = data, digest
+        chain = [data]
+        if receipt.size < reader.size:  # it came to the writer beside those that this node has signed since its restore
+            root = CompactRange.from_bytes(reader.frontier).root()
+            since = receipting.receipt_since(self._world.store, receipt, data, reader.size, root, now_ms)
+            chain.append(wire.sign_receipt(since, self._world.sign_key(sign.Purpose.RECEIPT, state.node)))
         state.unconfirmed.clear()
-        entry = incoming.receipt_entry(state, head.epoch, data, receipt.at_ms)
+        for each in chain:
+            state.sign_off(each)
+        del state.unconfirmed[0]
+        entries = [incoming.receipt_entry(state, head.epoch, each, now_ms) for each in chain]
         line = self._line(state.node)
-        return self._world.commit([entry], lambda _seqs, _now_ms: [], lambda _error: self._failed(state, line))
+        return self._world.commit(entries, lambda _seqs, _now_ms: [], lambda _error: self._failed(state, line))
 
     def note_held_receipt(self, state: InState, head: wire.Answer) -> bool:
         """Learn which receipt the writer holds, and keep those after it to be sent; return False where that one is unknown here."""

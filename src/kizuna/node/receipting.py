@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+
+from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.journal import Store
 
+BACKUP_DAYS_MS = 30 * 86_400_000
+"""How long this node's backups may still hold what it destroyed; stated in receipts."""
 MOST_RECEIPTS = 10_000
 STARTING_RECEIPTS = 128
 """Receipts shown again after a start, until the writer says which it holds."""
@@ -32,3 +37,34 @@ def receipts_after(store: Store, channel: str, epoch: int, sha256: str) -> list[
             return later[::-1]
         later.append(bytes(body))
     return later[::-1] if sha256 == NO_RECEIPT else None
+
+
+def receipt_since(
+    store: Store, last: wire.Receipt, previous: bytes, size: int, root: bytes, at_ms: int
+) -> wire.Receipt:
+    """Return the receipt that goes on from `last`, whose bytes are `previous`, up to `size` entries: the journal holds what became of them.
+
+    A message that was under way when this node was restored may have brought the writer a receipt that the restored journal does not know: the
+    receipts signed since then go on from another one, and count for nothing there.
+    """
+    rows = store.query(
+        "SELECT l.idx, l.code, l.kind, l.record_id, a.act FROM leaf_in l LEFT JOIN act a"
+        " ON a.channel = l.channel AND a.epoch = l.epoch AND a.idx = l.idx WHERE l.channel = ? AND l.epoch = ? AND l.idx >= ? AND l.idx < ?"
+        " ORDER BY l.idx, a.act",
+        (last.channel, last.epoch, last.size, size),
+    )
+    refused = {index: code for index, code, _, _, _ in rows if code}
+    return wire.Receipt(
+        applied=tuple(
+            wire.Applied(act, at_ms + BACKUP_DAYS_MS, index) for index, code, _, _, act in rows if act and not code
+        ),
+        at_ms=at_ms,
+        channel=last.channel,
+        cured=(),
+        epoch=last.epoch,
+        previous_sha256=hashlib.sha256(previous).hexdigest(),
+        refused=tuple(wire.Refused(code, index) for index, code in refused.items()),
+        root=root.hex(),
+        size=size,
+        stubs=tuple(index for index, code, kind, item, _ in rows if kind == "record" and not item and not code),
+    )

@@ -82,8 +82,9 @@ class Serving:
         state = self._world.out_channel(asked.partner.node)
         superseded = self._parked.pop(state.channel, None)
         effects = [] if superseded is None else [fault(superseded.reply_to, "NetworkError", "another pull came")]
-        if state.stopped:
-            return [*effects, fault(asked.reply_to, "ServiceManagerError", "channel is stopped: security was told")]
+        rests = self._rests(asked.pull, state)
+        if rests:
+            return [*effects, fault(asked.reply_to, "ServiceManagerError", rests)]
         entries: list[Entry] = []
         try:
             # Whether this log is behind comes first: a receipt for what a restore has lost is no fork.
@@ -113,6 +114,14 @@ class Serving:
             [self._commit(asked, state, step, entries)] if entries else self._answer_or_wait(asked, state, step, now_ms)
         )
         return effects + going
+
+    def _rests(self, pull: wire.Pull, state: OutState) -> str:
+        """Return why a pull is not served now, or the empty string."""
+        if state.stopped:
+            return "channel is stopped: security was told"
+        # A reader that was restored asks for what it has receipted: bare headers now would leave it without the bodies for ever.
+        again = pull.epoch == state.epoch and pull.start < state.receipted
+        return "releases rest: ask again later" if again and not self._world.releasing else ""
 
     def forget(self, channel: str) -> None:
         """Go back to what the journal says of a channel: what memory held beyond it was not made durable."""

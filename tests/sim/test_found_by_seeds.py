@@ -1,0 +1,131 @@
+"""What seeds of the campaign found, each as the shortest story that shows it."""
+
+from __future__ import annotations
+
+import pytest
+
+from kizuna.errors import ConfigError
+from kizuna.node import effects as fx
+from kizuna.sim.keyring import next_identity
+from tests.sim.test_after_restore import codes, say
+from tests.sim.world import notes, pair, sides
+
+HOUR_MS = 3_600_000
+ONE, TWO = "officer:1:security", "officer:2:administrator"
+
+
+def test_what_is_said_by_a_clock_that_leapt_bears_no_time_to_come_and_does_not_wait_for_it() -> None:
+    federation, delhi, yokosuka, _ = pair("leapt")
+    recalled = say(delhi, "to be recalled")
+    federation.run(10_000)
+    delhi.skew_ms = 5 * HOUR_MS
+    federation.run(1_000)
+    said = say(delhi, "said by a wrong clock")
+    delhi.do(fx.Act(recalled, "recall", "in error", "officer:2:security"))
+    federation.run(5_000)
+    delhi.skew_ms = 0
+    federation.run(90_000)
+    assert "said by a wrong clock" in notes(yokosuka)
+    assert yokosuka.store.query("SELECT standing FROM record WHERE id = ?", (recalled,)) == [("recall",)]
+    assert delhi.store.query("SELECT at_ms FROM record WHERE id = ?", (said,)) < [(federation.now_ms,)]
+    assert codes(yokosuka) == {""}
+
+
+def test_a_reader_whose_clock_was_set_back_refuses_nothing_for_its_time() -> None:
+    federation, delhi, yokosuka, _ = pair("set back")
+    federation.run(10_000)
+    yokosuka.skew_ms = -60_000
+    for number in range(8):
+        say(delhi, f"note {number}")
+        federation.run(5_000)
+    yokosuka.skew_ms = 0
+    federation.run(60_000)
+    assert codes(yokosuka) == {""}
+    assert notes(yokosuka) == {f"note {number}" for number in range(8)}
+
+
+def test_a_bundle_from_the_future_of_a_clock_in_doubt_waits() -> None:
+    federation, delhi, yokosuka, _ = pair("bundle")
+    federation.weather.cut.add(frozenset((delhi.name, yokosuka.name)))
+    say(delhi, "by courier")
+    data = delhi.do(fx.ExportBundle(yokosuka.name, delhi.now_ms + HOUR_MS, "officer:3:liaison"))
+    yokosuka.skew_ms = -60_000
+    federation.run(1_000)
+    with pytest.raises(Exception, match="clock that is in doubt"):
+        yokosuka.do(fx.ImportBundle(data, "officer:3:liaison"))
+    yokosuka.skew_ms = 0
+    federation.run(1_000)
+    assert yokosuka.do(fx.ImportBundle(data, "officer:3:liaison")).refused == 0
+    assert notes(yokosuka) == {"by courier"}
+
+
+def test_a_clock_that_was_wrong_for_long_and_is_set_right_goes_on_asking() -> None:
+    federation, delhi, yokosuka, _ = pair("asking")
+    yokosuka.skew_ms = 2 * HOUR_MS
+    federation.run(70_000)
+    assert not yokosuka.core.world.clock_in_doubt
+    federation.weather.cut.add(frozenset((delhi.name, yokosuka.name)))
+    federation.run(60_000)  # when to ask again is noted by the wrong clock
+    yokosuka.skew_ms = 0
+    federation.weather.cut.clear()
+    say(delhi, "now")
+    federation.run(60_000)
+    assert notes(yokosuka) == {"now"}
+
+
+def test_new_keys_that_a_full_disk_kept_out_of_the_journal_are_told_once_it_has_room() -> None:
+    federation, delhi, yokosuka, _ = pair("full")
+    delhi.identity = made = next_identity(delhi)
+    delhi.disk.capacity = delhi.disk.used
+    with pytest.raises(ConfigError):
+        delhi.do(fx.Rotate(made, ONE, TWO))
+    delhi.crash()
+    federation.run(2_000)
+    delhi.disk.capacity = None
+    federation.run(1_000)
+    say(delhi, "by the new key")
+    federation.run(60_000)
+    assert notes(yokosuka) == {"by the new key"}
+    assert codes(yokosuka) == {""}
+    assert yokosuka.core.world.partners[delhi.name].keyset.version == 2
+
+
+def test_a_receipt_that_arrives_after_its_reader_was_restored_does_not_end_the_chain() -> None:
+    federation, delhi, yokosuka, _ = pair("under way")
+    federation.run(5_000)
+    backup = yokosuka.backup()
+    federation.weather.delay_ms = (300, 300)
+    federation.weather.one_way.add((yokosuka.name, delhi.name))
+    federation.run(30_000)
+    say(delhi, "first")
+    federation.weather.one_way.clear()
+    while "first" not in notes(yokosuka):
+        federation.run(50)
+    under_way = federation.wire[-1]  # the pull with the receipt for it
+    assert under_way[0] == yokosuka.name
+    federation.weather.one_way.add((yokosuka.name, delhi.name))
+    federation.run(30_000)
+    yokosuka.restore(backup)
+    federation.weather.one_way.clear()
+    while "first" not in notes(yokosuka):
+        federation.run(50)
+    delhi.serve(yokosuka.name, under_way[2], lambda _answer: None)
+    say(delhi, "second")
+    federation.run(60_000)
+    out, read = sides(delhi, yokosuka)
+    assert out == read
+    assert notes(yokosuka) == {"first", "second"}
+
+
+def test_a_restored_reader_is_not_served_bare_headers_by_a_writer_that_rests() -> None:
+    federation, delhi, yokosuka, _ = pair("rests")
+    backup = yokosuka.backup()
+    say(delhi, "read before")
+    federation.run(5_000)
+    delhi.do(fx.Halt(on=True, actor="officer:2:security", reason="an exercise"))
+    yokosuka.restore(backup)
+    federation.run(30_000)
+    assert notes(yokosuka) == set()
+    delhi.do(fx.Halt(on=False, actor="officer:2:security", reason="over"))
+    federation.run(60_000)
+    assert notes(yokosuka) == {"read before"}
