@@ -19,7 +19,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench docs pages screens sbom lock clean
+.PHONY: help setup demo test check fix bench sim soak docs pages screens sbom lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets (the default)
@@ -54,6 +54,12 @@ fix: $(DEV) ## mend what ruff can mend, and format
 
 bench: $(DEV) ## measure; prints a table and writes bench/latest.json (ONLY=name runs one)
 	$(BIN)/python bench/run.py $(if $(ONLY),--only $(ONLY))
+
+sim: $(BASE) ## play seeded partnerships through faults for a minute, on every core (SECONDS=n)
+	$(BIN)/kizuna simulate --seconds $(or $(SECONDS),60) --shrink
+
+soak: $(DEV) ## two real nodes, 1,000 sentences a second, a kill a minute (MINUTES=n or HOURS=n; five minutes by default)
+	MINUTES=$(or $(MINUTES),$(if $(HOURS),0,5)) HOURS=$(or $(HOURS),0) $(BIN)/python tests/scripts/soak.py
 
 docs: $(DEV) ## check the documents: links, commands, settings, names
 	$(BIN)/python -m pytest tests/project

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kizuna.errors import RefusedError
-from kizuna.sim.federation import Federation, SimNode
 from kizuna.node.treaties import bundled
+from kizuna.sim.federation import Federation, SimNode
 from tests.sim.supply_world import (
     ARRANGEMENT,
     CERTIFIER,

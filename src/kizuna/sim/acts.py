@@ -158,7 +158,7 @@ def restore(stage: Stage, act: Act, rng: Random) -> None:
         stage.watch.restoring = ""
         stage.put_back(act.node)
 
-    stage.model.restored.add(act.node)
+    stage.model.restored_ms[act.node] = 1 << 53
     stage.federation.after(rng.choice((1_000, 10_000, LATEST_RESTORE_MS)), put_back)
 
 

@@ -57,7 +57,7 @@ def _channel(stage: Stage, writer: SimNode, reader: SimNode) -> None:
     held, party = notes(reader), reader.identity.party
     highest = stage.model.highest(writer.identity.party, party)
     for said in stage.model.of(writer.name):
-        due = party in said.due and stage.model.in_force(said, party)
+        due = party in said.due and stage.model.in_force(said, party) and stage.model.is_whole(said)
         if due and standing.get(said.record_id) == "" and said.may_go_to(party, highest):
             refused = reader.store.query(
                 "SELECT code FROM leaf_in WHERE record_id = ? AND code <> ''", (said.record_id,)
@@ -83,7 +83,7 @@ def _withheld(stage: Stage, node: SimNode) -> None:
     now_ms = node.now_ms
     for said in stage.model.of(node.name):
         held = facts.load_record(node.store, said.record_id)
-        if held is None:
+        if held is None or not stage.model.is_whole(said):
             continue
         for partner in stage.partners(node.name):
             party = stage.party(partner)
@@ -102,7 +102,7 @@ def _withdrawn(stage: Stage, node: SimNode) -> None:
         if said.node != node.name or not said.act:
             continue
         own = node.store.query("SELECT standing FROM record WHERE id = ?", (said.record_id,))
-        if node.name in stage.model.restored and own in ([], [("",)]):
+        if node.name in stage.model.restored_ms and own in ([], [("",)]):
             continue  # it lost the act with what nobody had receipted
         for other in (stage.node(each) for each in (node.name, *stage.partners(node.name))):
             standing = other.store.query("SELECT standing FROM record WHERE id = ?", (said.record_id,))

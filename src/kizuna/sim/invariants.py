@@ -235,7 +235,7 @@ class Watch:
 
     def _put_back(self, node: SimNode, held: set[str]) -> None:
         """Forgive a restored node what is in no backup: what it never said to anyone is lost, its receipts may have to be given anew."""
-        self.model.restored.add(node.name)
+        self.model.restored_ms[node.name] = self.federation.now_ms
         node.acknowledged = [record_id for record_id in node.acknowledged if record_id in held]
         for log in [log for log in self._held if log[0].endswith(f"/to/{node.name}")]:
             self._held[log] = 0

@@ -70,7 +70,8 @@ class Model:
     """Pairs of parties that lowered the highest grade to 1."""
     doubt_until_ms: dict[str, int] = field(default_factory=dict)
     """Until when a node whose clock leapt may release nothing."""
-    restored: set[str] = field(default_factory=set)
+    restored_ms: dict[str, int] = field(default_factory=dict)
+    """When a node was put back to a backup; far ahead where it still will be."""
     revoked: set[str] = field(default_factory=set)
     """Nodes whose old keys were revoked."""
 
@@ -91,6 +92,10 @@ class Model:
     def highest(self, one: str, other: str) -> int:
         """Return the highest grade that two parties let cross now."""
         return 1 if frozenset((one, other)) in self.amended else HIGHEST
+
+    def is_whole(self, note: Note) -> bool:
+        """Return whether its author surely holds all of a note: what came home after a restore is what one reader had been shown."""
+        return note.at_ms > self.restored_ms.get(note.node, -1)
 
     def in_force(self, note: Note, party: str) -> bool:
         """Return whether no suspension lay over a note when it was said."""

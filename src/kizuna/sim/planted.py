@@ -19,6 +19,8 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.resources import files
 from types import CodeType
 
+from kizuna.errors import RefusedError
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -34,10 +36,10 @@ class Mutant:
         """Return a module's source with the bug in it.
 
         Raises:
-            ValueError: the piece does not stand there exactly once.
+            RefusedError: the piece does not stand there exactly once.
         """
         if source.count(self.old) != 1:
-            raise ValueError(
+            raise RefusedError(
                 f"`{self.old}` stands {source.count(self.old)} times in `{self.module}`: mend mutants.toml"
             )
         return source.replace(self.old, self.new)
@@ -98,18 +100,26 @@ def run(
 
 
 def _caught(mutant: Mutant, seed: int, seeds: int) -> Catch:
-    command = [sys.executable, "-m", "kizuna.sim.planted", mutant.name, str(seed), str(seeds)]
+    found = _played(mutant.name, seed, seeds)
+    if found.caught and _played("", seed + found.seeds - 1, 1).caught:
+        raise RefusedError(f"seed `{seed + found.seeds - 1}` fails without any planted bug: mend that first")
+    return found
+
+
+def _played(name: str, seed: int, seeds: int) -> Catch:
+    """Return what a process of its own found; without a name nothing is planted in it."""
+    command = [sys.executable, "-m", "kizuna.sim.planted", name, str(seed), str(seeds)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 # our own command
     if done.returncode:
-        raise RuntimeError(f"`{mutant.name}` could not be played: {done.stderr.strip().splitlines()[-1:]}")
-    said = json.loads(done.stdout)
-    return Catch(mutant.name, said["caught"], said["seeds"], said["by"])
+        raise RefusedError(f"`{name}` could not be played: {done.stderr.strip().splitlines()[-1:]}")
+    return Catch(**json.loads(done.stdout))
 
 
 def main(name: str, seed: int, seeds: int) -> Catch:
-    """Plant one bug in this process and play seeds until one notices."""
-    mutant = next(each for each in mutants() if each.name == name)
-    sys.meta_path.insert(0, _Planter(mutant))
+    """Plant a bug in this process, or none, and play seeds until one notices."""
+    for mutant in mutants():
+        if mutant.name == name:
+            sys.meta_path.insert(0, _Planter(mutant))
     from kizuna.sim.campaign import run_seed  # noqa: PLC0415 # the node is imported with the bug in it
 
     for number in range(seed, seed + seeds):

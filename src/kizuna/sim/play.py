@@ -123,7 +123,7 @@ def open_orders(stage: Stage) -> None:
 def calm(stage: Stage) -> None:
     """Let every fault end, and everybody say a last word."""
     weather, model = stage.federation.weather, stage.model
-    if model.restored:
+    if model.restored_ms:
         stage.federation.run(LATEST_RESTORE_MS)
     weather.loss = weather.twice = 0.0
     weather.delay_ms = (1, 40)
