@@ -19,7 +19,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench sim soak docs pages screens sbom lock clean
+.PHONY: help setup demo test check fix bench sim soak syscalls docs pages screens sbom lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets (the default)
@@ -60,6 +60,9 @@ sim: $(BASE) ## play seeded partnerships through faults for a minute, on every c
 
 soak: $(DEV) ## two real nodes, 1,000 sentences a second, a kill a minute (MINUTES=n or HOURS=n; five minutes by default)
 	MINUTES=$(or $(MINUTES),$(if $(HOURS),0,5)) HOURS=$(or $(HOURS),0) $(BIN)/python tests/scripts/soak.py
+
+syscalls: $(DEV) ## fail or kill system calls of a node's commands one by one (RUNS=n, 100 by default; needs strace)
+	$(BIN)/python tests/scripts/strace_faults.py $(or $(RUNS),100)
 
 docs: $(DEV) ## check the documents: links, commands, settings, names
 	$(BIN)/python -m pytest tests/project
