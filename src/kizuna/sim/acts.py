@@ -24,7 +24,7 @@ HOUR_MS = 3_600_000
 LATEST_RESTORE_MS = 30_000
 SETTLE_MS = 58_000
 """How long a node whose clock leapt is sure to keep still."""
-_EXPECTED_OTHERWISE = frozenset({"entry_receipting_less_than_the_one_before"})
+_EXPECTED_OTHERWISE = frozenset({"_entry_receipting_less_than_the_one_before"})
 """Lies whose refusal rests on what the victim remembers having written."""
 
 Do = Callable[[Stage, Act, Random], None]

@@ -33,81 +33,81 @@ class Picture(Body, frozen=True):
 # --- bad entries in a good log ------------------------------------------------------------------------------------------------------
 
 
-def entry_too_high(evil: Byzantine) -> tuple[int, str]:
+def _entry_too_high(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(NoteSaid(text="x", source="y"), evil.label(3))
     return evil.add(held.bytes(evil.names())), "level"
 
 
-def entry_translated_too_low(evil: Byzantine) -> tuple[int, str]:
+def _entry_translated_too_low(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(NoteSaid(text="x", source="y"), evil.label(3))
     return evil.add(held.bytes(evil.names()), label=(Grade(POLICY, 0, frozenset()),)), "level"
 
 
-def entry_translated_into_another_policy(evil: Byzantine) -> tuple[int, str]:
+def _entry_translated_into_another_policy(evil: Byzantine) -> tuple[int, str]:
     return evil.say("x", label=(Grade("other.v1", 0, frozenset()),)), "no-equivalence"
 
 
-def entry_not_releasable(evil: Byzantine) -> tuple[int, str]:
+def _entry_not_releasable(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(NoteSaid(text="x", source="y"), evil.label(to=("kor",)))
     return evil.add(held.bytes((*evil.names(), "releasable_to/kor"))), "releasability"
 
 
-def entry_with_its_releasability_withheld(evil: Byzantine) -> tuple[int, str]:
+def _entry_with_its_releasability_withheld(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(NoteSaid(text="x", source="y"))
     return evil.add(held.bytes(name for name in evil.names() if name != "releasable_to/jpn")), "releasability"
 
 
-def entry_without_its_caveats(evil: Byzantine) -> tuple[int, str]:
+def _entry_without_its_caveats(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(NoteSaid(text="x", source="y"))
     return evil.add(held.bytes(name for name in evil.names() if not name.startswith("caveats"))), "releasability"
 
 
-def entry_for_another_purpose(evil: Byzantine) -> tuple[int, str]:
+def _entry_for_another_purpose(evil: Byzantine) -> tuple[int, str]:
     return evil.say("x", purpose="targeting"), "purpose"
 
 
-def entry_that_discloses_more(evil: Byzantine) -> tuple[int, str]:
+def _entry_that_discloses_more(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(NoteSaid(text="x", source="canary"))
     return evil.add(held.bytes(evil.names("payload/source"))), "over-disclosed"
 
 
-def entry_under_another_provision(evil: Byzantine) -> tuple[int, str]:
+def _entry_under_another_provision(evil: Byzantine) -> tuple[int, str]:
     return evil.say("x", provision=evil.made.provisions[1].id), "no-provision"
 
 
-def entry_under_no_provision(evil: Byzantine) -> tuple[int, str]:
+def _entry_under_no_provision(evil: Byzantine) -> tuple[int, str]:
     return evil.say("x", provision="whatever"), "no-provision"
 
 
-def entry_under_another_version(evil: Byzantine) -> tuple[int, str]:
+def _entry_under_another_version(evil: Byzantine) -> tuple[int, str]:
     return evil.say("x", instrument_sha256="00" * 32), "no-instrument"
 
 
-def entry_under_the_agreement_of_others(evil: Byzantine) -> tuple[int, str]:
+def _entry_under_the_agreement_of_others(evil: Byzantine) -> tuple[int, str]:
     return evil.say("x", instrument="aus-jpn-arrangement"), "no-instrument"
 
 
-def entry_of_a_type_that_no_provision_names(evil: Byzantine) -> tuple[int, str]:
+def _entry_of_a_type_that_no_provision_names(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(SecretSaid(text="x"), type_="notes.secret-said.v1")
     return evil.add(held.bytes(evil.names()), type="notes.secret-said.v1"), "no-provision"
 
 
-def entry_of_an_unknown_type(evil: Byzantine) -> tuple[int, str]:
+def _entry_of_an_unknown_type(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(SecretSaid(text="x"), type_="notes.prophecy-said.v9")
     return evil.add(held.bytes(evil.names()), type="notes.prophecy-said.v9"), "no-provision"
 
 
-def entry_headed_as_another_type(evil: Byzantine) -> tuple[int, str]:
+def _entry_headed_as_another_type(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(SecretSaid(text="x"), type_="notes.secret-said.v1")
     return evil.add(held.bytes(evil.names())), "body-malformed"
 
 
-def entry_by_a_key_that_nobody_certified(evil: Byzantine) -> tuple[int, str]:
+def _entry_by_a_key_that_nobody_certified(evil: Byzantine) -> tuple[int, str]:
     stray = sign.SigningKey(evil.rng.randbytes(32), sign.Purpose.RECORD)
     return evil.add(evil.issue(NoteSaid(text="x", source="y"), key=stray).bytes(evil.names())), "unknown-key"
 
 
-def entry_by_the_checkpoint_key(evil: Byzantine) -> tuple[int, str]:
+def _entry_by_the_checkpoint_key(evil: Byzantine) -> tuple[int, str]:
     seed = evil.keys[sign.Purpose.CHECKPOINT]
     stray = object.__new__(sign.SigningKey)
     stray.public, stray._secret = seed.public, seed._secret  # noqa: SLF001 # the lie is a key of one purpose that signs for another
@@ -116,144 +116,144 @@ def entry_by_the_checkpoint_key(evil: Byzantine) -> tuple[int, str]:
     return evil.add(evil.issue(NoteSaid(text="x", source="y"), key=stray).bytes(evil.names())), "unknown-key"
 
 
-def entry_with_a_forged_signature(evil: Byzantine) -> tuple[int, str]:
+def _entry_with_a_forged_signature(evil: Byzantine) -> tuple[int, str]:
     stray = sign.SigningKey(evil.rng.randbytes(32), sign.Purpose.RECORD)
     stray.key_id = evil.keys[sign.Purpose.RECORD].key_id
     return evil.add(evil.issue(NoteSaid(text="x", source="y"), key=stray).bytes(evil.names())), "bad-signature"
 
 
-def entry_in_the_name_of_another_party(evil: Byzantine) -> tuple[int, str]:
+def _entry_in_the_name_of_another_party(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(NoteSaid(text="x", source="y"), node="aus/perth")
     return evil.add(held.bytes(evil.names())), "no-consent"
 
 
-def entry_with_a_body_that_is_not_headed(evil: Byzantine) -> tuple[int, str]:
+def _entry_with_a_body_that_is_not_headed(evil: Byzantine) -> tuple[int, str]:
     one, other = (evil.issue(NoteSaid(text=text, source="y")).bytes(evil.names()) for text in "ab")
     return evil.add(one, shown=other), "body-malformed"
 
 
-def entry_released_in_the_future(evil: Byzantine) -> tuple[int, str]:
+def _entry_released_in_the_future(evil: Byzantine) -> tuple[int, str]:
     return evil.say("x", released_at_ms=evil.federation.now_ms + 10**9), "time"
 
 
-def entry_released_before_the_one_before(evil: Byzantine) -> tuple[int, str]:
+def _entry_released_before_the_one_before(evil: Byzantine) -> tuple[int, str]:
     return evil.say("x", released_at_ms=evil.federation.now_ms - 10**9), "time"
 
 
-def entry_released_before_the_beginning(evil: Byzantine) -> tuple[int, str]:
+def _entry_released_before_the_beginning(evil: Byzantine) -> tuple[int, str]:
     return evil.say("x", released_at_ms=-(10**9)), "time"
 
 
-def entry_receipting_what_was_never_written(evil: Byzantine) -> tuple[int, str]:
+def _entry_receipting_what_was_never_written(evil: Byzantine) -> tuple[int, str]:
     return evil.say("x", receipted=10**12), ""  # it says nothing: after a restore we may know less than our partner
 
 
-def entry_receipting_less_than_the_one_before(evil: Byzantine) -> tuple[int, str]:
+def _entry_receipting_less_than_the_one_before(evil: Byzantine) -> tuple[int, str]:
     evil.say("x", receipted=1)
     return evil.say("x", receipted=0), "time"
 
 
-def entry_made_before_the_agreement(evil: Byzantine) -> tuple[int, str]:
+def _entry_made_before_the_agreement(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(NoteSaid(text="x", source="y"), at_ms=0)
     return evil.add(held.bytes(evil.names())), "expired"
 
 
-def entry_oversize(evil: Byzantine) -> tuple[int, str]:
+def _entry_oversize(evil: Byzantine) -> tuple[int, str]:
     return evil.add(b"x" * ((1 << 20) + 1)), "oversize"
 
 
-def entry_empty(evil: Byzantine) -> tuple[int, str]:
+def _entry_empty(evil: Byzantine) -> tuple[int, str]:
     return evil.add(b""), "body-malformed"
 
 
-def entry_of_noise(evil: Byzantine) -> tuple[int, str]:
+def _entry_of_noise(evil: Byzantine) -> tuple[int, str]:
     return evil.add(b"\xff\x00 not json"), "body-malformed"
 
 
-def entry_nested_without_end(evil: Byzantine) -> tuple[int, str]:
+def _entry_nested_without_end(evil: Byzantine) -> tuple[int, str]:
     return evil.add(b"[" * 500_000), "body-malformed"
 
 
-def entry_nested_within_its_value(evil: Byzantine) -> tuple[int, str]:
+def _entry_nested_within_its_value(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(NoteSaid(text="x", source="y")).bytes(evil.names())
     return evil.add(held.replace(b'"x"', b"[" * 5000 + b"]" * 5000)), "body-malformed"
 
 
-def entry_with_a_doubled_key(evil: Byzantine) -> tuple[int, str]:
+def _entry_with_a_doubled_key(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(NoteSaid(text="x", source="y")).bytes(evil.names())
     return evil.add(held[:-1] + b',"envelope":{}}'), "body-malformed"
 
 
-def entry_with_a_disclosure_that_opens_nothing(evil: Byzantine) -> tuple[int, str]:
+def _entry_with_a_disclosure_that_opens_nothing(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(NoteSaid(text="x", source="y")).bytes(evil.names())
     return evil.add(held.replace(b'"x"', b'"z"')), "body-malformed"
 
 
-def entry_whose_payload_fits_no_class(evil: Byzantine) -> tuple[int, str]:
+def _entry_whose_payload_fits_no_class(evil: Byzantine) -> tuple[int, str]:
     class Odd(Body, frozen=True):
         text: object = 7
 
     return evil.add(evil.issue(Odd()).bytes(evil.names())), ""  # kept, and never projected
 
 
-def entry_again(evil: Byzantine) -> tuple[int, str]:
+def _entry_again(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(NoteSaid(text="said twice", source="y")).bytes(evil.names())
     evil.add(held)
     return evil.add(held), "replay"
 
 
-def entry_about_an_agreement_with_something_else(evil: Byzantine) -> tuple[int, str]:
+def _entry_about_an_agreement_with_something_else(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(NoteSaid(text="x", source="y"))
     return evil.add(held.bytes(evil.names()), kind="instrument", type="notes.note-said.v1"), "no-provision"
 
 
-def entry_about_an_agreement_headed_otherwise(evil: Byzantine) -> tuple[int, str]:
+def _entry_about_an_agreement_headed_otherwise(evil: Byzantine) -> tuple[int, str]:
     body = Suspended(instrument="x", reason="y")
     index = evil.treaty("instruments.suspended.v1", body, type="instruments.resumed.v1")
     return index, "body-malformed"
 
 
-def entry_about_an_agreement_not_for_us(evil: Byzantine) -> tuple[int, str]:
+def _entry_about_an_agreement_not_for_us(evil: Byzantine) -> tuple[int, str]:
     return evil.treaty("instruments.suspended.v1", Suspended(instrument="x", reason="y"), ("kor",)), "releasability"
 
 
-def entry_of_a_keyset_of_another_root(evil: Byzantine) -> tuple[int, str]:
+def _entry_of_a_keyset_of_another_root(evil: Byzantine) -> tuple[int, str]:
     own, evil.root = evil.root, sign.SigningKey(evil.rng.randbytes(32), sign.Purpose.ROOT)
     body = canonical.encode(evil.keyset(version=2))
     evil.root = own
     return evil.add(body, kind="keys"), "bad-signature"
 
 
-def entry_of_a_keyset_with_a_key_of_small_order(evil: Byzantine) -> tuple[int, str]:
+def _entry_of_a_keyset_with_a_key_of_small_order(evil: Byzantine) -> tuple[int, str]:
     weak = {str(purpose): canonical.b64(key.public) for purpose, key in evil.keys.items()}
     weak["record"] = canonical.b64(bytes.fromhex("01" + "00" * 31))
     return evil.add(canonical.encode(evil.keyset(version=2, keys=weak)), kind="keys"), "bad-signature"
 
 
-def entry_of_an_old_keyset(evil: Byzantine) -> tuple[int, str]:
+def _entry_of_an_old_keyset(evil: Byzantine) -> tuple[int, str]:
     return evil.add(canonical.encode(evil.keyset(version=1, made_at_ms=1)), kind="keys"), "body-malformed"
 
 
-def entry_of_a_keyset_of_another_node(evil: Byzantine) -> tuple[int, str]:
+def _entry_of_a_keyset_of_another_node(evil: Byzantine) -> tuple[int, str]:
     return evil.add(canonical.encode(evil.keyset(version=2, node=f"{evil.party}/mumbai")), kind="keys"), "bad-signature"
 
 
-def entry_of_an_unknown_act(evil: Byzantine) -> tuple[int, str]:
+def _entry_of_an_unknown_act(evil: Byzantine) -> tuple[int, str]:
     return evil.add(canonical.encode({"act": "bless", "record": "0" * 64, "targets": [[0, 0]]}), kind="act"), (
         "body-malformed"
     )
 
 
-def entry_of_an_epoch_in_the_middle(evil: Byzantine) -> tuple[int, str]:
+def _entry_of_an_epoch_in_the_middle(evil: Byzantine) -> tuple[int, str]:
     return evil.add(canonical.encode({"epoch": 0, "root": "", "size": 0}), kind="epoch"), "body-malformed"
 
 
-def entry_naming_a_blob_that_is_no_digest(evil: Byzantine) -> tuple[int, str]:
+def _entry_naming_a_blob_that_is_no_digest(evil: Byzantine) -> tuple[int, str]:
     held = evil.issue(Picture(text="x", picture={"blob": {"sha256": "../../../etc/passwd", "size": 5}}))
     return evil.add(held.bytes(evil.names("payload/picture"))), "over-disclosed"
 
 
-ENTRIES: tuple[BadEntry, ...] = tuple(made for name, made in sorted(globals().items()) if name.startswith("entry_"))
+ENTRIES: tuple[BadEntry, ...] = tuple(made for name, made in sorted(globals().items()) if name.startswith("_entry_"))
 
 # --- logs that are none -------------------------------------------------------------------------------------------------------------
 
@@ -271,18 +271,18 @@ def fork_its_log(evil: Byzantine) -> None:
     evil.say("after the fork")
 
 
-def go_back(evil: Byzantine) -> None:
+def _go_back(evil: Byzantine) -> None:
     evil.entries.pop()
     evil.tree = Tree(leaf_hash(data) for data, _ in evil.entries)
     evil.answers = lambda pull: wire.pack_message(evil.head(pull, end=pull.start), [evil.checkpoint(), b""])
 
 
-def sign_with_another_key(evil: Byzantine) -> None:
+def _sign_with_another_key(evil: Byzantine) -> None:
     evil.say("x")
     evil.keys[sign.Purpose.CHECKPOINT] = sign.SigningKey(evil.rng.randbytes(32), sign.Purpose.CHECKPOINT)
 
 
-def leave_an_entry_out(evil: Byzantine) -> None:
+def _leave_an_entry_out(evil: Byzantine) -> None:
     evil.say("hidden")
     evil.say("shown")
     evil.answers = lambda pull: wire.pack_message(
@@ -290,34 +290,34 @@ def leave_an_entry_out(evil: Byzantine) -> None:
     )
 
 
-def oversize_header(evil: Byzantine) -> None:
+def _oversize_header(evil: Byzantine) -> None:
     evil.say("x")
     data, body = evil.entries[-1]
     evil.entries[-1] = (data[:-1] + b" " * wire.MAX_HEADER_BYTES + b"}", body)
 
 
-def header_outside_nfc(evil: Byzantine) -> None:
+def _header_outside_nfc(evil: Byzantine) -> None:
     evil.say("x")
     data, body = evil.entries[-1]
     evil.entries[-1] = (data.replace(b'"coordination"', '"e\u0301"'.encode()), body)
 
 
-def header_of_an_unknown_kind(evil: Byzantine) -> None:
+def _header_of_an_unknown_kind(evil: Byzantine) -> None:
     evil.say("x", kind="gossip")
 
 
-def new_epoch_without_a_word(evil: Byzantine) -> None:
+def _new_epoch_without_a_word(evil: Byzantine) -> None:
     evil.epoch, evil.entries, evil.tree = 1, [], Tree()
     evil.say("in the new epoch")
 
 
-def new_epoch_naming_another_root(evil: Byzantine) -> None:
+def _new_epoch_naming_another_root(evil: Byzantine) -> None:
     size = evil.tree.size
     evil.epoch, evil.entries, evil.tree = 1, [], Tree()
     evil.add(canonical.encode({"epoch": 0, "root": "00" * 32, "size": size}), kind="epoch")
 
 
-def new_epoch_with_another_body(evil: Byzantine) -> None:
+def _new_epoch_with_another_body(evil: Byzantine) -> None:
     size, root = evil.tree.size, evil.tree.root().hex()
     evil.epoch, evil.entries, evil.tree = 1, [], Tree()
     evil.add(
@@ -329,21 +329,21 @@ def new_epoch_with_another_body(evil: Byzantine) -> None:
 
 LOGS: tuple[Lie, ...] = (
     fork_its_log,
-    go_back,
-    sign_with_another_key,
-    leave_an_entry_out,
-    oversize_header,
-    header_outside_nfc,
-    header_of_an_unknown_kind,
-    new_epoch_without_a_word,
-    new_epoch_naming_another_root,
-    new_epoch_with_another_body,
+    _go_back,
+    _sign_with_another_key,
+    _leave_an_entry_out,
+    _oversize_header,
+    _header_outside_nfc,
+    _header_of_an_unknown_kind,
+    _new_epoch_without_a_word,
+    _new_epoch_naming_another_root,
+    _new_epoch_with_another_body,
 )
 
 # --- answers that fit no request ----------------------------------------------------------------------------------------------------
 
 
-def replay_old_answers(evil: Byzantine) -> None:
+def _replay_old_answers(evil: Byzantine) -> None:
     old = wire.pack_message(
         evil.head(wire.Pull(evil.channel, 0, 1, 1, "", 0, 0, 0)),
         [evil.checkpoint(), b"", *[part for entry in evil.entries for part in entry]],
@@ -351,54 +351,54 @@ def replay_old_answers(evil: Byzantine) -> None:
     evil.answers = lambda _pull: old
 
 
-def answer_noise(evil: Byzantine) -> None:
+def _answer_noise(evil: Byzantine) -> None:
     evil.answers = lambda _pull: b"\x00\x00\x00\x05noise"
 
 
-def answer_text_outside_nfc(evil: Byzantine) -> None:
+def _answer_text_outside_nfc(evil: Byzantine) -> None:
     evil.answers = lambda _pull: pack(['{"code":"e\u0301","message":"channel.fault.v1","sentence":"e\u0301"}'.encode()])
 
 
-def answer_with_faults(evil: Byzantine) -> None:
+def _answer_with_faults(evil: Byzantine) -> None:
     evil.answers = lambda _pull: wire.pack_message(wire.Fault(code="NetworkError", sentence="ha"), [])
 
 
-def answer_with_blobs(evil: Byzantine) -> None:
+def _answer_with_blobs(evil: Byzantine) -> None:
     evil.answers = lambda _pull: wire.pack_message(wire.BlobAnswer(channel=evil.channel, count=1), [b"x"])
 
 
-def answer_with_a_request(evil: Byzantine) -> None:
+def _answer_with_a_request(evil: Byzantine) -> None:
     evil.answers = lambda pull: wire.pack_message(pull, [])
 
 
-def answer_of_another_channel(evil: Byzantine) -> None:
+def _answer_of_another_channel(evil: Byzantine) -> None:
     evil.answers = lambda pull: wire.pack_message(evil.head(pull, channel=evil.reverse), [evil.checkpoint(), b""])
 
 
-def answer_nothing_at_once(evil: Byzantine) -> None:
+def _answer_nothing_at_once(evil: Byzantine) -> None:
     evil.answers = lambda pull: wire.pack_message(evil.head(pull, more=True), [evil.checkpoint(), b""])
 
 
-def answer_with_a_receipt_of_its_own(evil: Byzantine) -> None:
+def _answer_with_a_receipt_of_its_own(evil: Byzantine) -> None:
     fake = evil.receipt(10**6, "00" * 32)
     evil.answers = lambda pull: wire.pack_message(
         evil.head(pull, receipt_sha256=hashlib.sha256(fake).hexdigest()), [evil.checkpoint(), fake]
     )
 
 
-def answer_never(evil: Byzantine) -> None:
+def _answer_never(evil: Byzantine) -> None:
     evil.answers = lambda _pull: None
 
 
 ANSWERS: tuple[Lie, ...] = (
-    replay_old_answers,
-    answer_noise,
-    answer_text_outside_nfc,
-    answer_with_faults,
-    answer_with_blobs,
-    answer_with_a_request,
-    answer_of_another_channel,
-    answer_nothing_at_once,
-    answer_with_a_receipt_of_its_own,
-    answer_never,
+    _replay_old_answers,
+    _answer_noise,
+    _answer_text_outside_nfc,
+    _answer_with_faults,
+    _answer_with_blobs,
+    _answer_with_a_request,
+    _answer_of_another_channel,
+    _answer_nothing_at_once,
+    _answer_with_a_receipt_of_its_own,
+    _answer_never,
 )
