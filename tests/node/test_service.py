@@ -13,7 +13,7 @@ from kizuna.errors import ConfigError
 from kizuna.kernel.label import label
 from kizuna.node import keyfiles
 from kizuna.node.effects import Draft, Halt, Operate, Say
-from kizuna.node.service import InUseError, Node, mark_of, open_node
+from kizuna.node.service import DataLock, InUseError, Node, mark_of, open_node
 from kizuna.node.settings import Settings
 from kizuna.node.watch import open_watch
 
@@ -108,3 +108,11 @@ def test_marks_come_back_as_the_core_takes_them(settings: Settings) -> None:
     assert found is not None
     assert (found.epoch, found.size, found.root) == (0, 3, bytes(32))
     node.close()
+
+
+def test_a_lock_that_the_disk_cannot_take_says_so_and_holds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "lock").symlink_to("/dev/full")
+    with pytest.raises(ConfigError, match="free space on this disk"):
+        DataLock(tmp_path)
+    (tmp_path / "lock").unlink()
+    DataLock(tmp_path).release()

@@ -53,7 +53,7 @@ WORKS = (
         lambda folder, number: ["channel", "export", "jpn/fusion-yokosuka", str(folder / f"out-{number}")],
         "bundle-out",
     ),
-    Work("import", 1, lambda folder, _number: ["channel", "import", str(folder / "bundle")], "receipt-out"),
+    Work("import", 1, lambda folder, _number: ["channel", "import", str(folder / "bundle")], ""),
     Work("compact", 0, lambda _folder, _number: ["journal", "rebuild"], ""),
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -170,13 +171,20 @@ class DataLock:
             raise InUseError(
                 f"the node in `{data}` is open in process `{holder}`: ask that one, or stop it first; two would fork its channels"
             ) from error
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
+        try:
+            self._file.truncate(0)
+            self._file.write(str(os.getpid()))
+            self._file.flush()
+        except OSError as error:
+            self.release()
+            raise ConfigError(
+                f"cannot be written ({error.strerror}): free space on this disk and retry", where=str(self._path)
+            ) from error
 
     def release(self) -> None:
         """Let others in; calling it again does nothing."""
-        self._file.close()
+        with suppress(OSError):  # whatever the disk says, the file is closed, and the lock goes with it
+            self._file.close()
 
 
 def _holder(path: Path) -> str:
