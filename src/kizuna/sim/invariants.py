@@ -140,7 +140,7 @@ class Watch:
         for out in node.core.world.outs.values():
             ahead = out.tree.size - out.receipted
             sentence = f"`{node.name}` is {ahead} entries ahead of the receipts of `{out.channel}`"
-            self.check("I10", sentence, holds=ahead <= limits.window_entries + limits.pull_entries + _SLACK)
+            self.check("I10", sentence, holds=ahead <= limits.window_entries + _SLACK)
 
     def _released(self, node: SimNode, entry: Entry) -> None:
         data = entry.meta["header"].encode()

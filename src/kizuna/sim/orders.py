@@ -94,6 +94,14 @@ def open_two(india: SimNode, japan: SimNode, rng: Random) -> tuple[str, ...]:
     return numbers
 
 
+def to_acceptance(requester: SimNode, provider: SimNode) -> tuple[tuple[SimNode, str, str, dict[str, Any]], ...]:
+    """Return who does what to bring a requested order as far as acceptance of all that was agreed."""
+    return (
+        (provider, "offer", SIGNER, {"price": ("1=71.2535", "2=95")}), (requester, "agree", SIGNER, {}), (provider, "sign", SIGNER, {}),
+        (provider, "deliver", SIGNER, {}), (requester, "accept", CERTIFIER, {}),
+    )  # fmt: skip
+
+
 def rows(node: SimNode, tables: tuple[str, ...] = (*CASE.tables, *SUPPLY.tables)) -> list[list[str]]:
     """Return all rows of these tables, sorted."""
     return [sorted(map(repr, node.store.query(f"SELECT * FROM {table}"))) for table in tables]

@@ -27,7 +27,7 @@ SETTLED_MS = 10_000
 CALM_MS = 110_000
 """How long after the last fault a clock may be in doubt, and a partner wait before it asks again."""
 LAST_MS = 60_000
-LIMITS = Limits(pull_entries=24, window_entries=48, quarantine_bytes=48 << 10)
+LIMITS = Limits(pull_entries=8, window_entries=16, quarantine_bytes=48 << 10)
 """Small budgets, so that each is reached."""
 
 
@@ -118,6 +118,11 @@ def open_orders(stage: Stage) -> None:
     stage.federation.run(SETTLED_MS)
     stage.orders = orders.open_two(india, japan, stage.rng)
     stage.federation.run(SETTLED_MS)
+    for node, name, actor, fields in orders.to_acceptance(
+        japan, india
+    ):  # one of them goes as far as its first posting in peace
+        orders.operate(node, name, actor, order_no=stage.orders[0], **fields)
+        stage.federation.run(SETTLED_MS // 4)
 
 
 def calm(stage: Stage) -> None:
