@@ -16,7 +16,7 @@ from kizuna.sim.play import play
 from kizuna.sim.scenario import plan
 
 SEEDS = 40
-QUICK = ("disclose every fact", "skip the root", "keep no evidence", "post one side alone")
+QUICK = ("disclose every fact", "skip the grade", "drop an fsync", "post one side alone")
 
 
 def simulated(*arguments: str, code: int = 0) -> dict[str, object]:
