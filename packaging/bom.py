@@ -81,7 +81,9 @@ def licence_of(name: str) -> str:
         return ""
     if found.get("License-Expression"):
         return found["License-Expression"]
-    text = (found.get("License") or "").strip()
+    text = (
+        (found.get("License") or "").strip().removeprefix("UNKNOWN")
+    )  # what old build tools write where nothing is said
     named = [WORDS.get(each, each) for each in _classified(found.get_all("Classifier") or ())]
     if text.startswith(_MIT_TEXT):
         return "MIT"

@@ -17,13 +17,14 @@ from kizuna.node.settings import Settings, host_port
 from kizuna.node.tokens import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from litestar.types import ControllerRouterHandler
 
     from kizuna.node.plugging import Plugging
     from kizuna.node.showing import Showing
     from kizuna.web.partners import PartnerClient
+    from kizuna.web.serve import Ports
     from kizuna.web.tls import TlsFiles
 
 _YEAR_MS = 365 * 86_400_000
@@ -61,7 +62,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
     from kizuna.web.api_picture import picture_routes  # noqa: PLC0415 # the same
     from kizuna.web.api_plugs import plug_routes  # noqa: PLC0415 # the same
     from kizuna.web.pages_index import page_routes  # noqa: PLC0415 # the same
-    from kizuna.web.serve import Ports, Serving, serve  # noqa: PLC0415 # the same
+    from kizuna.web.serve import Serving, serve  # noqa: PLC0415 # the same
 
     settings = node.settings
     stop = asyncio.Event()
@@ -94,11 +95,17 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
         policies=policies_of(settings),
     )
 
-    link = first_link(settings)
+    ready = _telling(settings, first_link(settings), first=first, json_wanted=json_wanted)
+    await serve(node, client, CLOCK, serving, stop, jobs=(watch, plugging), ready=ready)
+
+
+def _telling(settings: Settings, link: str, *, first: bool, json_wanted: bool) -> Callable[[Ports], None]:
+    """Return what says that the node runs, where, and how somebody gets in."""
 
     def ready(ports: Ports) -> None:
+        host = host_port(settings.users.listen)[0]
         result: dict[str, Any] = {"node": settings.node, "partners_port": ports.partners, "users_port": ports.api}
-        lines = [f"`{settings.node}` runs: partners on port {ports.partners}, users on http://{api_host}:{ports.api}/"]
+        lines = [f"`{settings.node}` runs: partners on port {ports.partners}, users on http://{host}:{ports.api}/"]
         if link:
             result["link"] = link
             lines.append(f"Let yourself in, once and within an hour: {link}")
@@ -110,7 +117,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
         emit(result, json_wanted=json_wanted, lines=lines)
         sys.stdout.flush()
 
-    await serve(node, client, CLOCK, serving, stop, jobs=(watch, plugging), ready=ready)
+    return ready
 
 
 def _adaptor(settings: Settings, plugging: Plugging, showing: Showing) -> Sequence[ControllerRouterHandler]:
