@@ -28,8 +28,6 @@ help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(BASE) ## make .venv and install Kizuna into it from the hash lock
-	@echo "compiling the decoder's passes for this machine, once: ten to twenty seconds"
-	@$(BIN)/python -c 'from kizuna.formats.ais_passes import compile_all; compile_all()'
 	@echo "ready: $(BIN)/kizuna"
 
 demo: $(BASE) ## two nodes, India's and Japan's, exchange ship traffic before your eyes
@@ -94,6 +92,8 @@ $(BASE): pyproject.toml locks/base.txt
 	@$(PIP) --require-hashes -r locks/base.txt
 	@echo "building the pages from web/: about 40 MB more to download, 135 MB on disk, a minute"
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@echo "compiling the passes over sentences, tracks and events for this machine, once: half a minute"
+	@$(BIN)/python -c 'from kizuna.node.warming import compile_all; compile_all()'
 	@test -f $(MANIFEST) || $(BIN)/python hatch_build.py || echo "node and command line work without; the pages say what to do"
 	@touch $@
 
