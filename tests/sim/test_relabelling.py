@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from kizuna.errors import RecordError, RefusedError
+from kizuna.kernel.label import MAX_CLASSIFICATION
 from kizuna.kernel.record import Record
 from kizuna.node import effects as fx
 from kizuna.node import facts, noting
 from kizuna.sim.federation import SimNode
+from kizuna.web.sight import Ceilings
 from tests.sim.test_consent import codes, grant, say, three
 from tests.sim.test_recovery import projected
 from tests.sim.test_withdrawing import act
@@ -92,6 +94,20 @@ def test_releasability_that_is_taken_away_is_gone_and_names_no_other() -> None:
     )
     assert bodies
     assert not any(b"releasable_to/jpn" in bytes(body) for (body,) in bodies)
+
+
+def test_what_a_page_shows_without_naming_records_stays_below_what_a_relabel_raised() -> None:
+    federation, delhi, yokosuka, _ = pair("ceilings")
+    record_id = delhi.do(fx.Say((note("out already", "ind", "jpn", level=1),)))[0].record_id
+    federation.run(5_000)
+    ceilings = [Ceilings(node.store) for node in (delhi, yokosuka)]
+    assert [each.of({"notes"})["ind"][1] for each in ceilings] == [1, 1]
+    relabel(delhi, record_id, grades={"common.v1": 3})
+    federation.run(5_000)
+    for ours, theirs in (ceilings, [Ceilings(node.store) for node in (delhi, yokosuka)]):
+        found = [each.of({"notes"})["ind"] for each in (ours, theirs)]
+        assert [label.grades[0].classification for label, _ in found] == [3, 3]
+        assert [level for _, level in found] == [3, MAX_CLASSIFICATION], "nobody told a holder its own grade of it"
 
 
 @pytest.mark.parametrize("second", ["", "officer:1:security", "system:job", "officer::x", "x"])

@@ -10,6 +10,10 @@ import pytest
 from kizuna.domains.supply import sheets
 from kizuna.errors import RefusedError
 from kizuna.formats import printed, xlsx_table
+from kizuna.kernel.label import MAX_CLASSIFICATION
+from kizuna.node import effects as fx
+from kizuna.node.facts import label_held
+from kizuna.node.relabelled import relabels_of
 from kizuna.sim.federation import Federation, SimNode
 from tests.formats.test_printed import characters
 from tests.sim.supply_world import CERTIFIER, FUEL, WATER, agreed, ask, draft, operate, pair
@@ -64,9 +68,24 @@ def test_what_is_made_of_several_records_bears_the_join_of_their_labels() -> Non
         assert [line for line, _ in xlsx_table.read(made, sheets.COLUMNS, ())] == [3, 4], (
             "what marks a sheet is no row of it"
         )
+    ((asked,),) = japan.store.query("SELECT id FROM record WHERE type = 'supply.order-requested.v1'")
+    japan.do(
+        fx.Relabel(str(asked), "it names a berth", "officer:o1:desk", "officer:s1:security", {"jpn.example.v1": 1})
+    )
+    federation.run(3_000)
+    for node, level in ((india, MAX_CLASSIFICATION), (japan, 1)):
+        with node.store.view() as db:
+            assert label_held(db, str(asked), relabels_of(db, str(asked)))[1] == level, (
+                "who has no translation of a grade that was raised takes it for the highest"
+            )
+        raised = text.replace("JPN UNCLASSIFIED (KOKAI)", "JPN CHUI")
+        assert ask(node, "order-sheet", order_no=number).data.decode().splitlines()[0] == f"# {raised}"
+        before = node.store.query("SELECT * FROM labelled ORDER BY record_id")
+        node.store.rebuild()
+        assert node.store.query("SELECT * FROM labelled ORDER BY record_id") == before
     pdf = ask(india, "order-form", order_no=number, language="ja").data
     if printed.fonts_for("ja"):
-        assert set("レストリクテッド公開提供先発信") <= characters(pdf)
+        assert set("レストリクテッド注意提供先発信") <= characters(pdf)
 
 
 def test_the_statement_is_the_same_on_both_sides_in_every_form(story: Story) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from kizuna.kernel.label import label
+from kizuna.kernel.marking import marking
 from kizuna.node import effects as fx
 from kizuna.node.accounts import Account, Accounts
 from kizuna.node.tokens import ROLES
@@ -22,7 +24,7 @@ from kizuna.web.pages_desk import offers
 from kizuna.web.pages_index import page_routes
 from kizuna.web.serve import Serving, make_office
 from kizuna.web.sessions import IDLE_MS, TRIES, WHOLE_MS, Sessions
-from tests.web.harness import DOMAINS, OFFERED, Served, TestNode, introduce, note, secret, until, watch_of
+from tests.web.harness import DESK, DOMAINS, OFFERED, POLICY, Served, TestNode, introduce, note, secret, until, watch_of
 
 PASSWORD = "correct horse battery staple"
 COOKIE = "kizuna-ind-delhi"
@@ -304,6 +306,21 @@ def test_a_record_above_the_clearance_is_not_there(tmp_path: Path) -> None:
             assert "COMMON" in text.upper()
             received = await signed_in(other, "7", nationality="jpn")
             assert "seen" in (await received.open(open_one))[1]
+
+            three, theirs = (
+                marking(label(POLICY, 3, originator="ind", releasable_to=to, purposes=("coordination",)))
+                for to in (("ind", "jpn"), ("jpn",))
+            )
+            assert three not in (await high.open(open_one))[1]
+            raised = fx.Relabel(said[0].record_id, "it names a source", DESK, "officer:2:security", {POLICY: 3})
+            notice = await one.node.do(raised)
+            assert three in (await high.open(open_one))[1]
+            assert (await low.open(open_one))[0] == 404
+            held = "SELECT COUNT(*) FROM record WHERE id = ?"
+            await until(lambda: other.node.store.query(held, (notice,)) == [(1,)])
+            assert theirs in (await received.open(open_one))[1]
+            middle = await signed_in(other, "middle", nationality="jpn", clearance=2)
+            assert (await middle.open(open_one))[0] == 404
 
     asyncio.run(story())
 

@@ -1,6 +1,7 @@
 """The labels of what is held, as rows, so that whatever is made out of records can bear the join of their labels.
 
-A label is that of its record as far as it is disclosed; one that is not whole counts as missing, and so does its join with any other.
+A label is that of its record as its originator's relabels have left it, as far as it is disclosed; one that is not whole counts as missing, and so
+does its join with any other.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ from typing import Any
 
 import msgspec
 
-from kizuna.errors import RecordError
 from kizuna.kernel import canonical
 from kizuna.kernel.journal import Db
 from kizuna.kernel.label import Label, join
-from kizuna.kernel.record import Record, label_of
+from kizuna.kernel.record import Record
 
 SCHEMA = (
     """CREATE TABLE labelled (
@@ -27,12 +27,9 @@ TABLES = ("labelled",)
 _AT_ONCE = 500
 
 
-def note(db: Db, held: Record) -> None:
-    """Keep a record's label; what of it came later takes the place of what was known."""
-    try:
-        text = canonical.encode(label_of(held)).decode()
-    except RecordError:
-        text = ""
+def note(db: Db, held: Record, label: Label | None) -> None:
+    """Keep what protects a record now, None where that is not known; what is known later takes the place of what was."""
+    text = "" if label is None else canonical.encode(label).decode()
     db.execute(
         "INSERT INTO labelled (record_id, type, subject, label, exercise) VALUES (?,?,?,?,?)"
         " ON CONFLICT (record_id) DO UPDATE SET subject = excluded.subject, label = excluded.label",

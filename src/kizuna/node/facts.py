@@ -22,6 +22,7 @@ from kizuna.kernel.lifecycle import Act
 from kizuna.kernel.record import Record
 from kizuna.node import noting
 from kizuna.node.parsed import parse
+from kizuna.node.relabelled import held_whole
 from kizuna.node.tables import whole
 
 
@@ -146,16 +147,8 @@ def check_unshared(root: str, keyset: keys.KeySet, identity: Identity, partners:
 
 def load_record(store: Store, record_id: str) -> Record | None:
     """Return a held record with every disclosure of every holding, or None where it is not held or its body was erased."""
-    rows = store.query(
-        "SELECT b.body FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL"
-        " ORDER BY h.seq LIMIT 1",
-        (record_id,),
-    )
-    if not rows:
-        return None
-    held = parse(bytes(rows[0][0]))
     with store.view() as db:
-        return whole(db, held)
+        return held_whole(db, record_id)
 
 
 def label_held(db: Db, record_id: str, relabels: Collection[Act] = ()) -> tuple[Label | None, int, bool]:

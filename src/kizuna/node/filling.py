@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from kizuna.errors import RecordError
-from kizuna.kernel import casework, labelled, record
+from kizuna.kernel import casework, record
 from kizuna.kernel.casework import Kinds
 from kizuna.kernel.channel.wire import EntryHeader
 from kizuna.kernel.domain import Cross, Crossing, Domain, Fact
@@ -18,12 +18,12 @@ from kizuna.kernel.journal import ERASED, Db, Entry, Projections
 from kizuna.kernel.label import MAX_CLASSIFICATION, Grade
 from kizuna.kernel.record import Record
 from kizuna.kernel.statement import ClearGrade
-from kizuna.node import auditing, noting, seeking
+from kizuna.node import auditing, noting, relabelled, seeking
 from kizuna.node.parsed import parse
 from kizuna.node.schema import SCHEMA, TABLES
 from kizuna.node.tables import HANDLERS, erased, hold_received
 
-VERSION = "6"
+VERSION = "7"
 
 _header_decoder = msgspec.json.Decoder(EntryHeader)
 
@@ -114,7 +114,7 @@ class _Filling:
         casework.settle(db, self.kinds)
 
     def _project(self, db: Db, held: Record, level: int, *, own: bool) -> None:
-        labelled.note(db, held)
+        relabelled.note(db, held)
         if held.clear.type == noting.RELABELLED:
             seeking.relabelled(db, noting.target_of(held))
         fact = self._fact(held, own=own)
@@ -140,7 +140,7 @@ class _Filling:
 
     def _forget(self, db: Db, record_id: str) -> None:
         noting.forget(db, record_id)
-        labelled.forget(db, record_id)
+        relabelled.forget(db, record_id)
         seeking.forget(db, record_id)
         auditing.forget(db, record_id)
         if self.kinds.by_name:

@@ -15,6 +15,7 @@ from kizuna.kernel.journal import Db
 from kizuna.kernel.release import Index
 from kizuna.node.facts import load_record
 from kizuna.node.metrics import Health
+from kizuna.node.relabelled import label_now
 from kizuna.web.access import RunningNode
 from kizuna.web.errors import NotHeldError
 
@@ -319,6 +320,7 @@ def record_shown(node: RunningNode, record_id: str) -> RecordShown:
             "SELECT DISTINCT channel FROM holding WHERE record_id = ? AND channel <> '' ORDER BY channel", (record_id,)
         )
         waiting = db.execute("SELECT DISTINCT channel FROM outbox WHERE item = ? ORDER BY channel", (record_id,))
+        label = label_now(db, held)
     clear = held.clear
     return RecordShown(
         id=held.id,
@@ -327,7 +329,7 @@ def record_shown(node: RunningNode, record_id: str) -> RecordShown:
         issued_on=clear.issued_on,
         exercise=clear.exercise,
         handling=clear.handling,
-        label={grade.policy: grade.classification for grade in clear.label},
+        label={grade.policy: grade.classification for grade in (clear.label if label is None else label.grades)},
         own=bool(own),
         standing=standing,
         facts=held.disclosed,

@@ -22,6 +22,8 @@ from kizuna.kernel.marking import marking
 from kizuna.kernel.marking_policy import BUNDLED, MarkingPolicy
 from kizuna.node.accounts import Account
 from kizuna.node.facts import label_held
+from kizuna.node.noting import RELABELLED
+from kizuna.node.relabelled import relabels_of
 
 _RECORD_ID = re.compile(r"[0-9a-f]{64}").fullmatch
 _CASE = re.compile(r"[a-z][a-z0-9.-]{1,63}:.{1,100}").fullmatch
@@ -36,6 +38,8 @@ class Ceilings:
         self._seq = 0
         self._lock = threading.Lock()
         self._found: dict[tuple[str, str], tuple[dict[str, int], int]] = {}
+        self._relabels: set[str] = set()
+        """Those that have not been looked at, for their record has not come."""
 
     def of(self, prefixes: Collection[str]) -> dict[str, tuple[Label, int]]:
         """Return for each issuer the label, and the grade in our policy, that everything held of these kinds of record stays below."""
@@ -59,13 +63,29 @@ class Ceilings:
                 self._seq = seq
                 self._take(bytes(header))
             if len(rows) < _PAGE:
-                return
+                break
+        if self._relabels:
+            self._take_relabels()
+
+    def _take_relabels(self) -> None:
+        with self._store.view() as db:
+            for notice, target, type_, issuer in db.execute(
+                "SELECT n.record_id, n.target, r.type, r.issuer FROM notice n JOIN record r ON r.id = n.target WHERE n.type = ?",
+                (RELABELLED,),
+            ):
+                if notice in self._relabels:
+                    self._relabels.discard(notice)
+                    label, level, _ = label_held(db, target, relabels_of(db, target))
+                    grades = {} if label is None else {each.policy: each.classification for each in label.grades}
+                    self._raise(type_, issuer, grades, level)
 
     def _take(self, header: bytes) -> None:
         if b'"kind":"record"' not in header and b'"kind":"received"' not in header:
             return
         entry = msgspec.json.decode(header)
         meta = entry["meta"]
+        if RELABELLED.encode() in header:
+            self._relabels.add(meta["item"])
         if entry["kind"] == "record" and "clear" in meta:
             type_, issuer, text = meta["clear"]
             pairs = [part.rpartition(":") for part in text.split(",") if part]
