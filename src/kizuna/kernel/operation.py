@@ -203,6 +203,14 @@ class Desk:
         """
         return self._step(kind, view.key, view, body, purposes)
 
+    def advance(self, kind: CaseKind, key: str, body: Body) -> Outcome:
+        """Return the outcome of an operation that says the next step of a case, which its key names.
+
+        Raises:
+            RefusedError: there is no such case, or the fold would not let the step take effect; says why.
+        """
+        return Outcome((self.step(kind, self.case(kind, key), body),))
+
     def endorse(self, kind: CaseKind, view: CaseView, record_id: str, *, purposes: Sequence[str] = ()) -> Statement:
         """Return our signature under a proposal of the other side.
 

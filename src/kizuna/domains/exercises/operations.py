@@ -34,7 +34,6 @@ from kizuna.domains.exercises.register import bundled, check_edition, check_forc
 from kizuna.domains.exercises.rules import WARFARE_AREAS, check_words, period_fault, serials_fault
 from kizuna.errors import RefusedError
 from kizuna.kernel.operation import Asked, Desk, Operation, Outcome, Statement
-from kizuna.kernel.record import Body
 
 ROLES = frozenset({"exercise"})
 _STATERS = frozenset({"exercise", "desk"})
@@ -280,38 +279,34 @@ def propose(desk: Desk, asked: ProposeAsked) -> Outcome:
     return Outcome((desk.open(EDITION, asked.key, body),))
 
 
-def _next(desk: Desk, key: str, body: Body) -> Outcome:
-    return Outcome((desk.step(EDITION, desk.case(EDITION, key), body),))
-
-
 def reschedule(desk: Desk, asked: RescheduleAsked) -> Outcome:
     """Propose new days."""
-    return _next(desk, asked.key, EditionRescheduled(**_fields(asked, "key")))
+    return desk.advance(EDITION, asked.key, EditionRescheduled(**_fields(asked, "key")))
 
 
 def postpone(desk: Desk, asked: ReasonAsked) -> Outcome:
     """Put it off."""
-    return _next(desk, asked.key, EditionPostponed(reason=asked.reason))
+    return desk.advance(EDITION, asked.key, EditionPostponed(reason=asked.reason))
 
 
 def cancel(desk: Desk, asked: ReasonAsked) -> Outcome:
     """Call it off."""
-    return _next(desk, asked.key, EditionCancelled(reason=asked.reason))
+    return desk.advance(EDITION, asked.key, EditionCancelled(reason=asked.reason))
 
 
 def withdraw(desk: Desk, asked: ReasonAsked) -> Outcome:
     """Take no part after all."""
-    return _next(desk, asked.key, PartyWithdrew(reason=asked.reason))
+    return desk.advance(EDITION, asked.key, PartyWithdrew(reason=asked.reason))
 
 
 def start(desk: Desk, asked: StartAsked) -> Outcome:
     """Say that it has begun."""
-    return _next(desk, asked.key, EditionStarted(starts_on=asked.starts_on))
+    return desk.advance(EDITION, asked.key, EditionStarted(starts_on=asked.starts_on))
 
 
 def hold(desk: Desk, asked: HoldAsked) -> Outcome:
     """Say that it is over."""
-    return _next(desk, asked.key, EditionHeld(starts_on=asked.starts_on, ends_on=asked.ends_on))
+    return desk.advance(EDITION, asked.key, EditionHeld(starts_on=asked.starts_on, ends_on=asked.ends_on))
 
 
 def report(desk: Desk, asked: ReportAsked) -> Outcome:
@@ -326,12 +321,12 @@ def report(desk: Desk, asked: ReportAsked) -> Outcome:
     fault = serials_fault(body.serials_live, body.serials_night, body.serials_live_fire, body.serials_cross_deck)
     if fault:
         raise RefusedError(fault)
-    return _next(desk, asked.key, body)
+    return desk.advance(EDITION, asked.key, body)
 
 
 def close(desk: Desk, asked: CloseAsked) -> Outcome:
     """Propose that it is closed."""
-    return _next(desk, asked.key, EditionClosed(note=asked.note))
+    return desk.advance(EDITION, asked.key, EditionClosed(note=asked.note))
 
 
 OPERATIONS = (

@@ -166,10 +166,6 @@ def _opened(desk: Desk, kind: CaseKind, key: str, body: Body) -> Outcome:
     return Outcome((desk.open(kind, key, body),))
 
 
-def _next(desk: Desk, kind: CaseKind, key: str, body: Body) -> Outcome:
-    return Outcome((desk.step(kind, desk.case(kind, key), body),))
-
-
 def pledge_grant(desk: Desk, asked: PledgeGrantAsked) -> Outcome:
     """Pledge equipment."""
     _checked(asked, "amount_on")
@@ -182,7 +178,7 @@ def pledge_grant(desk: Desk, asked: PledgeGrantAsked) -> Outcome:
 
 def agree_grant(desk: Desk, asked: AgreeAsked) -> Outcome:
     """Propose the terms."""
-    return _next(desk, GRANT, asked.grant, GrantAgreed(terms=asked.terms))
+    return desk.advance(GRANT, asked.grant, GrantAgreed(terms=asked.terms))
 
 
 def contract(desk: Desk, asked: ContractAsked) -> Outcome:
@@ -191,7 +187,7 @@ def contract(desk: Desk, asked: ContractAsked) -> Outcome:
     body = GrantContracted(
         contract=asked.contract, amount=asked.amount, currency=asked.currency, contracted_on=asked.contracted_on
     )
-    return _next(desk, GRANT, asked.grant, body)
+    return desk.advance(GRANT, asked.grant, body)
 
 
 def hand_over(desk: Desk, asked: HandOverAsked) -> Outcome:
@@ -202,22 +198,22 @@ def hand_over(desk: Desk, asked: HandOverAsked) -> Outcome:
         handed_over_on=asked.handed_over_on,
         place=asked.place or WITHHELD,
     )
-    return _next(desk, GRANT, asked.grant, body)
+    return desk.advance(GRANT, asked.grant, body)
 
 
 def support(desk: Desk, asked: SupportAsked) -> Outcome:
     """Say until when it is supported."""
-    return _next(desk, GRANT, asked.grant, GrantSupported(support_until=asked.support_until))
+    return desk.advance(GRANT, asked.grant, GrantSupported(support_until=asked.support_until))
 
 
 def end_support(desk: Desk, asked: EndAsked) -> Outcome:
     """Say that support has ended."""
-    return _next(desk, GRANT, asked.grant, GrantEnded(ended_on=asked.ended_on))
+    return desk.advance(GRANT, asked.grant, GrantEnded(ended_on=asked.ended_on))
 
 
 def withdraw_grant(desk: Desk, asked: GrantReasonAsked) -> Outcome:
     """Give the grant up."""
-    return _next(desk, GRANT, asked.grant, GrantWithdrawn(reason=asked.reason))
+    return desk.advance(GRANT, asked.grant, GrantWithdrawn(reason=asked.reason))
 
 
 def express(desk: Desk, asked: ExpressAsked) -> Outcome:
@@ -232,19 +228,19 @@ def express(desk: Desk, asked: ExpressAsked) -> Outcome:
 
 def agree_investment(desk: Desk, asked: MemorandumAsked) -> Outcome:
     """Propose that a memorandum stands."""
-    return _next(desk, INVESTMENT, asked.investment, InvestmentAgreed(memorandum=asked.memorandum))
+    return desk.advance(INVESTMENT, asked.investment, InvestmentAgreed(memorandum=asked.memorandum))
 
 
 def approve(desk: Desk, asked: ApproveAsked) -> Outcome:
     """Approve it, as the host."""
-    return _next(desk, INVESTMENT, asked.investment, InvestmentApproved(approval=asked.approval))
+    return desk.advance(INVESTMENT, asked.investment, InvestmentApproved(approval=asked.approval))
 
 
 def commit(desk: Desk, asked: CommitAsked) -> Outcome:
     """Say that the company has bound itself."""
     _checked(asked, "committed_on")
     body = InvestmentCommitted(amount=asked.amount, currency=asked.currency, committed_on=asked.committed_on)
-    return _next(desk, INVESTMENT, asked.investment, body)
+    return desk.advance(INVESTMENT, asked.investment, body)
 
 
 def realise(desk: Desk, asked: RealiseAsked) -> Outcome:
@@ -256,12 +252,12 @@ def realise(desk: Desk, asked: RealiseAsked) -> Outcome:
         realised_on=asked.realised_on,
         evidence_sha256=asked.evidence_sha256,
     )
-    return _next(desk, INVESTMENT, asked.investment, body)
+    return desk.advance(INVESTMENT, asked.investment, body)
 
 
 def withdraw_investment(desk: Desk, asked: InvestmentReasonAsked) -> Outcome:
     """Say that the company invests no further."""
-    return _next(desk, INVESTMENT, asked.investment, InvestmentWithdrawn(reason=asked.reason))
+    return desk.advance(INVESTMENT, asked.investment, InvestmentWithdrawn(reason=asked.reason))
 
 
 def _offer(name: str, text: str, asks: type[Asked], run: Any) -> Operation:

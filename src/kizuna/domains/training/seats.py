@@ -35,8 +35,8 @@ from kizuna.domains.training.records import (
 )
 from kizuna.domains.training.rules import is_person
 from kizuna.errors import RefusedError
-from kizuna.kernel.operation import Asked, Desk, Operation, Outcome, Statement
-from kizuna.kernel.record import WITHHELD, Body
+from kizuna.kernel.operation import Asked, Desk, Operation, Outcome
+from kizuna.kernel.record import WITHHELD
 
 _AT_ONCE = 100
 SEAT_KEY = Annotated[str, Meta(description="The seat, like `jpn-law-2027-001`.", min_length=1)]
@@ -162,57 +162,49 @@ def nominate(desk: Desk, asked: NominateAsked) -> Outcome:
         raise RefusedError(
             f"{which} of `{asked.course}` is not free for `{desk.party}`: every seat offered to us is given"
         )
-    said = _said(desk, free[0], SeatNominated(person=asked.person))
+    said = desk.step(SEAT, desk.case(SEAT, free[0]), SeatNominated(person=asked.person))
     return Outcome((replace(said, handling=PERSONAL),), {"seat": free[0]})
-
-
-def _said(desk: Desk, seat: str, body: Body) -> Statement:
-    return desk.step(SEAT, desk.case(SEAT, seat), body)
-
-
-def _next(desk: Desk, seat: str, body: Body) -> Outcome:
-    return Outcome((_said(desk, seat, body),))
 
 
 def decline(desk: Desk, asked: SeatReasonAsked) -> Outcome:
     """Do not accept the person; the seat is open again."""
-    return _next(desk, asked.seat, NomineeDeclined(reason=asked.reason))
+    return desk.advance(SEAT, asked.seat, NomineeDeclined(reason=asked.reason))
 
 
 def vet(desk: Desk, asked: SeatAsked) -> Outcome:
     """Say that nothing is against the person."""
-    return _next(desk, asked.seat, SeatVetted(note=asked.note))
+    return desk.advance(SEAT, asked.seat, SeatVetted(note=asked.note))
 
 
 def confirm(desk: Desk, asked: SeatAsked) -> Outcome:
     """Propose that the seat is taken; the other side signs."""
-    return _next(desk, asked.seat, SeatConfirmed(note=asked.note))
+    return desk.advance(SEAT, asked.seat, SeatConfirmed(note=asked.note))
 
 
 def travel(desk: Desk, asked: SeatDayAsked) -> Outcome:
     """Say that the person is on the way."""
-    return _next(desk, asked.seat, TraineeTravelled(arrives_on=asked.on))
+    return desk.advance(SEAT, asked.seat, TraineeTravelled(arrives_on=asked.on))
 
 
 def attend(desk: Desk, asked: SeatDayAsked) -> Outcome:
     """Say that the person is in class."""
-    return _next(desk, asked.seat, TraineeAttended(since_on=asked.on))
+    return desk.advance(SEAT, asked.seat, TraineeAttended(since_on=asked.on))
 
 
 def graduate(desk: Desk, asked: GraduateAsked) -> Outcome:
     """Say that the person has finished: the seat is delivered."""
     body = SeatGraduated(graduated_on=asked.on, certificate_sha256=asked.certificate_sha256 or WITHHELD)
-    return _next(desk, asked.seat, body)
+    return desk.advance(SEAT, asked.seat, body)
 
 
 def withdraw_seat(desk: Desk, asked: SeatReasonAsked) -> Outcome:
     """Take the seat out."""
-    return _next(desk, asked.seat, SeatWithdrawn(reason=asked.reason))
+    return desk.advance(SEAT, asked.seat, SeatWithdrawn(reason=asked.reason))
 
 
 def follow_up(desk: Desk, asked: FollowUpAsked) -> Outcome:
     """Say what became of the training."""
-    return _next(desk, asked.seat, SeatFollowedUp(followed_up_on=asked.on, finding=asked.finding))
+    return desk.advance(SEAT, asked.seat, SeatFollowedUp(followed_up_on=asked.on, finding=asked.finding))
 
 
 def _offer(name: str, text: str, asks: type[Asked], run: Any) -> Operation:

@@ -146,7 +146,7 @@ def _stepping(kind: CaseKind, body: Callable[[Any], Body]) -> Callable[[Desk, An
     """Return an operation that says one step of the case that its request names by `key`."""
 
     def run(desk: Desk, asked: Any) -> Outcome:
-        return Outcome((desk.step(kind, desk.case(kind, _key(kind, asked.key)), body(asked)),))
+        return desk.advance(kind, _key(kind, asked.key), body(asked))
 
     return run
 
