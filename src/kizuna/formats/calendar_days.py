@@ -45,7 +45,9 @@ def calendar(name: str, days: Sequence[Day], made_ms: int, marking: str) -> byte
         event.add("dtstamp", datetime(1970, 1, 1, tzinfo=UTC) + made_ms * _MS)
         event.add("summary", day.title)
         event.add("dtstart", date.fromisoformat(day.first))
-        event.add("dtend", date.fromisoformat(day.last) + timedelta(days=1))
+        last = date.fromisoformat(day.last)
+        if last < date.max:  # else nothing follows it, and an event without an end is of one day
+            event.add("dtend", last + timedelta(days=1))
         if day.place:
             event.add("location", day.place)
         event.add("description", "\n".join(filter(None, (marking, day.text))))

@@ -27,7 +27,8 @@ def gantt(title: str, bars: Sequence[Bar], today: str, marking: str) -> bytes:
     """Return the chart, its marking at the top and at the bottom; what is shown by place and colour stands in words too."""
     days = [date.fromisoformat(day).toordinal() for bar in bars for day in (bar.planned_on, bar.expected_on)]
     now = date.fromisoformat(today).toordinal()
-    first, last = min([*days, now]) - _MARGIN_DAYS, max([*days, now]) + _MARGIN_DAYS
+    first = max(min([*days, now]) - _MARGIN_DAYS, date.min.toordinal())
+    last = min(max([*days, now]) + _MARGIN_DAYS, date.max.toordinal())
     height = _TOP + _ROW * len(bars) + 28
 
     def x(ordinal: int) -> float:

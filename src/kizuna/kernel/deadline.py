@@ -16,6 +16,20 @@ from kizuna.kernel.intervals import FOREVER
 CALENDARS = ("business-days", "days", "hours", "months")
 _MS = timedelta(milliseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MS, _LAST_MS = (
+    (day.replace(tzinfo=UTC) - _EPOCH) // _MS
+    for day in (datetime.min, datetime.max)  # noqa: DTZ901 # made aware
+)
+
+
+def moment_of(at_ms: int) -> datetime:
+    """Return an instant in milliseconds UTC; one beyond the calendar, which a partner's record may bear, is the calendar's first or last."""
+    return _EPOCH + min(max(at_ms, _FIRST_MS), _LAST_MS) * _MS
+
+
+def day_of(at_ms: int) -> str:
+    """Return the UTC day of an instant as `YYYY-MM-DD`; see `moment_of`."""
+    return moment_of(at_ms).date().isoformat()
 
 
 class Deadline(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from msgspec import UNSET, UnsetType
 
 from kizuna.errors import RecordError
 from kizuna.kernel import canonical, sign
+from kizuna.kernel.deadline import day_of
 from kizuna.kernel.intervals import ALWAYS, FOREVER, Intervals, both, contains, normal, without
 
 LANES = ("flash", "priority", "routine", "bulk")
@@ -370,15 +371,11 @@ def in_force(  # noqa: PLR0911 # one return for each state
         return InForce("terminated", "a party has terminated it")
     if contains(suspensions(mine, instrument.parties), now_ms):
         return InForce("suspended", "a party has suspended it and not resumed it")
-    return InForce("in-force", f"in force since {bounds[1]}, signed by all parties by {_day(signed_ms)}")
+    return InForce("in-force", f"in force since {bounds[1]}, signed by all parties by {day_of(signed_ms)}")
 
 
 def _said(date: LimitedDate | None) -> str:
     return date.value if date is not None and date.value else "at an unknown date"
-
-
-def _day(instant_ms: int) -> str:
-    return datetime.fromtimestamp(instant_ms / 1000, UTC).date().isoformat()
 
 
 def agreements(

@@ -115,14 +115,14 @@ def milestones(desk: Desk, wanted: RoadmapWanted) -> tuple[MilestoneRow, ...]:
 
 
 def chart(desk: Desk, wanted: RoadmapWanted) -> Document:
-    """Return the milestones as a chart: where each was planned, where it is expected, where it was reached."""
+    """Return the milestones as a chart: where each was planned, where it is expected, where it was reached; one without a known day is left out."""
     bars = [
         Bar(
-            label=f"{row.title} ({row.owner_party})", planned_on=row.baseline_on, expected_on=row.actual_on or row.forecast_on,
+            label=f"{row.title} ({row.owner_party})", planned_on=planned, expected_on=rules.exact(row.actual_on or row.forecast_on) or planned,
             state=row.state,
         )
         for row in milestones(desk, wanted)
-        if rules.exact(row.baseline_on)
+        if (planned := rules.exact(row.baseline_on))
     ]  # fmt: skip
     return Document(
         "roadmap.svg", "image/svg+xml", gantt("Roadmap", bars, day_of(desk.now_ms), desk.marked(domains=("dialogue",)))

@@ -14,6 +14,7 @@ from kizuna.domains.supply.cases import ORDER
 from kizuna.domains.supply.standing import PROVIDER, REQUESTER, Standing
 from kizuna.kernel.case import CaseEndorsed
 from kizuna.kernel.casework import CLOCK, CaseView
+from kizuna.kernel.deadline import day_of
 from kizuna.kernel.operation import Desk
 
 _DUTY = {
@@ -45,7 +46,7 @@ def _authorities(desk: Desk, view: CaseView, found: Standing) -> Iterator[str]:
             terms.authority(desk.db, step.party, step.actor, found.asked.arrangement, each, step.at_ms)
             for each in needed
         ):
-            yield f"`{step.actor}` of `{step.party}` had no authority for `{needed[0]}` on {terms.day_of(step.at_ms)} that is held here"
+            yield f"`{step.actor}` of `{step.party}` had no authority for `{needed[0]}` on {day_of(step.at_ms)} that is held here"
 
 
 def _permission(desk: Desk, view: CaseView, found: Standing) -> Iterator[str]:

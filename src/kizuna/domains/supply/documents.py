@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,12 +12,13 @@ from kizuna.domains.supply import sheets, terms, words
 from kizuna.domains.supply.cases import ORDER
 from kizuna.domains.supply.numbers import money, spelled, wrong
 from kizuna.domains.supply.queries import DueWanted, due
-from kizuna.domains.supply.standing import PROVIDER, REQUESTER, Standing, standing
+from kizuna.domains.supply.standing import PROVIDER, REQUESTER, Standing, opened, standing
 from kizuna.domains.supply.statement import LANGUAGE
 from kizuna.errors import RefusedError
 from kizuna.formats import calendar_days, csv_table, printed, qr, xlsx_table
 from kizuna.kernel import canonical
 from kizuna.kernel.casework import CaseView
+from kizuna.kernel.deadline import day_of, moment_of
 from kizuna.kernel.operation import Desk, Document, Query, Wanted
 
 ORDER_NO = Annotated[str, Meta(description="The order's number.")]
@@ -68,11 +68,11 @@ class PackShown(msgspec.Struct, frozen=True):
 
 def _held(desk: Desk, number: str) -> tuple[CaseView, Standing]:
     view = desk.case(ORDER, number)
-    return view, standing(view)
+    return view, opened(view)
 
 
 def _instant(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+    return moment_of(at_ms).isoformat(" ", "minutes")[:16]
 
 
 # --- printed forms ----------------------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def _form(desk: Desk, view: CaseView, found: Standing, name: str, language: str,
     form = printed.Form(
         heading=words.both(name, language), language=language, note=_note(desk, found),
         parts=(_parties(view, found, language), *parts, _signed(view, language)),
-        foot=f"{view.key}, as held by {desk.party} on {terms.day_of(desk.now_ms)}. Own layout, not a form of the agreement.",
+        foot=f"{view.key}, as held by {desk.party} on {day_of(desk.now_ms)}. Own layout, not a form of the agreement.",
         signatures=(words.both("for_requester", language), words.both("for_provider", language)), keywords=(view.key,),
         marking=desk.marked(language, subjects=(view.id,)),
     )  # fmt: skip
@@ -233,8 +233,8 @@ def invoice(desk: Desk, wanted: FileWanted) -> Document:
     move = view.last("invoice")
     made = {
         "Invoice": {
-            "ID": body.invoice_no, "IssueDate": terms.day_of(move.step.at_ms) if move is not None else "",
-            "DueDate": None if body.due_at_ms is None else terms.day_of(body.due_at_ms),
+            "ID": body.invoice_no, "IssueDate": day_of(move.step.at_ms) if move is not None else "",
+            "DueDate": None if body.due_at_ms is None else day_of(body.due_at_ms),
             "DocumentCurrencyCode": body.currency, "OrderReference": {"ID": view.key},
             "ContractDocumentReference": {"ID": found.asked.arrangement},
             "AccountingSupplierParty": {"Party": view.sides[PROVIDER]},
@@ -278,7 +278,7 @@ def due_calendar(desk: Desk, wanted: DueWanted) -> Document:
     days = [
         calendar_days.Day(
             uid=f"{row.order_no}-{row.rule}@kizuna", title=f"{row.order_no}: {row.rule.removeprefix('supply-')}",
-            first=terms.day_of(row.due_ms), last=terms.day_of(row.due_ms),
+            first=day_of(row.due_ms), last=day_of(row.due_ms),
             text=f"{row.open} {row.currency} open, {row.requester} owes {row.provider}",
         )
         for row in found
@@ -330,7 +330,7 @@ def check_pack(desk: Desk, wanted: PackWanted) -> PackShown:
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise RefusedError(f"`pack` is `{wanted.pack[:40]}`: it is no order pack; scan the whole code") from error
     view = desk.find(ORDER, number)
-    if view is None:
+    if view is None or standing(view).asked is None:
         return PackShown(number, "not-here", "import the bundle file that came with it: `kizuna channel import`")
     own = _pack(view, standing(view), whole=False)
     mine = msgspec.json.decode(own)

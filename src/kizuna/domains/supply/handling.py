@@ -35,6 +35,7 @@ from kizuna.domains.supply.records import (
 )
 from kizuna.domains.supply.standing import CASH, EQUAL_VALUE, KIND, REQUESTER, Line, Standing
 from kizuna.kernel.casework import CaseView
+from kizuna.kernel.deadline import day_of
 from kizuna.kernel.operation import Desk, Operation, Outcome
 from kizuna.kernel.record import Body
 
@@ -279,7 +280,7 @@ def pay(desk: Desk, asked: PayAsked) -> Outcome:
     view, found = order_of(desk, asked.order_no)
     body = PaymentMade(
         payment_ref=asked.payment_ref, amount=asked.amount or numbers.money(found.free(CASH), found.currency),
-        currency=found.currency, paid_on=asked.paid_on or terms.day_of(desk.now_ms),
+        currency=found.currency, paid_on=asked.paid_on or day_of(desk.now_ms),
     )  # fmt: skip
     return _step(desk, view, found, "pay", body, amount=body.amount, currency=found.currency)
 

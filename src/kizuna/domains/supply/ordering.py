@@ -27,9 +27,10 @@ from kizuna.domains.supply.records import (
     OrderWithdrawn,
     TermsStated,
 )
-from kizuna.domains.supply.standing import PROVIDER, REQUESTER, Standing, standing
+from kizuna.domains.supply.standing import PROVIDER, REQUESTER, Standing, opened
 from kizuna.errors import RefusedError
 from kizuna.kernel.casework import CaseView
+from kizuna.kernel.deadline import day_of
 from kizuna.kernel.operation import Asked, Desk, Operation, Outcome, Statement
 
 LOGISTICS = frozenset({"logistics"})
@@ -189,7 +190,7 @@ def grant(desk: Desk, asked: GrantAsked) -> Outcome:
         wrong("officer", asked.officer, "nobody grants authority to itself", "let another officer of the desk do it")
     for duty in asked.duties:
         rules.require_one_of("duties", duty, rules.DUTIES)
-    from_on = rules.require_day("from_on", asked.from_on or terms.day_of(desk.now_ms))
+    from_on = rules.require_day("from_on", asked.from_on or day_of(desk.now_ms))
     if asked.to_on and rules.require_day("to_on", asked.to_on) <= from_on:
         wrong("to_on", asked.to_on, f"it is not after `{from_on}`", "give a later day, or none")
     body = AuthorityGranted(
@@ -300,11 +301,11 @@ def order_of(desk: Desk, number: str) -> tuple[CaseView, Standing]:
     """Return an order with where it stands.
 
     Raises:
-        RefusedError: none of that number is held.
+        RefusedError: none of that number is held, or none that counts.
     """
     rules.parts_of(number)
     view = desk.case(ORDER, number)
-    return view, standing(view)
+    return view, opened(view)
 
 
 def withdraw(desk: Desk, asked: ReasonAsked) -> Outcome:

@@ -13,7 +13,7 @@ from kizuna.domains.supply.cases import ORDER
 from kizuna.domains.supply.numbers import money, spelled
 from kizuna.domains.supply.ordering import unknown
 from kizuna.domains.supply.records import OrderDrafted
-from kizuna.domains.supply.standing import PROVIDER, REQUESTER, method_of, number_of, standing
+from kizuna.domains.supply.standing import PROVIDER, REQUESTER, method_of, number_of, opened
 from kizuna.kernel.operation import Desk, Query, Wanted, state_words
 
 MOST = 1000
@@ -246,10 +246,10 @@ def order(desk: Desk, wanted: OrderWanted) -> OrderShown:
     """Return an order whole.
 
     Raises:
-        RefusedError: none of that number is held.
+        RefusedError: none of that number is held, or none that counts.
     """
     view = desk.case(ORDER, wanted.order_no)
-    found = standing(view)
+    found = opened(view)
     asked = found.asked
     currency = asked.currency
     return OrderShown(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
@@ -21,7 +20,7 @@ from kizuna.domains.supply.records import DeadlineTerm, OrderLine, TermsStated
 from kizuna.domains.supply.standing import METHODS
 from kizuna.errors import RefusedError
 from kizuna.kernel import canonical
-from kizuna.kernel.deadline import CALENDARS
+from kizuna.kernel.deadline import CALENDARS, day_of, moment_of
 from kizuna.kernel.instrument import Agreement
 from kizuna.kernel.intervals import contains
 from kizuna.kernel.label import is_date
@@ -66,7 +65,7 @@ def parts_of(number: str) -> tuple[str, int, str, int]:
 
 def fiscal_year(at_ms: int, from_month: int) -> int:
     """Return the fiscal year, named by the calendar year in which it begins."""
-    day = datetime.fromtimestamp(at_ms / 1000, UTC)
+    day = moment_of(at_ms)
     return day.year if day.month >= from_month else day.year - 1
 
 
@@ -139,7 +138,12 @@ def require_lines(lines: Iterable[OrderLine]) -> None:
         _require_line(field, line)
 
 
-def _require_line(field: str, line: OrderLine) -> None:
+def require_item(field: str, line: Any) -> None:
+    """Accept what a line of an order, a stock or a price list names by `category`, `nsn`, `description` and `unit`.
+
+    Raises:
+        RefusedError: it is arms or ammunition, has no words, or a stock number or unit is none.
+    """
     if line.category in NEVER or any(word in line.category.split("-") for word in NEVER):
         wrong(f"{field}.category", line.category, "arms and ammunition are never ordered here", "take the line out")
     if line.nsn and not _NSN(line.nsn):
@@ -149,6 +153,10 @@ def _require_line(field: str, line: OrderLine) -> None:
     if not line.description.strip():
         wrong(f"{field}.description", line.description, "a line says what is wanted", "describe it in a few words")
     numbers.require_unit(f"{field}.unit", line.unit)
+
+
+def _require_line(field: str, line: OrderLine) -> None:
+    require_item(field, line)
     if not numbers.quantity(f"{field}.quantity", line.quantity):
         wrong(f"{field}.quantity", line.quantity, "a line asks for more than nothing", "give a quantity above 0")
     require_one_of(f"{field}.basis", line.basis, BASES)
@@ -243,7 +251,7 @@ def require_in_force(
         )
     if any(contains(each.in_force, at_ms) and not contains(each.suspended, at_ms) for each in held):
         return
-    day = datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
+    day = day_of(at_ms)
     known = next((each.instrument.in_force_on.value for each in held if each.in_force), "")
     said = f"in force from {known}" if known else held[0].note or "not in force"
     wrong(
@@ -258,7 +266,7 @@ def require_permitted(order: Any, terms: TermsStated, at_ms: int) -> None:
         RefusedError: one is not.
     """
     made: Any = terms
-    day = datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
+    day = day_of(at_ms)
     if day < made.valid_from_on or (made.valid_to_on is not None and day >= made.valid_to_on):
         wrong(
             "terms", order.terms[:16], f"they hold from {made.valid_from_on} on, and not on {day}", "state newer terms"

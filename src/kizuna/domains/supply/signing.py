@@ -11,7 +11,7 @@ from typing import Any
 from kizuna.domains.supply import numbers, rules, terms
 from kizuna.domains.supply.numbers import wrong
 from kizuna.domains.supply.records import OrderAgreed, OrderAmended, OrderCancelled
-from kizuna.domains.supply.standing import PROVIDER, REQUESTER, Standing, standing
+from kizuna.domains.supply.standing import PROVIDER, REQUESTER, Standing, opened
 from kizuna.kernel.casework import CaseView, Move
 from kizuna.kernel.operation import Desk
 
@@ -32,7 +32,7 @@ def endorsing(desk: Desk, view: CaseView, move: Move) -> None:
         RefusedError: the officer has no authority for it, the agreement is not in force, the terms no longer count, or a ceiling that is held here,
             or what is open here, does not allow it.
     """
-    found = standing(view)
+    found = opened(view)
     arrangement = found.asked.arrangement
     needed = duties(desk.party, view, move.body)
     if not any(terms.authority(desk.db, desk.party, desk.actor, arrangement, each, desk.now_ms) for each in needed):

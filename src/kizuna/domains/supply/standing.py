@@ -38,6 +38,7 @@ from kizuna.domains.supply.records import (
     RemainderConverted,
     SettlementReceived,
 )
+from kizuna.errors import RefusedError
 from kizuna.kernel.casework import CaseView, Move
 
 REQUESTER, PROVIDER = "requester", "provider"
@@ -191,6 +192,21 @@ def standing(view: CaseView) -> Standing:
         if act is not None and (found.asked is not None or isinstance(move.body, OrderRequested)):
             act(found, move, move.body, history[at].at_ms)
         view.worked_out[history[: at + 1]] = found
+    return found
+
+
+def opened(view: CaseView) -> Standing:
+    """Return where an order stands that was asked for with effect.
+
+    Raises:
+        RefusedError: nothing that is held of it counts: a partner may have asked for what cannot be ordered.
+    """
+    found = standing(view)
+    if found.asked is None:
+        reasons = "; ".join(reason for _, reason in view.state.void)
+        raise RefusedError(
+            f"`order_no` is `{view.key}`: its request has no effect ({reasons or 'it is not here'}); let it be asked for anew"
+        )
     return found
 
 

@@ -11,8 +11,8 @@ from msgspec import Meta
 from kizuna.domains.supply import words
 from kizuna.domains.supply.numbers import money, wrong
 from kizuna.domains.supply.queries import ACTIVITY_REF, MOST, YEAR
-from kizuna.domains.supply.terms import day_of
 from kizuna.formats import csv_table, printed, xlsx_table
+from kizuna.kernel.deadline import day_of
 from kizuna.kernel.operation import Desk, Document, Query, Wanted
 
 LANGUAGE = Annotated[Literal["ja", "hi"], Meta(description="The second language of the form.")]

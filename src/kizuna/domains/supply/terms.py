@@ -5,7 +5,6 @@ Terms count once both parties have stated the same, and as long as neither state
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
@@ -15,6 +14,7 @@ from kizuna.domains.supply import rules
 from kizuna.domains.supply.numbers import wrong
 from kizuna.domains.supply.records import TermsStated
 from kizuna.errors import RefusedError
+from kizuna.kernel.deadline import day_of
 from kizuna.kernel.journal import Db
 from kizuna.kernel.operation import Desk
 
@@ -83,11 +83,6 @@ def only_arrangement(db: Db, own: str) -> str:
         found = ", ".join(f"`{name}`" for (name,) in rows)
         wrong("arrangement", "", f"terms are stated for {found or 'no arrangement'}", "name one, or state terms first")
     return str(rows[0][0])
-
-
-def day_of(at_ms: int) -> str:
-    """Return the day of an instant, UTC, as `YYYY-MM-DD`."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
 
 
 def authority(db: Db, party: str, actor: str, arrangement: str, duty: str, at_ms: int) -> str:

@@ -7,7 +7,6 @@ beneficiary reports does not count.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -16,6 +15,7 @@ from msgspec import Meta
 from kizuna.domains.training.queries import COURSES, RANKED
 from kizuna.domains.training.rules import day_of, missing, sums
 from kizuna.errors import RefusedError
+from kizuna.kernel import deadline
 from kizuna.kernel.operation import Desk, Wanted
 
 _EVIDENCED = (
@@ -185,7 +185,7 @@ def progress(desk: Desk, wanted: ProgressWanted) -> Progress:
     found = people(desk, wanted.pledge, facts)
     ends_on = _end(facts)
     gaps = [*_people_gaps(found), *_money_gaps(money, paid), *_seat_gaps(desk, wanted.pledge)]
-    if ends_on and ends_on <= _day(desk.now_ms):
+    if ends_on and ends_on <= deadline.day_of(desk.now_ms):
         gaps.append(
             Gap("its time is over", f"{facts['period_years']} years from {facts['announced_on']} ended on {ends_on}")
         )
@@ -193,10 +193,6 @@ def progress(desk: Desk, wanted: ProgressWanted) -> Progress:
         pledge=wanted.pledge, given_by=giver, text=facts["text"] or "", announced_on=facts["announced_on"] or "unknown",
         ends_on=ends_on or "unknown", people=found, money=money, gaps=tuple(gaps),
     )  # fmt: skip
-
-
-def _day(now_ms: int) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=now_ms)).date().isoformat()
 
 
 def _end(facts: dict[str, Any]) -> str:
