@@ -17,7 +17,7 @@ from kizuna.domains.case import DOMAIN as CASE
 from kizuna.domains.dialogue import DOMAIN, steps
 from kizuna.domains.dialogue.records import MechanismDescribed
 from kizuna.domains.dialogue.rules import paragraph_sha256
-from kizuna.kernel import canonical, casework
+from kizuna.kernel import canonical, casework, labelled
 from kizuna.kernel.case import CaseEndorsed
 from kizuna.kernel.casework import Kinds
 from kizuna.kernel.domain import Fact, tellers
@@ -152,6 +152,11 @@ def _fill(db: Db, _seq: int, _entry: Entry) -> None:
         "INSERT INTO case_step (record_id, case_id, type, party, actor, at_ms, closed, after, body) VALUES (?,?,?,?,?,?,?,?,?)",
         rows,
     )
+    mark = canonical.encode(MARK).decode()
+    db.executemany(
+        "INSERT INTO labelled (record_id, type, subject, label, exercise) VALUES (?,?,?,?,0)",
+        [(row[0], row[2], row[1], mark) for row in rows],
+    )
     db.executemany(
         "INSERT INTO case_dirty (case_id) VALUES (?) ON CONFLICT (case_id) DO NOTHING", [(row[1],) for row in rows]
     )
@@ -159,7 +164,8 @@ def _fill(db: Db, _seq: int, _entry: Entry) -> None:
 
 def _made() -> tuple[SqliteStore, float]:
     store = open_sqlite(":memory:", Projections(
-        "1", tuple(each for domain in DOMAINS for each in domain.schema), tuple(each for domain in DOMAINS for each in domain.tables), _fill,
+        "1", (*labelled.SCHEMA, *(each for domain in DOMAINS for each in domain.schema)),
+        (*labelled.TABLES, *(each for domain in DOMAINS for each in domain.tables)), _fill,
         lambda db: casework.settle(db, KINDS),
     ))  # fmt: skip
     store.commit([Entry(kind="record", at_ms=0, meta={})])

@@ -12,13 +12,18 @@ from kizuna.domains.exercises import DOMAIN as EXERCISES
 from kizuna.domains.exercises.projections import EDITION_COLUMNS, insert, row_of
 from kizuna.domains.exercises.records import Force
 from kizuna.domains.training import DOMAIN as TRAINING
+from kizuna.kernel import canonical, labelled
 from kizuna.kernel.casework import Kinds
 from kizuna.kernel.domain import Domain
 from kizuna.kernel.journal import Db, Entry, Projections
+from kizuna.kernel.label import label
 from kizuna.kernel.operation import Desk
 from kizuna.storage.sqlite import open_sqlite
 
 EDITIONS, SEATS, INVESTMENTS, COURSES, TRANSACTIONS = 5_000, 20_000, 2_000, 1_000, 2_000
+RECORDS = 100_000
+"""Whose labels a document joins: some for each row."""
+MARK = canonical.encode(label("bench.v1", 0, originator="jpn")).decode()
 RUNS = 5
 STATES = ("offered", "nominated", "confirmed", "attending", "graduated", "followed-up", "withdrawn")
 PLEDGE = "jpn-pledge"
@@ -108,8 +113,15 @@ def _training(db: Db, rng: random.Random) -> None:
 def _slowest(domain: Domain, fill: Callable[[Db, random.Random], None]) -> list[dict[str, Any]]:
     def apply(db: Db, _seq: int, _entry: Entry) -> None:
         fill(db, random.Random(7))  # noqa: S311 # a benchmark repeats itself
+        types = sorted(domain.records)
+        db.executemany(
+            "INSERT INTO labelled (record_id, type, subject, label, exercise) VALUES (?,?,'',?,0)",
+            [(f"{number:064x}", types[number % len(types)], MARK) for number in range(RECORDS)],
+        )
 
-    store = open_sqlite(":memory:", Projections("1", domain.schema, domain.tables, apply))
+    store = open_sqlite(
+        ":memory:", Projections("1", (*labelled.SCHEMA, *domain.schema), (*labelled.TABLES, *domain.tables), apply)
+    )
     store.commit([Entry(kind="record", at_ms=0, meta={})])
     rows = []
     for query in domain.queries:

@@ -76,7 +76,7 @@ def main() -> None:
     paths = [path for path in sorted(HERE.glob("bench_*.py")) if only in path.stem]
     if not paths:
         sys.exit(f"no benchmark is named like `{only}`: there are {[p.stem for p in sorted(HERE.glob('bench_*.py'))]}")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)  # a log keeps the names whole
     table = Table("name", "value", "unit", "peer", "ratio", "CPU s of its file")
     for column in table.columns[1:2] + table.columns[4:]:
         column.justify = "right"
