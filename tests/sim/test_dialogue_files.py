@@ -10,6 +10,7 @@ import icalendar
 import openpyxl
 import pytest
 
+from kizuna.domains.dialogue.agenda import happenings
 from kizuna.errors import RefusedError
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.dialogue_world import STATEMENT_2022, agreed_text, asks, does, load, pair, signs
@@ -136,3 +137,77 @@ def test_the_calendar_holds_meetings_due_days_and_milestones() -> None:
     assert f"dialogue.cited:{MINISTERIAL}" in {str(event["uid"]) for event in past.walk("VEVENT")}
     with pytest.raises(RefusedError, match="`soon` is no day"):
         asks(india, "calendar", from_on="soon")
+
+
+def test_a_document_that_was_explained_is_told_by_both_and_counts_among_what_happened() -> None:
+    federation, india, japan = world(6)
+    given = {"exchange": "jpn-strategy", "giver": "jpn", "taker": "ind", "text": "the new strategy", "on": "2022-12-16"}
+    does(japan, "note-document", **given, meeting=MINISTERIAL, to=("ind",))
+    federation.run(5_000)
+    for node in (india, japan):
+        assert "the new strategy" in str(asks(node, "meeting", meeting=MINISTERIAL).documents)
+        with node.store.view() as db:
+            assert [each.title for each in happenings(db, "2022-12-01", "2022-12-31") if each.kind == "document"] == [
+                "the new strategy"
+            ]
+
+
+def test_the_chart_reaches_the_last_day_of_the_calendar_and_shows_a_baseline_beside_its_forecast() -> None:
+    federation, india, japan = world(7)
+    for key, baseline in (("ind-text", "2026-12-31"), ("ind-far", "9999-12-31")):
+        does(
+            india,
+            "plan-milestone",
+            key=key,
+            other="jpn",
+            owner_party="ind",
+            title="<text> & more",
+            baseline_on=baseline,
+        )
+        federation.run(5_000)
+        signs(japan, f"dialogue.milestone:{key}")
+    does(india, "start-milestone", key="ind-text")
+    does(india, "move-forecast", key="ind-text", forecast_on="2027-03-31", reason="talks go on")
+    federation.run(5_000)
+    for node in (india, japan):
+        shown = asks(node, "chart").data.decode()
+        assert shown.count("<title>&lt;text&gt; &amp; more (ind): ") == 2
+        assert "planned 2026-12-31, now 2027-03-31, +90 days" in shown
+        assert "planned 9999-12-31, now 9999-12-31, +0 days" in shown
+
+
+def _rows(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(data.decode().partition("\r\n")[2])))
+
+
+def test_the_years_of_a_pair_count_what_its_days_list_and_a_promise_in_its_first_year() -> None:
+    federation, india, japan = world(5)
+    cited = _rows(asks(japan, "dyad-days").data)
+    does(india, "import", file=GOOD.encode())
+    federation.run(5_000)
+    for key in ("ind-fighters", "ind-staff-talks"):
+        signs(japan, f"dialogue.commitment:{key}")
+    federation.run(5_000)
+    days = _rows(asks(india, "dyad-days").data)
+    assert days == _rows(asks(japan, "dyad-days").data)
+    made = {(row["name"], row["basis"]): row["on"] for row in days if row["kind"] == "commitment made"}
+    assert made["ind-fighters", "case"] == "2019-11-30"
+    assert ("commitment-fighter-exercise", "cited") not in made, "a case has taken it up"
+    assert len(days) == len(cited) - 2 + 3, "its promise and its fulfilment are the case's now: two made, one restated"
+    assert [row["on"] for row in days if row["kind"] == "commitment restated"] == ["2022-09-08"]
+    assert {row["precision"] for row in days} <= {"day", "month", "year", "unknown"}
+    years = _rows(asks(india, "dyad-years", first=2000, last=2030).data)
+    assert {(row["party_a"], row["party_b"]) for row in years} == {("ind", "jpn")}
+    columns = {
+        "meeting held": "meetings_held", "commitment made": "commitments_made", "commitment restated": "commitments_restated",
+        "commitment fulfilled": "commitments_fulfilled",
+    }  # fmt: skip
+    for row in years:
+        for kind, column in columns.items():
+            listed = [each for each in days if each["kind"] == kind and each["on"][:4] == row["year"]]
+            assert int(row[column]) == len(listed), (row["year"], kind)
+    unknown = [each for each in days if each["on"] == "unknown"]
+    assert {int(row["with_unknown_dates"]) for row in years} == {len(unknown)}
+    assert next(row for row in years if row["year"] == "2001")["meetings_held"] == "0"
+    with pytest.raises(RefusedError, match="`last` `2000` lies before `first` `2001`"):
+        asks(india, "dyad-years", first=2001, last=2000)

@@ -1,6 +1,6 @@
 """What the dialogue shows: the board, mechanisms and meetings, the roadmap, the brief, and files."""
 
-from kizuna.domains.dialogue import agenda, board, brief, exchange, positions, roadmap
+from kizuna.domains.dialogue import agenda, board, brief, dyads, exchange, positions, roadmap
 from kizuna.kernel.operation import Query
 
 QUERIES: tuple[Query, ...] = (
@@ -9,5 +9,6 @@ QUERIES: tuple[Query, ...] = (
     *positions.QUERIES,
     *roadmap.QUERIES,
     *exchange.QUERIES,
+    *dyads.QUERIES,
     *brief.QUERIES,
 )
