@@ -1,5 +1,5 @@
-"""What officers do in supply: ordering, and what comes after delivery."""
+"""What officers do in supply: ordering, what comes after delivery, and the tables of stock and prices."""
 
-from kizuna.domains.supply import handling, ordering
+from kizuna.domains.supply import handling, ordering, stock
 
-OPERATIONS = (*ordering.OPERATIONS, *handling.OPERATIONS)
+OPERATIONS = (*ordering.OPERATIONS, *handling.OPERATIONS, *stock.OPERATIONS)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from kizuna.domains.supply import notation, numbers, rules, sheets, terms
+from kizuna.domains.supply import notation, numbers, rules, sheets, stock, terms
 from kizuna.domains.supply.cases import ORDER, PURPOSE
 from kizuna.domains.supply.numbers import wrong
 from kizuna.domains.supply.ordering_checks import person
@@ -120,8 +120,8 @@ class DeclineAsked(ReasonAsked, frozen=True):
     ] = "other"
 
 
-class OfferAsked(OrderAsked, frozen=True):
-    """Offer what was asked for: a unit price for each line, and less than was asked where it must be."""
+class _PricedAsked(OrderAsked, frozen=True):
+    """Lines with prices and amounts, and where and when."""
 
     price: Annotated[tuple[str, ...], Meta(description="A line and its unit price, `1=0.7253`; may be repeated.")] = ()
     quantity: Annotated[
@@ -138,7 +138,13 @@ class OfferAsked(OrderAsked, frozen=True):
     remarks: Annotated[str, Meta(description="Anything else.", max_length=4000)] = ""
 
 
-class AmendAsked(OfferAsked, frozen=True):
+class OfferAsked(_PricedAsked, frozen=True):
+    """Offer what was asked for: a unit price for each line, and less than was asked where it must be."""
+
+    listed: Annotated[bool, Meta(description="Price each other line by our price list.")] = False
+
+
+class AmendAsked(_PricedAsked, frozen=True):
     """Change what was agreed; the other side signs it."""
 
     reason: REASON = "as both agreed"
@@ -345,6 +351,9 @@ def offer(desk: Desk, asked: OfferAsked) -> Outcome:
     rules.require_in_force(
         desk.agreements, order.arrangement, view.sides.values(), order.window_from_ms, "window_from_ms"
     )
+    if asked.listed:
+        rest = [line.ask for number, line in sorted(found.lines.items()) if number not in notation.prices(asked.price)]
+        asked = msgspec.structs.replace(asked, price=asked.price + stock.price_all(desk, rest, found.currency))
     lines, total = _offered(found, asked, stated.terms)
     made: Any = stated.terms
     body = OrderOffered(
@@ -359,7 +368,7 @@ def offer(desk: Desk, asked: OfferAsked) -> Outcome:
     return Outcome((desk.step(ORDER, view, body),), {"total": total, "currency": order.currency})
 
 
-def _offered(found: Standing, asked: OfferAsked, stated: Any) -> tuple[tuple[OfferLine, ...], str]:
+def _offered(found: Standing, asked: _PricedAsked, stated: Any) -> tuple[tuple[OfferLine, ...], str]:
     """Return the lines that are offered, those with a price, and their sum."""
     prices, taxes = notation.prices(asked.price), notation.prices(asked.tax_waived)
     amounts = notation.prices(asked.quantity)
