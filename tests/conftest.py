@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A deadline measures the machine, which others use too: what must be fast is measured by `make bench`.
+settings.register_profile("kizuna", deadline=None)
+settings.load_profile("kizuna")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kizuna.domains.exercises.cases import EDITION
@@ -59,7 +59,6 @@ def test_complexity_is_what_its_formula_says() -> None:
         assert f"{weight} * " in FORMULAS["complexity"]
 
 
-@settings(deadline=None)
 @given(st.lists(editions(), max_size=8))
 def test_a_missing_count_makes_complexity_unknown_and_is_named(held: list[Edition]) -> None:
     found = measures(held)
@@ -73,7 +72,6 @@ def test_a_missing_count_makes_complexity_unknown_and_is_named(held: list[Editio
     }  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(WORDS, max_size=12))
 def test_diversity_is_shannons_index_of_the_counts_shown(values: list[tuple[str, ...]]) -> None:
     found = diversity(values)
@@ -87,7 +85,6 @@ def test_diversity_is_shannons_index_of_the_counts_shown(values: list[tuple[str,
     assert 1 - 1e-3 <= exp(found.index) <= len(found.counts) + 1e-3
 
 
-@settings(deadline=None)
 @given(st.lists(editions(), max_size=8))
 def test_the_exercise_days_of_all_years_are_all_exercise_days(held: list[Edition]) -> None:
     days, known, unknown = frequency(held, None)
@@ -96,7 +93,6 @@ def test_the_exercise_days_of_all_years_are_all_exercise_days(held: list[Edition
     assert days >= known
 
 
-@settings(deadline=None)
 @given(st.lists(editions(), max_size=6), st.randoms())
 def test_measures_do_not_depend_on_the_order_of_editions(held: list[Edition], rng: Any) -> None:
     shuffled = held[:]

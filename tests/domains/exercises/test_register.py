@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from icalendar import Calendar
 
@@ -221,7 +221,6 @@ def test_a_good_table_is_taken_whole() -> None:
 CELLS = st.text(st.characters(exclude_categories=["C"]), max_size=12).map(str.strip)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(CELLS, CELLS), max_size=5))
 def test_what_is_written_as_a_table_reads_the_same_and_is_no_formula(rows: list[tuple[str, str]]) -> None:
     data = csv_table.write(("one", "two"), rows, "A").decode()
@@ -233,7 +232,6 @@ def test_what_is_written_as_a_table_reads_the_same_and_is_no_formula(rows: list[
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in csv.reader(io.StringIO(data)) for cell in row)
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["C"]), max_size=20) | st.sampled_from(("\x00<a>", "\ufffe", "\x1b&")))
 def test_whatever_a_chart_is_called_it_stays_well_formed(name: str) -> None:
     drawn = svg_bars.bars(name, name, [name, "b"], [svg_bars.Series(name, [1.5, None])], name)

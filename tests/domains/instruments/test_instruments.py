@@ -194,7 +194,9 @@ def test_the_example_rules_are_sound_cedar_that_says_what_it_rests_on(partnershi
     made = agreements([navies], signed(navies, "2024-01-01"))
     text = cedar.policies("ind", "jpn", made, 2000)
     outward = [clause for clause in navies.provisions if clause.direction.from_party == "ind"]
-    assert text.count("[example]") == text.count("@id(") == len(outward) > 6
+    assert (
+        text.count("[example]") == text.count("@id(") == len(outward) > 6
+    )  # how many is for each domain's rule file to say
     result = cedarpy.validate_policies(text, cedar.schema(made))
     assert result.validation_passed, [str(error) for error in result.errors]
 

@@ -31,7 +31,6 @@ AMOUNTS = st.decimals(min_value=0, max_value=10**12, places=2).map(lambda value:
 MONEY = st.lists(st.tuples(AMOUNTS, st.sampled_from(("USD", "JPY", "INR"))), max_size=12)
 
 
-@settings(deadline=None)
 @given(MONEY, st.randoms())
 def test_sums_are_exact_in_every_order_and_never_leave_their_currency(amounts: list[tuple[str, str]], rng: Any) -> None:
     shuffled = amounts[:]
@@ -44,7 +43,6 @@ def test_sums_are_exact_in_every_order_and_never_leave_their_currency(amounts: l
     }
 
 
-@settings(deadline=None)
 @given(MONEY, MONEY)
 def test_what_is_missing_with_what_is_there_makes_the_whole(
     whole: list[tuple[str, str]], part: list[tuple[str, str]]
@@ -60,7 +58,6 @@ def test_what_is_missing_with_what_is_there_makes_the_whole(
 SEATS = st.lists(st.tuples(st.sampled_from(("a", "b")), st.sampled_from(("p1", "p2", "p3"))), max_size=12)
 
 
-@settings(deadline=None)
 @given(SEATS, st.randoms())
 def test_a_person_counts_once_a_course_and_never_more_than_the_seats(seats: list[tuple[str, str]], rng: Any) -> None:
     shuffled = seats[:]
@@ -135,7 +132,7 @@ def seat_stories(draw: st.DrawFn) -> list[Move]:
     return moves
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(seat_stories(), st.randoms())
 def test_a_seat_is_delivered_once_and_to_a_pseudonym_in_every_order(moves: list[Move], rng: Any) -> None:
     case = SEAT.subject(seat_key("jpn-law", 1))
@@ -186,7 +183,6 @@ def chain(kind: CaseKind, key: str, *said: tuple[Any, str]) -> Any:
     return found
 
 
-@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(0, 8))
 def test_no_more_is_handed_over_than_was_pledged(pledged: int, handed: int) -> None:
     steps = GRANT_RECORDS
@@ -198,7 +194,6 @@ def test_no_more_is_handed_over_than_was_pledged(pledged: int, handed: int) -> N
     assert (found.state.state == "handed-over") == (0 < handed <= pledged)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 60), min_size=1, max_size=4),
     st.sampled_from(("INR", "USD")),

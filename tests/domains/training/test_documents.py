@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from icalendar import Calendar
 
@@ -150,7 +150,6 @@ def test_the_calendar_shows_courses_with_a_known_day(desk: Desk) -> None:
     assert "last day is not known" in str(events[0]["description"])
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=30) | st.sampled_from(("\ufffe", "a\x00", "<&>", "\t\n")))
 def test_whatever_a_pledge_says_the_file_is_xml_or_refused(text: str) -> None:
     who = iati.Organisation("XX", "x", iati.FUNDING)
