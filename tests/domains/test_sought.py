@@ -33,6 +33,8 @@ UNSOUGHT = {
     "maritime.thresholds-published.v1": "numbers: events cite them, and the desk lists them",
     "maritime.watch-handed-over.v1": "it stands in the sheet of its watch",
     "supply.authority-granted.v1": "who may sign is looked up at the desk",
+    "supply.prices-listed.v1": "numbers that change: looked up at the desk, which offers by them",
+    "supply.stock-counted.v1": "the same",
     "training.person-noted.v1": "a person is looked up at the desk, for its purpose",
 }
 
