@@ -21,7 +21,6 @@ from kizuna.domains.protection.requests import DAY, ROLES, TEXT
 from kizuna.domains.protection.rules import PURPOSE, check_compromise
 from kizuna.errors import RefusedError
 from kizuna.kernel.operation import Asked, Desk, Operation, Outcome, Statement
-from kizuna.kernel.record import Body
 
 NAME = Annotated[
     str, Meta(description="The report, like `jpn-2027-x1`: the reporter's name comes first.", min_length=1)
@@ -107,33 +106,29 @@ def warn(desk: Desk, asked: WarnAsked) -> Outcome:
     return Outcome(said, {"warned": sorted(theirs)})
 
 
-def _step(desk: Desk, name: str, body: Body) -> Outcome:
-    return Outcome((desk.step(COMPROMISE, desk.case(COMPROMISE, name), body),))
-
-
 def acknowledge(desk: Desk, asked: CompromiseAsked) -> Outcome:
     """Acknowledge a report of our documents."""
-    return _step(desk, asked.compromise, CompromiseAcknowledged(note=asked.text))
+    return desk.advance(COMPROMISE, asked.compromise, CompromiseAcknowledged(note=asked.text))
 
 
 def inquire(desk: Desk, asked: CompromiseAsked) -> Outcome:
     """Open the inquiry."""
-    return _step(desk, asked.compromise, InquiryOpened(terms=asked.text))
+    return desk.advance(COMPROMISE, asked.compromise, InquiryOpened(terms=asked.text))
 
 
 def assess(desk: Desk, asked: CompromiseAsked) -> Outcome:
     """Say what damage was done to what we originated."""
-    return _step(desk, asked.compromise, DamageAssessed(damage=asked.text))
+    return desk.advance(COMPROMISE, asked.compromise, DamageAssessed(damage=asked.text))
 
 
 def remedy(desk: Desk, asked: CompromiseAsked) -> Outcome:
     """Say what was done against its happening again."""
-    return _step(desk, asked.compromise, CompromiseRemedied(remedy=asked.text))
+    return desk.advance(COMPROMISE, asked.compromise, CompromiseRemedied(remedy=asked.text))
 
 
 def close(desk: Desk, asked: CompromiseAsked) -> Outcome:
     """Propose to close; it is closed once both have signed."""
-    return _step(desk, asked.compromise, CompromiseClosed(note=asked.text))
+    return desk.advance(COMPROMISE, asked.compromise, CompromiseClosed(note=asked.text))
 
 
 COMPROMISE_OPERATIONS = (
