@@ -58,6 +58,8 @@ KIND_TITLES = {
     VESSELS: "Vessels",
     ALERTS: "Alerts of this node",
     RECORDS: "Records",
+    "protection.compromise": "Compromises",
+    "protection.copy": "Copies",
     "supply.draft": "Drafts of orders",
     "supply.order": "Orders",
     "supply.terms": "Terms of supply",
