@@ -9,7 +9,7 @@ DEV := $(VENV)/dev.stamp
 MANIFEST := src/kizuna/web/static/manifest.json
 TIMES := $(VENV)/check.times
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
-PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n auto
 
 # Runs a part of `check` and keeps how long it took: $(call part,NAME,COMMAND)
 part = @echo "== $(1)"; start=$$(date +%s); $(2) || { echo "$(1) failed"; exit 1; }; \

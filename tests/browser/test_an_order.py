@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser import driving
 from tests.browser.driving import Demo
 
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(600), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 PARTIES = {"India": "ind", "Japan": "jpn"}
 
 

@@ -13,7 +13,7 @@ from tests.browser import driving, finding
 from tests.browser.conftest import Sides
 from tests.browser.finding import Place
 
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(900), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 WHITE = 40
 """Of 255: no colour of a page's ground is brighter than this at night."""
 

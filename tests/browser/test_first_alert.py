@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.browser import driving
 from tests.browser.conftest import Sides
 
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(600), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 MINUTE_MS = 60_000
 
 

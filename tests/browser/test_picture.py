@@ -22,7 +22,7 @@ from tests.browser import driving
 from tests.browser.conftest import Sides
 from tests.browser.driving import Demo
 
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(600), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 NEW = 431_777_001
 WITHHELD = OWN_UNITS["jpn"][0]
 MOST_S, LOADED_S = 2.0, 15.0
