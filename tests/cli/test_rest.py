@@ -110,6 +110,7 @@ def test_a_healthy_node_is_told_so(india: Party) -> None:
         "words",
         "proxy",
         "sign-in",
+        "plugs",
     }
     assert {check["name"] for check in said["checks"]} == names
 

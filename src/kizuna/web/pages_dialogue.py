@@ -18,7 +18,7 @@ from kizuna.web.pages_desk import ask
 _NAME = DOMAIN.name
 _BY_NAME = {query.name: query for query in DOMAIN.queries}
 _MOST = "1000"
-_SHOWN = 8
+_SHOWN = 40
 _MET = "held"
 
 
@@ -41,7 +41,9 @@ def dialogue_pages(pages: Pages) -> list[ControllerRouterHandler]:
         late = sum(row["days_overdue"] > 0 for row in found)
         return view.page(
             "board.html", columns=columns, total=len(found), late=late, asked=asked, mechanisms=mechanisms,
-            agendas=[_agenda(view, row) for row in mechanisms[:_SHOWN]],
+            agendas=[
+                _agenda(view, row) for row in mechanisms[:_SHOWN] if asked["mechanism"] in {"", row["mechanism"]}
+            ],
         )  # fmt: skip
 
     @get("/boards/roadmap", **options)
