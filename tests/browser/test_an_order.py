@@ -141,7 +141,8 @@ def test_a_brief_downloads_and_opens(browser: Browser, kept: tuple[Demo, Path], 
     _role(page, demo.base["Japan"], "desk")
     _do(page, f"{demo.base['Japan']}/desk/dialogue/do/load-bundled")
     page.goto(f"{demo.base['Japan']}/boards/dialogue")
-    card = page.locator("section.card", has_text="Defence ministerial meeting")
+    forum = page.get_by_role("link", name="Defence ministerial meeting", exact=True)
+    card = page.locator("section.card").filter(has=forum)
     with page.expect_download() as caught:
         card.get_by_role("link", name="Brief").click()
     brief = tmp_path / "brief.html"
