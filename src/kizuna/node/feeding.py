@@ -198,7 +198,8 @@ class Feeding:
                 await self._flush(intake, gate)
 
         async def settle() -> bool:
-            return await self._flush(intake, gate)
+            # at a stop another flush may have given up what was taken: then nothing is told to be safe, and it comes again
+            return await self._flush(intake, gate) and not self._stopping.is_set()
 
         reading = asyncio.ensure_future(receive(intake.feed, take, settle, stdin=sys.stdin.buffer))
         stopping = asyncio.ensure_future(self._stopping.wait())

@@ -44,6 +44,8 @@ async def read_stream(address: str, subject: str, consumer: str, take: Take, set
                 await _drain(nats, client, subject, consumer, take, settle)
             finally:
                 with suppress(Exception):  # whatever a broken connection says at its end
+                    await client.flush(_WAIT_S)
+                with suppress(Exception):  # the same
                     await client.close()
         except (nats.errors.Error, OSError, TimeoutError):
             await asyncio.sleep(pause_s)
@@ -60,20 +62,36 @@ async def _drain(nats: Any, client: Any, subject: str, consumer: str, take: Take
             messages = await waiting.fetch(MOST_MESSAGES, timeout=_WAIT_S)
         except nats.errors.TimeoutError:
             continue  # nothing came meanwhile
-        await _taken(messages, take, settle)
+        if not await _taken(messages, take, settle):
+            await (
+                asyncio.Event().wait()
+            )  # the node stops: whatever were fetched now would be kept from whoever reads next
 
 
-async def _taken(messages: list[Any], take: Take, settle: Settle) -> None:
-    """Take messages and acknowledge them; where that is broken off, tell the server that they are still to be read."""
+async def _taken(messages: list[Any], take: Take, settle: Settle) -> bool:
+    """Take messages and acknowledge them, and return whether that was done; where not, tell the server that they are still to be read."""
     durable = False
     try:
         for each in messages:
             await take(0, timed(each.data, _stored_ms(each.metadata.timestamp)))
         durable = await settle()
     finally:
-        for each in messages:
-            with suppress(Exception):  # the server is gone: what it is not told it sends again
+        await _answer(messages, durable=durable)
+    return durable
+
+
+async def _answer(messages: list[Any], *, durable: bool) -> None:
+    """Tell the server of each message whether it is done with, to the last of them: an end that is asked for meanwhile waits for that."""
+    ended: asyncio.CancelledError | None = None
+    for each in messages:
+        with suppress(Exception):  # the server is gone: what it is not told it sends again
+            try:
                 await (each.ack() if durable else each.nak())
+            except asyncio.CancelledError as error:
+                ended = error
+                await (each.ack() if durable else each.nak())
+    if ended is not None:
+        raise ended
 
 
 def _stored_ms(at: datetime) -> int:
