@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 postgres = pytest.importorskip("kizuna.storage.postgres", reason="psycopg is not installed")
 pytestmark = pytest.mark.postgres
-ROLE = {"claim": "desk", "dialogue": "desk", "exercises": "exercise", "training": "desk", "maritime": "watch"}
+ROLE = {
+    "claim": "desk",
+    "dialogue": "desk",
+    "exercises": "exercise",
+    "training": "desk",
+    "maritime": "watch",
+    "protection": "security",
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ def do(node: SimNode, domain: str, name: str, **asked: Any) -> Any:
     offered = next(each for found in DOMAINS if found.name == domain for each in found.operations if each.name == name)
     actor = f"officer:1:{ROLE.get(domain, 'logistics')}"
     assert actor.split(":")[2] in offered.roles, (domain, name, sorted(offered.roles))
-    return node.do(fx.Operate(domain, name, msgspec.convert(asked, offered.asks), actor, ""))
+    return node.do(fx.Operate(domain, name, msgspec.convert(asked, offered.asks), actor, actor.replace(":1:", ":2:")))
 
 
 def told() -> SimNode:
@@ -68,6 +75,11 @@ def told() -> SimNode:
         basis="loiters",
         expires_at_ms=india.now_ms + supply.DAY_MS,
     )
+    do(
+        india, "protection", "register-document", document="ind-2027-0001", title="A study", policy="ind.example.v1", level=3,
+        registered_on="2027-03-01",
+    )  # fmt: skip
+    do(india, "protection", "register-copies", document="ind-2027-0001")
     federation.run(5_000)
     return india
 
