@@ -13,6 +13,7 @@ from msgspec import Meta
 from kizuna.kernel.operation import Asked
 from kizuna.web import forms, shown
 from kizuna.web.catalogue import Words
+from kizuna.web.pages import number
 
 EN = Words("en")
 
@@ -146,3 +147,22 @@ def test_places_read_as_on_a_chart() -> None:
     assert shown.place(4_230_000, 49_860_000) == "07°03.0\N{PRIME}N 083°06.0\N{PRIME}E"
     assert shown.place(-599_999, -1) == "01°00.0\N{PRIME}S 000°00.0\N{PRIME}W"
     assert shown.place(None, 1) == "\N{EN DASH}"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("7", 7),
+        ("007", 7),
+        ("", 5),
+        ("-1", 5),
+        ("\u00b2", 5),
+        ("\u0967", 5),
+        ("1.0", 5),
+        ("9" * 16, 5),
+        ("9" * 5000, 5),
+    ],
+)
+def test_a_number_in_an_address_is_one_or_counts_as_none(text: str, found: int) -> None:
+    """A superscript two is a digit to Python, and no number: a page failed on it."""
+    assert number(text, 5) == found

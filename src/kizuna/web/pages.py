@@ -63,6 +63,7 @@ ROLE_TITLES = {
     "administrator": "Administrator",
 }
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
+_MOST_DIGITS = 15
 _log = structlog.get_logger("kizuna.web.pages")
 
 
@@ -279,6 +280,11 @@ def _failed(pages: Pages, request: Call, status: int, sentence: str, remedy: str
             setattr(request.state, name, None)
     view = pages.view(request)
     return view.page("failed.html", status=status, sentence=sentence, remedy=remedy)
+
+
+def number(text: str, otherwise: int = 0) -> int:
+    """Return the whole number that an address says, `otherwise` where it says none: digits in another script, or more than a store counts to."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else otherwise
 
 
 def redirect(path: str) -> Response[None]:

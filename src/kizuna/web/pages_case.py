@@ -17,7 +17,7 @@ from kizuna.web import access, forms
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError, branch_of
-from kizuna.web.pages import Pages, Task, View, problem
+from kizuna.web.pages import Pages, Task, View, number, problem
 from kizuna.web.pages_desk import PAGE_ROWS, ask, offers, operate
 
 TASK = Task("/cases", "Cases", OFFICERS)
@@ -34,7 +34,7 @@ def case_pages(pages: Pages, domains: Sequence[Domain]) -> list[ControllerRouter
     def cases(request: Call) -> Response[str]:
         view = pages.view(request)
         asked = dict(request.query_params.items())
-        page = int(asked.get("page", "0")) if asked.get("page", "0").isdigit() else 0
+        page = number(asked.get("page", ""))
         names = ("kind", "state", "waits_for")
         given = {name: asked[name] for name in names if asked.get(name)}
         found = view.sight.rows(

@@ -11,7 +11,7 @@ from kizuna.domains.claim import DOMAIN
 from kizuna.web import access
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
-from kizuna.web.pages import Pages, problem
+from kizuna.web.pages import Pages, number, problem
 from kizuna.web.pages_desk import ask
 
 _NAME = DOMAIN.name
@@ -34,7 +34,7 @@ def claim_pages(pages: Pages) -> list[ControllerRouterHandler]:
         view = pages.view(request, _NAME)
         state = request.query_params.get("state", "open")
         state = state if state in ("", "open", "settled") else "open"
-        page = int(request.query_params.get("page", "0")) if request.query_params.get("page", "0").isdigit() else 0
+        page = number(request.query_params.get("page", ""))
         wanted: dict[str, Any] = {"state": state, "limit": str(_SHOWN + 1), "offset": str(page * _SHOWN)}
         given = {name: value for name, value in wanted.items() if value}
         found = view.sight.rows(ask(view, _BY_NAME["disagreements"], given), _NAME)

@@ -27,7 +27,7 @@ from kizuna.web import access, forms
 from kizuna.web.access import OFFICERS, Office
 from kizuna.web.bodies import Call, attachment
 from kizuna.web.errors import NotHeldError, NotYourRoleError, branch_of
-from kizuna.web.pages import HEADERS, Pages, Task, View, problem
+from kizuna.web.pages import HEADERS, Pages, Task, View, number, problem
 from kizuna.web.pages_account import second_person
 
 TASK = Task("/desk", "Desks", OFFICERS)
@@ -157,7 +157,7 @@ def ask(view: View, query: Query, given: Mapping[str, str]) -> Any:
 
 
 def _show(view: View, offer: Offer, query: Query, asked: dict[str, str], *, htmx: bool) -> Response[Any]:
-    page = max(0, int(asked.pop("page", "0") if asked.get("page", "0").isdigit() else 0))
+    page = number(asked.pop("page", ""))
     given = forms.kept(asked)
     limits = offering.fields(query.asks)
     if "limit" in limits:

@@ -13,7 +13,7 @@ from kizuna.web import access, charts
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError
-from kizuna.web.pages import Pages, View, problem
+from kizuna.web.pages import Pages, View, number, problem
 from kizuna.web.pages_desk import PAGE_ROWS
 
 WAYS = ("sent", "received", "refused", "refused-by-us", "taken-back", "waiting")
@@ -75,7 +75,7 @@ def exchange_pages(pages: Pages) -> list[ControllerRouterHandler]:
     def records(request: Call) -> Response[str]:
         view = pages.view(request)
         asked = {name: request.query_params.get(name, "") for name in ("node", "way", "category")}
-        page = int(request.query_params.get("page", "0")) if request.query_params.get("page", "0").isdigit() else 0
+        page = number(request.query_params.get("page", ""))
         if asked["way"] not in WAYS or asked["node"] not in view.office.node.core.world.partners:
             raise NotHeldError("there is no such list")
         found = [row for row in _rows(view, **asked) if view.sight.record(row[1])]

@@ -13,7 +13,7 @@ from kizuna.domains.exercises.measures import AXES, FORMULAS
 from kizuna.web import access, charts
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
-from kizuna.web.pages import Pages, View, problem
+from kizuna.web.pages import Pages, View, number, problem
 from kizuna.web.pages_desk import PAGE_ROWS, ask
 
 _NAME = DOMAIN.name
@@ -31,7 +31,7 @@ def exercise_pages(pages: Pages) -> list[ControllerRouterHandler]:
         view = pages.view(request, _NAME)
         by = request.query_params.get("by", "year")
         by = by if by in _BY else "year"
-        page = int(request.query_params.get("page", "0")) if request.query_params.get("page", "0").isdigit() else 0
+        page = number(request.query_params.get("page", ""))
         wanted = {"limit": str(min(1000, (page + 1) * PAGE_ROWS + 1))}
         editions = view.sight.rows(ask(view, _BY_NAME["editions"], wanted), _NAME)
         rows, more = editions[page * PAGE_ROWS : (page + 1) * PAGE_ROWS], len(editions) > (page + 1) * PAGE_ROWS

@@ -11,7 +11,7 @@ from kizuna.node.forecasting import MOST_LISTED, candidates, forecast
 from kizuna.web import access
 from kizuna.web.access import LIAISONS
 from kizuna.web.bodies import Call
-from kizuna.web.pages import Pages, problem
+from kizuna.web.pages import Pages, number, problem
 
 _COUNT = "count."
 
@@ -34,14 +34,14 @@ def forecast_pages(pages: Pages) -> list[ControllerRouterHandler]:
         """Judge the next part of the journal, and add it to what the parts before came to, which the page brings along."""
         view = pages.view(request)
         asked = dict(request.query_params.items())
-        after, looked = (int(asked[name]) if asked.get(name, "").isdigit() else 0 for name in ("after", "looked"))
+        after, looked = (number(asked.get(name, "")) for name in ("after", "looked"))
         version = asked.get("version", "")
         found = forecast(view.office.node.core.world, version, after, view.now_ms)
-        counts = {name: int(text) for name, text in asked.items() if name.startswith(_COUNT) and text.isdigit()}
+        counts = {name: number(text) for name, text in asked.items() if name.startswith(_COUNT) and number(text)}
         for (type_, party, clause, goes), count in found.counts.items():
             name = f"{_COUNT}{'goes' if goes else 'stays'}|{type_}|{party}|{clause}"
             counts[name] = counts.get(name, 0) + count
-        listed = int(asked["listed"]) if asked.get("listed", "").isdigit() else 0
+        listed = number(asked.get("listed", ""))
         shown = [change for change in found.changes if view.sight.record(change.record)][: max(0, MOST_LISTED - listed)]
         state = {
             "version": version,

@@ -16,7 +16,7 @@ from kizuna.web import access, reads
 from kizuna.web.access import LIAISONS, OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError
-from kizuna.web.pages import Pages, Task, View, problem
+from kizuna.web.pages import Pages, Task, View, number, problem
 from kizuna.web.pages_exchange import taken_back
 from kizuna.web.rehearsals import Clause, clause_named
 
@@ -92,7 +92,7 @@ def _lists(pages: Pages) -> list[ControllerRouterHandler]:
         view = pages.view(request)
         before = request.query_params.get("before", "")
         with view.office.node.store.view() as db:
-            found = reads.alerts(db, int(before) if before.isdigit() else 1 << 53, _ALERTS)
+            found = reads.alerts(db, number(before, 1 << 53), _ALERTS)
         return view.page("alerts.html", alerts=found, more=len(found) == _ALERTS)
 
     return [channels, withheld, records, alerts]

@@ -22,7 +22,7 @@ from kizuna.web.access import LIAISONS
 from kizuna.web.api_release import stated
 from kizuna.web.bodies import Call
 from kizuna.web.errors import branch_of
-from kizuna.web.pages import HEADERS, Pages, Task, View, problem, redirect
+from kizuna.web.pages import HEADERS, Pages, Task, View, number, problem, redirect
 from kizuna.web.pages_desk import PAGE_ROWS
 
 SECURITY = frozenset({"security"})
@@ -89,7 +89,7 @@ def _audit(pages: Pages) -> list[ControllerRouterHandler]:
     def desk(request: Call) -> Response[str]:
         view = pages.view(request)
         asked = dict(request.query_params.items())
-        page = int(asked["page"]) if asked.get("page", "").isdigit() else 0
+        page = number(asked.get("page", ""))
         wanted = _wanted(asked)
         found = _seen(view, lines(view, wanted, PAGE_ROWS + 1, page * PAGE_ROWS))
         rows, more = found[:PAGE_ROWS], len(found) > PAGE_ROWS

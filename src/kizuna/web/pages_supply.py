@@ -13,7 +13,7 @@ from kizuna.domains.supply import DOMAIN
 from kizuna.web import access, charts
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
-from kizuna.web.pages import Pages, View, problem
+from kizuna.web.pages import Pages, View, number, problem
 from kizuna.web.pages_desk import PAGE_ROWS, ask
 
 _NAME = DOMAIN.name
@@ -34,7 +34,7 @@ def supply_pages(pages: Pages) -> list[ControllerRouterHandler]:
     def board(request: Call) -> Response[str]:
         view = pages.view(request, _NAME)
         state = request.query_params.get("state", "")
-        page = int(request.query_params.get("page", "0")) if request.query_params.get("page", "0").isdigit() else 0
+        page = number(request.query_params.get("page", ""))
         orders = _rows(view, "orders", limit=_MOST)
         states = Counter(row["state"] for row in orders)
         chosen = [row for row in orders if state in ("", row["state"])]

@@ -27,7 +27,7 @@ from kizuna.web import access, forms, reads
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError, branch_of
-from kizuna.web.pages import Pages, Task, View, problem, redirect
+from kizuna.web.pages import Pages, Task, View, number, problem, redirect
 from kizuna.web.pages_desk import PAGE_ROWS, ask, operate
 from kizuna.web.pages_liaison import REASONS
 from kizuna.web.rehearsals import Clause, Column, Tried, clause_named, tried
@@ -154,7 +154,7 @@ async def while_signed_in(request: Call, view: View, heard: AsyncGenerator[bytes
 def _queue(view: View, asked: dict[str, str]) -> dict[str, Any]:
     """Return the lists of the queue: alerts, urgent and new ones first, incidents that run, and requests that wait."""
     state = asked.get("state", "open") if asked.get("state", "open") in _STATES else "open"
-    page = int(asked["page"]) if asked.get("page", "").isdigit() else 0
+    page = number(asked.get("page", ""))
     found = shown(view, "alerts", state=state, limit=str(min(1000, (page + 1) * PAGE_ROWS + 1)))
     alerts, more = forms.page_of(found, page, PAGE_ROWS)
     alerts = sorted(alerts, key=lambda row: (row["state"] != "raised", not row["urgent"]))
