@@ -18,12 +18,12 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from kizuna.domains.maritime.records import SIMULATED
 from kizuna.errors import ConfigError, RecordError
 from kizuna.formats.positions_arrow import SCHEMA, empty, values_of
 from kizuna.storage.positions import ALL_VESSELS, DAY_MS, Box, PositionArchive, Vessels
 
 PARTS_BEFORE_JOINING = 60
-SIMULATED = "simulated"
 _PROGRESS = "journalled.json"
 _MAX_NAME = 120
 _EPOCH = dt.date(1970, 1, 1)

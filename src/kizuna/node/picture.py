@@ -26,6 +26,7 @@ from kizuna.domains.maritime.queries import FeedRow
 from kizuna.domains.maritime.records import (
     OWN_UNIT_BATCH,
     RECORDS,
+    SIMULATED,
     STATIC_FIELDS,
     OwnUnitBatch,
     PositionBatch,
@@ -58,7 +59,6 @@ UNIT_BATCHES = 200
 LIVE_WINDOW_MS = 1_000
 """Latency is measured on batches of at most this window that were said soon after it: a history tells nothing of it."""
 PROMPT_MS = 5_000
-SIMULATED = "simulated"
 _RETRACTED = ("retract", "recall", "destroy", "superseded")
 _POSITION_A = 1
 _NOTHING: dict[str, Any] = dict.fromkeys(STATIC_FIELDS)

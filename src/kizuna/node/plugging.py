@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from kizuna.domains.maritime.records import OWN_UNIT_BATCH, RECORDS, STATIC_REPORTED
+from kizuna.domains.maritime.records import OWN_UNIT_BATCH, RECORDS, SIMULATED, STATIC_REPORTED
 from kizuna.errors import KizunaError
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.ports import Clock
@@ -26,7 +26,7 @@ from kizuna.node.handing import Row
 from kizuna.node.outlets import Outlet, Outlets, OutletStatus
 from kizuna.node.parsed import parse
 from kizuna.node.plug_forms import Cot, Form, Nmea, Told
-from kizuna.node.recipients import SIMULATED, Gate, Given, Recipient, Rules, is_batch
+from kizuna.node.recipients import Gate, Given, Recipient, Rules, is_batch
 from kizuna.node.runner import Committed
 from kizuna.node.showing import Positions, recent_batches
 from kizuna.node.tables import clear_meta

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from pyarrow import concat_tables
 
-from kizuna.domains.maritime.records import Chunk, PositionBatch
+from kizuna.domains.maritime.records import SIMULATED, Chunk, PositionBatch
 from kizuna.domains.maritime.release_filter import Transformation, apply_transformation
 from kizuna.formats.positions_arrow import SCHEMA, empty, parse_ipc
 from kizuna.kernel.clause import review_ms
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 OWN = "own"
 """In place of a party: the plug is ours."""
-SIMULATED = "simulated"
 NO_DUTIES = Obligations()
 _CHUNKS = "payload/chunks/"
 

@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from kizuna.domains.maritime.records import SIMULATED
 from kizuna.domains.maritime.tracks.columns import NOT_TOLD, Track, ordered
 from kizuna.domains.maritime.tracks.segments import KEPT, REASONS, cut
 from kizuna.domains.maritime.tracks.shape import simplified
 from kizuna.domains.maritime.tracks.voyages import stops
 from kizuna.node.archives import ArchiveKey, Archives
 
-SIMULATED = "simulated"
 MOST_POINTS = 4_000
 TOLERANCES_M = (0.0, 25.0, 100.0, 400.0, 1_600.0)
 """Tried in turn until a line has few enough points; nothing is left out below the first that does."""

@@ -18,7 +18,7 @@ from kizuna.domains.maritime import queries
 from kizuna.domains.maritime.identity import flag_of, vessel_of
 from kizuna.domains.maritime.identity_desk import held_links
 from kizuna.domains.maritime.operations import vessel_subject
-from kizuna.domains.maritime.records import STATIC_FIELDS, STATIC_REPORTED, StaticReported
+from kizuna.domains.maritime.records import SIMULATED, STATIC_FIELDS, STATIC_REPORTED, StaticReported
 from kizuna.domains.maritime.watchlog.queries import InterestRow, standing_interests
 from kizuna.kernel import record
 from kizuna.kernel.journal import Db
@@ -28,7 +28,7 @@ from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.looking import kind_of
 from kizuna.web.pages import View, problem
-from kizuna.web.sea import MARITIME, SIMULATED, Sea
+from kizuna.web.sea import MARITIME, Sea
 
 MOST_EVENTS = 30
 MOST_SAID = 200

@@ -8,6 +8,7 @@ from collections.abc import Collection
 import msgspec
 
 from kizuna.domains.maritime import queries
+from kizuna.domains.maritime.records import SIMULATED
 from kizuna.domains.maritime.watchlog.queries import rules_of, standing_interests
 from kizuna.kernel.journal import Db
 from kizuna.node.picture import LivePicture
@@ -26,7 +27,6 @@ ALARM_MS = 24 * 3_600_000
 """An event of the last day makes its vessels stand out."""
 _KEPT_MS = 1_000
 """What stands out is looked up this often at most."""
-SIMULATED = "simulated"
 
 
 class Sea:

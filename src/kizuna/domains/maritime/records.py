@@ -10,6 +10,7 @@ from kizuna.kernel.record import WITHHELD, Body, Withheld
 
 SourceKind = Literal["live", "recorded", "simulated"]
 """Whether a source was heard as it happened, played back from a recording, or made up; made-up traffic never mixes with the others."""
+SIMULATED: SourceKind = "simulated"
 FeedState = Literal["live", "degraded", "silent"]
 EventKind = Literal["gap", "encounter"]
 """Kinds of the first version."""
