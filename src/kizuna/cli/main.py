@@ -11,6 +11,7 @@ import sys
 from importlib import import_module
 from typing import Annotated, Any
 
+import structlog
 import typer
 from typer.core import TyperGroup
 
@@ -93,11 +94,13 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 # the library's signature
 @app.callback()
 def root(
     *,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 # eager: it has answered before
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """An open cooperation node for defence partnerships."""
+    # Results alone go to standard output; `kizuna run` sends its logs where the settings say.
+    structlog.configure(logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr))
 
 
 def main() -> None:
