@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from kizuna.kernel import canonical
-from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.node import effects as fx
 from kizuna.sim import lies, orders
@@ -309,7 +308,7 @@ def ask(stage: Stage, act: Act, rng: Random) -> None:  # noqa: ARG001 # acts are
     """The liar asks for what it may have, with numbers and receipts that may be none."""
     liar = _liar(stage)
     size, root = liar.out_root()
-    odd: dict[str, int] = rng.choice(
+    odd: dict[str, Any] = rng.choice(
         ({}, {}, {"start": -1}, {"seen": 10**9}, {"epoch": 10**9}, {"max_bytes": -1}, {"start": 5, "seen": 3})
     )
     data = rng.choice((b"", b"noise", canonical.encode({"message": "channel.pull.v1"})))
@@ -318,19 +317,8 @@ def ask(stage: Stage, act: Act, rng: Random) -> None:  # noqa: ARG001 # acts are
         liar.victim.serve(liar.name, data, came.append)
     else:
         good = liar.receipt(size, root, previous_sha256=NO_RECEIPT)
-        pull: dict[str, Any] = {
-            "channel": liar.reverse,
-            "epoch": 0,
-            "max_bytes": 1 << 20,
-            "max_entries": 100,
-            "receipt_sha256": "",
-            "seen": 0,
-            "start": 0,
-        }
         receipts = rng.choice(([], [], [good], [good, b"noise"], [good, good]))
-        liar.victim.serve(
-            liar.name, wire.pack_message(wire.Pull(**(pull | {"wait_ms": 0} | odd)), [b"", *receipts]), came.append
-        )
+        liar.victim.serve(liar.name, liar.pull(*receipts, **odd), came.append)
     for each in came:
         stage.watch.sent(liar.victim.name, liar.name, each)
 

@@ -229,6 +229,10 @@ class Byzantine:
 
     def ask(self, *receipts: bytes, seen_note: bytes = b"", **changes: object) -> tuple[wire.Head, list[bytes]] | None:
         """Pull from the victim at once, showing these receipts; `changes` are fields of the pull."""
+        return self.ask_bytes(self.pull(*receipts, seen_note=seen_note, **changes))
+
+    def pull(self, *receipts: bytes, seen_note: bytes = b"", **changes: object) -> bytes:
+        """Return a request for entries, showing these receipts; `changes` are fields of it."""
         values: dict[str, Any] = {
             "channel": self.reverse,
             "epoch": 0,
@@ -239,7 +243,7 @@ class Byzantine:
             "start": 0,
             "wait_ms": 0,
         }
-        return self.ask_bytes(wire.pack_message(wire.Pull(**(values | changes)), [seen_note, *receipts]))
+        return wire.pack_message(wire.Pull(**(values | changes)), [seen_note, *receipts])
 
     def receipt(self, size: int, root: str, **changes: object) -> bytes:
         """Return a signed receipt of the victim's log; `changes` are fields of it."""
