@@ -15,6 +15,7 @@ import msgspec
 from lxml import etree
 
 from kizuna.errors import RecordError
+from kizuna.formats.instants import LAST_MS, rfc3339
 
 NAMESPACE = "http://www.cise.eu/servicemodel/v1/message/"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -49,7 +50,6 @@ MAX_BYTES = 4 << 20
 MAX_DEPTH = 64
 MAX_VESSELS = 2_000
 _MOST_TEXT = 4_000
-_HIGHEST_MS = 253_402_300_799_999
 _DEGREE = 600_000
 
 
@@ -191,7 +191,7 @@ def _instant(text: str) -> int:
         at_ms = int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError) as error:
         raise RecordError(f"`{text[:40]}` is no instant") from error
-    if not 0 <= at_ms <= _HIGHEST_MS:
+    if not 0 <= at_ms <= LAST_MS:
         raise RecordError(f"`{text[:40]}` is an instant of no use")
     return at_ms
 
@@ -283,7 +283,7 @@ def element(message: Message) -> etree._Element:
     made = etree.Element(f"{{{NAMESPACE}}}{message.kind}", nsmap={"m": NAMESPACE})
     if message.correlation_id:
         _add(made, "CorrelationID", message.correlation_id)
-    _add(made, "CreationDateTime", _shown(message.created_ms))
+    _add(made, "CreationDateTime", rfc3339(message.created_ms))
     _add(made, "MessageID", message.id)
     _add(made, "Priority", "Low")
     _add(made, "RequiresAck", "true" if message.requires_ack else "false")
@@ -300,11 +300,6 @@ def element(message: Message) -> etree._Element:
     elif message.code:
         _add(made, "ResultCode", message.code)
     return made
-
-
-def _shown(at_ms: int) -> str:
-    found = datetime.fromtimestamp(max(0, min(at_ms, _HIGHEST_MS)) / 1000, UTC)
-    return f"{found:%Y-%m-%dT%H:%M:%S}.{found.microsecond // 1000:03}Z"
 
 
 def _add(parent: etree._Element, name: str, text: str = "") -> etree._Element:
@@ -336,7 +331,7 @@ def _add_payload(parent: etree._Element, payload: Payload) -> None:
     _add(made, "IsPersonalData", "true" if payload.personal else "false")
     _add(made, "Purpose", payload.purpose)
     if payload.retain_until_ms is not None:
-        _add(made, "RetentionPeriod", _shown(payload.retain_until_ms))
+        _add(made, "RetentionPeriod", rfc3339(payload.retain_until_ms))
     _add(made, "EnsureEncryption", "true")
     for vessel in payload.vessels:
         _add_vessel(made, vessel)
@@ -363,7 +358,7 @@ def _add_place(parent: etree._Element, vessel: Vessel, lat_600000: int, lon_6000
     _add(spot, "Latitude", f"{lat_600000 / _DEGREE:.6f}")
     _add(spot, "Longitude", f"{lon_600000 / _DEGREE:.6f}")
     if vessel.at_ms is not None:
-        day, _, hour = _shown(vessel.at_ms).partition("T")
+        day, _, hour = rfc3339(vessel.at_ms).partition("T")
         period = _add(related, "PeriodOfTime")
         _add(period, "StartDate", day)
         _add(period, "StartTime", hour)

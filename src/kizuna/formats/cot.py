@@ -7,13 +7,13 @@ nothing of whose it is. Access, caveat and releasability stand in every event, s
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Literal
 from xml.etree import ElementTree as ET
 
 import msgspec
 
 from kizuna.errors import RecordError
+from kizuna.formats.instants import rfc3339
 
 Standing = Literal["own", "partner", "vessel"]
 """Whose ship it is by its issuer's own word: one of ours, one of a partner's, or any other."""
@@ -21,7 +21,6 @@ _KINDS = {30: "-X-F", 36: "-X-R", 37: "-X-R", 55: "-X-L", **dict.fromkeys(range(
 """Fishing, sailing and pleasure craft, law enforcement, and what carries passengers, cargo or oil."""
 _UNKNOWN_M = "9999999.0"
 _KNOT_M_S = 1852 / 3600
-_HIGHEST_MS = 253_402_300_799_999
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MOST_TEXT = 500
 _WORD = re.compile(r"[A-Za-z0-9._:/-]{1,120}", re.ASCII).fullmatch
@@ -75,9 +74,9 @@ def event_xml(event: Event) -> bytes:
             "uid": event.uid,
             "type": event.type,
             "how": "m-s" if event.simulated else "m-g",
-            "time": _time(event.sent_ms),
-            "start": _time(event.at_ms),
-            "stale": _time(event.stale_ms),
+            "time": rfc3339(event.sent_ms),
+            "start": rfc3339(event.at_ms),
+            "stale": rfc3339(event.stale_ms),
             "access": _plain(event.access),
             "caveat": _plain(event.caveat),
             "releasableTo": _plain(event.releasable_to),
@@ -107,8 +106,3 @@ def event_xml(event: Event) -> bytes:
 def _plain(text: str) -> str:
     """Return text without what XML cannot hold, and short."""
     return _NOT_XML.sub("", text)[:_MOST_TEXT]
-
-
-def _time(at_ms: int) -> str:
-    found = datetime.fromtimestamp(max(0, min(at_ms, _HIGHEST_MS)) / 1000, UTC)
-    return f"{found:%Y-%m-%dT%H:%M:%S}.{found.microsecond // 1000:03}Z"

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from kizuna.errors import RecordError
+from kizuna.formats.instants import rfc3339
 
 KINDS = {
     "encounter": "ENCOUNTER",
@@ -43,7 +44,6 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 _LISTED = re.compile(r"(vessels|types|datasets)\[(\d{1,4})\]", re.ASCII).fullmatch
 _HOUR_MS = 3_600_000
 _DEGREE = 600_000
-_HIGHEST_MS = 253_402_300_799_999
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -273,10 +273,7 @@ def _vessel(mmsi: Any) -> dict[str, Any] | None:
 
 
 def _instant(at_ms: Any) -> str | None:
-    if not isinstance(at_ms, int):
-        return None
-    found = datetime.fromtimestamp(max(0, min(at_ms, _HIGHEST_MS)) / 1000, UTC)
-    return f"{found:%Y-%m-%dT%H:%M:%S}.{found.microsecond // 1000:03}Z"
+    return rfc3339(at_ms) if isinstance(at_ms, int) else None
 
 
 def listed(entries: Sequence[dict[str, Any]], asked: Asked) -> dict[str, Any]:

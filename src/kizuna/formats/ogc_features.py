@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from kizuna.errors import RecordError
+from kizuna.formats.instants import rfc3339
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 CONFORMS = tuple(
@@ -27,7 +28,6 @@ USUAL_LIMIT, MOST_LIMIT = 100, 1_000
 _NAMES = frozenset({"after", "bbox", "datetime", "f", "limit"})
 _MOST_TEXT = 200
 _FLAT, _TALL = 4, 6
-_HIGHEST_MS = 253_402_300_799_999
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d))?", re.ASCII).fullmatch
 _PAGE = re.compile(r"[A-Za-z0-9 ._:/-]{1,120}", re.ASCII).fullmatch
 
@@ -150,12 +150,6 @@ def _instant(text: str) -> tuple[int, int]:
     return first, first + (86_399_999 if len(text) == len("2026-09-14") else 0)
 
 
-def instant(at_ms: int) -> str:
-    """Return an instant, milliseconds UTC, as RFC 3339 says it; one before 1970 or after 9999 as the nearest that is not."""
-    found = datetime.fromtimestamp(max(0, min(at_ms, _HIGHEST_MS)) / 1000, UTC)
-    return f"{found:%Y-%m-%dT%H:%M:%S}.{found.microsecond // 1000:03}Z"
-
-
 # --- documents --------------------------------------------------------------------------------------------------------------------
 
 
@@ -220,7 +214,7 @@ def items(
         links.append(_link("next", f"{address}?{urlencode([*kept, ('after', after)])}", GEOJSON, "the next page"))
     return {
         "type": "FeatureCollection",
-        "timeStamp": instant(now_ms),
+        "timeStamp": rfc3339(now_ms),
         "numberReturned": len(features),
         "features": [geojson(each) for each in features],
         "links": links,

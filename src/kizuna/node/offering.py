@@ -13,6 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from kizuna.errors import RecordError
+from kizuna.formats.instants import LAST_MS
 from kizuna.kernel.canonical import MAX_INTEGER
 from kizuna.kernel.casework import Kinds
 from kizuna.kernel.instrument import Agreement
@@ -23,8 +24,6 @@ from kizuna.node.holders import holdings
 
 LABEL = "label"
 """The field of a request in which its label is asked for."""
-LAST_MS = 253_402_300_799_999
-"""The last instant that a calendar has: the end of the year 9999, UTC."""
 _FILE = "file"
 
 

@@ -18,6 +18,7 @@ from litestar.types import ControllerRouterHandler
 import kizuna
 from kizuna.errors import RecordError
 from kizuna.formats import ogc_features as ogc
+from kizuna.formats.instants import rfc3339
 from kizuna.formats.ogc_features import Ask, Collection, Feature
 from kizuna.node.plugging import Plug, Plugging
 from kizuna.node.showing import Positions, Seen, Seens, Showing
@@ -79,7 +80,7 @@ def properties(seen: Seen) -> dict[str, Any]:
         if name in _TENTHS and isinstance(value, int):
             out[_TENTHS[name]] = value / 10
         elif name in _INSTANTS and isinstance(value, int):
-            out[_INSTANTS[name]] = ogc.instant(value)
+            out[_INSTANTS[name]] = rfc3339(value)
         elif name not in _PLACES and value is not None:
             out[name] = value
     return out | {"marking": seen.marking, "told_by": list(seen.told_by)}
@@ -92,7 +93,7 @@ def _vessel(seen: Seen) -> Feature:
 def _track(seen: Seen) -> Feature:
     spots = [[lon, lat] for _, lon, lat in seen.places]
     line = {"type": "LineString", "coordinates": spots}
-    times = [ogc.instant(at_ms) for at_ms, _, _ in seen.places]
+    times = [rfc3339(at_ms) for at_ms, _, _ in seen.places]
     said = properties(seen) | {"from": times[0], "to": times[-1], "times": times}
     return Feature(seen.id, line if len(spots) >= _LINE else {"type": "Point", "coordinates": spots[0]}, said)
 
