@@ -19,24 +19,11 @@ from kizuna.node.plugging import Plugging
 from kizuna.node.service import Node, open_node
 from kizuna.node.settings import Settings
 from kizuna.node.sources import Feed
+from tests.node.test_feeding import START_MS, Clock
 
-START_MS = 1_790_000_000_000
 PURPOSE = "search-and-rescue"
 OWN = frozenset(OWN_UNITS["ind"])
 LABEL = example_label("ind", ["jpn"])
-
-
-class Clock:
-    """Runs with real time from a fixed start."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    def now_ms(self) -> int:
-        return START_MS + round((time.monotonic() - self._began) * 1000)
-
-    def in_doubt(self) -> bool:
-        return False
 
 
 def own_plug(name: str, kind: str, **more: object) -> Plug:

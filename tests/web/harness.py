@@ -22,11 +22,9 @@ from kizuna.domains.instruments.records import VersionSigned
 from kizuna.domains.maritime import DOMAIN as MARITIME
 from kizuna.kernel import canonical, instrument, keys, sign
 from kizuna.kernel.bundle import sealing_public
-from kizuna.kernel.domain import Domain, Fact, Seek
-from kizuna.kernel.instrument import Direction, Instrument, LimitedDate, Obligations, Provision
-from kizuna.kernel.journal import Db
+from kizuna.kernel.domain import Domain
+from kizuna.kernel.instrument import Instrument
 from kizuna.kernel.label import Grade, label
-from kizuna.kernel.record import WITHHELD, Body, Withheld
 from kizuna.node import domains as node_domains
 from kizuna.node import effects as fx
 from kizuna.node import keyfiles, tokens
@@ -46,6 +44,7 @@ from kizuna.node.showing import Showing
 from kizuna.node.tokens import Tokens
 from kizuna.node.watch import Watch
 from kizuna.node.world import Limits, Sources
+from kizuna.sim.partnership import NOTES, POLICY, SecretSaid, arrangement, note
 from kizuna.storage.blobs import Blobs
 from kizuna.storage.highwater import HighWater
 from kizuna.storage.sqlite import SqliteStore, open_sqlite
@@ -59,35 +58,12 @@ from kizuna.web.partners import PartnerClient, PartnerListener
 from kizuna.web.serve import Ports, Serving, serve
 from kizuna.web.tls import TlsFiles
 
-POLICY = "common.v1"
+__all__ = ["NOTES", "POLICY", "SecretSaid", "arrangement", "note"]
+
 STRAIT = Area(name="strait", south=1, west=102, north=4, east=104)
 DESK = "officer:1:desk"
 
 
-class NoteSaid(Body, frozen=True):
-    text: str | Withheld = WITHHELD
-    source: str | Withheld = WITHHELD
-
-
-class SecretSaid(Body, frozen=True):
-    text: str | Withheld = WITHHELD
-
-
-def _note(db: Db, fact: Fact[NoteSaid]) -> None:
-    text = fact.body.text if isinstance(fact.body.text, str) else ""
-    db.execute(
-        "INSERT INTO note (record_id, text) VALUES (?,?) ON CONFLICT (record_id) DO NOTHING", (fact.record_id, text)
-    )
-
-
-NOTES = Domain(
-    name="notes",
-    records={"notes.note-said.v1": NoteSaid, "notes.secret-said.v1": SecretSaid},
-    schema=("CREATE TABLE note (record_id TEXT PRIMARY KEY, text TEXT NOT NULL)",),
-    tables=("note",),
-    apply={NoteSaid: _note},
-    sought=dict.fromkeys((NoteSaid, SecretSaid), Seek(kind="notes.note")),
-)
 DOMAINS = (CASE, CLAIM, INSTRUMENTS, MARITIME, NOTES)
 OFFERED = (*node_domains.DOMAINS, NOTES)
 """The domains whose desks the pages show: all that a node runs."""
@@ -219,38 +195,6 @@ class TestNode:
 
     def notes(self) -> set[str]:
         return {text for (text,) in self.store.query("SELECT text FROM note")}
-
-
-def provision(sender: str, receiver: str) -> Provision:
-    return Provision(
-        basis="example",
-        direction=Direction(from_party=sender, to_party=receiver),
-        discloses=("text",),
-        effect="permits",
-        id=f"notes-{sender}-{receiver}",
-        lane="routine",
-        max_classification={POLICY: 2},
-        obligations=Obligations(),
-        purposes=("coordination",),
-        record_types=("notes.note-said.v1",),
-    )
-
-
-def arrangement(one: str, other: str) -> Instrument:
-    return Instrument(
-        basis="example",
-        id=f"{one}-{other}-arrangement",
-        in_force_on=LimitedDate(precision="day", value="2020-01-01"),
-        kind="implementing-arrangement",
-        parties=tuple(sorted((one, other))),
-        provisions=(provision(one, other), provision(other, one)),
-        title=f"arrangement of {one} and {other}",
-    )
-
-
-def note(text: str, party: str, *to: str, level: int = 1, source: str = "desk") -> fx.Draft:
-    made = label(POLICY, level, originator=party, releasable_to=to, purposes=("coordination",))
-    return fx.Draft("notes.note-said.v1", NoteSaid(text=text, source=source), made, "officer:7:watch")
 
 
 def secret(text: str, party: str) -> fx.Draft:
