@@ -16,7 +16,7 @@ from kizuna.domains.maritime.watchlog import operations as ops
 from kizuna.domains.maritime.watchlog import shared
 from kizuna.domains.maritime.watchlog.queries import InterestsWanted
 from kizuna.domains.maritime.watchlog.spoofing import SpoofingAsked
-from kizuna.errors import RefusedError
+from kizuna.errors import RecordError, RefusedError
 from kizuna.formats.positions_arrow import SCHEMA
 from kizuna.node.alerting import Alerting
 from kizuna.node.archives import ArchiveKey, Archives
@@ -92,6 +92,25 @@ def test_a_feed_that_was_down_raises_nothing_on_a_node(tmp_path: Any) -> None:
     ]
     archives.add(ArchiveKey("ind", "live", "coast"), rows_of(india, rows))
     assert job(federation, india, archives).once() == []
+
+
+def test_a_recording_is_looked_into_again_only_when_something_was_added(tmp_path: Any) -> None:
+    federation, india, _ = pair("recorded")
+    key, archives = ArchiveKey("ind", "recorded", "tape"), Archives(tmp_path)
+    archives.add(key, rows_of(india, [(OTHER, ago, 12.0) for ago in range(600)]))
+    archives.flush()
+    search = job(federation, india, archives)
+    assert search.once() == []
+    (part,) = tmp_path.rglob("*.parquet")
+    held = part.read_bytes()
+    part.write_bytes(b"damaged")
+    assert search.once() == []  # it is not even read
+    archives.add(key, rows_of(india, [(SHIP, ago, 10.0) for ago in range(500, 600, 5)]))
+    with pytest.raises(RecordError, match="cannot be read"):
+        search.once()
+    part.write_bytes(held)
+    assert len(search.once()) == 2
+    assert told(india) == [("gap", True, True)]
 
 
 def test_spoofing_is_a_claim_on_an_event_that_the_partner_disputes(tmp_path: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +46,7 @@ class Archives:
         self._lock = threading.RLock()
         self._fresh: dict[ArchiveKey, list[pa.Table]] = {}
         self._struck: dict[ArchiveKey, list[pa.Table]] = {}
+        self._changes: Counter[ArchiveKey] = Counter()
         self.fresh_rows = 0
         """Rows that are not in the files yet."""
         self.seq = self._written = _read_progress(root / _PROGRESS)
@@ -60,11 +62,18 @@ class Archives:
         with self._lock:
             self._fresh.setdefault(key, []).append(table)
             self.fresh_rows += table.num_rows
+            self._changes[key] += 1
 
     def strike(self, key: ArchiveKey, table: pa.Table) -> None:
         """Leave these rows out of everything that is read: their record was retracted."""
         with self._lock:
             self._struck.setdefault(key, []).append(table)
+            self._changes[key] += 1
+
+    def changes(self, key: ArchiveKey) -> int:
+        """Return how often the rows of a source have changed since this was opened."""
+        with self._lock:
+            return self._changes[key]
 
     def flush(self) -> None:
         """Write what is held, then how far the journal stands in it.

@@ -50,6 +50,7 @@ REPLY_S = 60.0
 AT_ONCE = 500
 """So many events are said in one command."""
 ACTOR = "system:events"
+RECORDED = "recorded"
 _AREA_ENTRY = {"area-entry": "zone-entry"}
 
 
@@ -155,6 +156,8 @@ class Detecting:
         self._clock = clock
         self.rules = rules or Rules()
         self._more_areas = more_areas
+        self._recorded: object = None
+        """What the last search of recordings looked at."""
         self._once = threading.Lock()
         self._job = Repeating("events", self.once, first_s=FIRST_S, every_s=EVERY_S)
 
@@ -183,12 +186,17 @@ class Detecting:
             return said
 
     def _search(self, source_kind: str, sources: Sequence[str]) -> list[Said]:
-        seen = self._look(source_kind, sources)
+        rules = msgspec.structs.replace(self.rules, areas=self.rules.areas + self._more_areas())
+        keys = [ArchiveKey(self._party, source_kind, source) for source in sources]
+        since_ms = None if source_kind == RECORDED else self._clock.now_ms() - LOOK_BACK_MS
+        said_of = self._said_of(keys, source_kind, (since_ms or BEFORE_MS) - BEFORE_MS)
+        looked_at = (rules.areas, [self._archives.changes(key) for key in keys], said_of)
+        if source_kind == RECORDED and looked_at == self._recorded:
+            return []  # a recording that nothing was added to tells what it told
+        seen = self._look(keys, since_ms, *said_of)
         if not any(table.num_rows for table in seen.tables.values()):
             return []
-        rules = msgspec.structs.replace(self.rules, areas=self.rules.areas + self._more_areas())
         clean, found = find(seen, rules)
-        since_ms = seen.since_ms
         with self._store.view() as db:
             rows = queries.standing_events(db, source_kind, since_ms or 0)
             known = any(
@@ -200,30 +208,41 @@ class Detecting:
         statements = [self._state(change, source_kind, rules) for change in worth]
         if statements and not known:
             statements.insert(0, publish_thresholds(rules.thresholds))
-        return self._say(statements)
+        said = self._say(statements)
+        if source_kind == RECORDED:
+            self._recorded = looked_at
+        return said
 
-    def _look(self, source_kind: str, sources: Sequence[str]) -> Seen:
-        """Return the recent positions of sources: of recordings all, for those are looked into, and their own end is now."""
-        keys = [ArchiveKey(self._party, source_kind, source) for source in sources]
-        now_ms, since_ms = self._clock.now_ms(), None
-        if source_kind == "recorded":
-            tables = {key.source: self._archives.read(key, 0, 2**53) for key in keys}
-            ends = [int(values_of(table, "time_ms")[0].max()) for table in tables.values() if table.num_rows]
-            now_ms = max(ends, default=0)
-        else:
-            since_ms = now_ms - LOOK_BACK_MS
-            tables = {key.source: self._archives.read(key, since_ms - BEFORE_MS, now_ms + 1) for key in keys}
-        from_ms = (since_ms or BEFORE_MS) - BEFORE_MS
+    def _said_of(
+        self, keys: Sequence[ArchiveKey], source_kind: str, from_ms: int
+    ) -> tuple[dict[str, list[tuple[int, str]]], tuple[Named, ...]]:
+        """Return since when each source was in which state, and what static data told."""
         with self._store.view() as db:
-            states = {
-                key.source: intervals(queries.feed_states(db, key.source, source_kind, from_ms), now_ms) for key in keys
-            }
+            states = {key.source: queries.feed_states(db, key.source, source_kind, from_ms) for key in keys}
             named = tuple(
                 Named(row.mmsi, row.reported_at_ms, row.party, row.name, row.imo_no, row.callsign)
                 for row in identities_since(db, from_ms, limit=100_000)
                 if (row.party, row.source_kind) == (self._party, source_kind)
             )
-        return Seen(tables, states, named, now_ms, since_ms)
+        return states, named
+
+    def _look(
+        self,
+        keys: Sequence[ArchiveKey],
+        since_ms: int | None,
+        states: Mapping[str, Sequence[tuple[int, str]]],
+        named: tuple[Named, ...],
+    ) -> Seen:
+        """Return the recent positions of sources: of recordings all, for those are looked into, and their own end is now."""
+        if since_ms is None:
+            tables = {key.source: self._archives.read(key, 0, 2**53) for key in keys}
+            ends = [int(values_of(table, "time_ms")[0].max()) for table in tables.values() if table.num_rows]
+            now_ms = max(ends, default=0)
+        else:
+            now_ms = since_ms + LOOK_BACK_MS
+            tables = {key.source: self._archives.read(key, since_ms - BEFORE_MS, now_ms + 1) for key in keys}
+        heard = {source: intervals(found, now_ms) for source, found in states.items()}
+        return Seen(tables, heard, named, now_ms, since_ms)
 
     def _state(self, change: Change, source_kind: str, rules: Rules) -> Statement:
         return state_event(
