@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kizuna.domains.maritime.queries import EventRow
@@ -263,6 +263,9 @@ def test_an_incident_is_not_lost_where_another_officer_dismissed_the_same_alert(
 # --- bad input --------------------------------------------------------------------------------------------------------------------
 
 
+@example("1,1,1,9e999999999")
+@example("1,9e999999999")
+@example("1,9e-999999999")
 @given(st.text(alphabet="0123456789,.-+eNaNinf ", max_size=24))
 def test_a_box_or_a_place_is_read_or_refused_and_never_fails_otherwise(text: str) -> None:
     for read in (rules.box, rules.place):

@@ -32,7 +32,8 @@ def _degrees(field: str, text: str, count: int, form: str) -> list[int]:
     except InvalidOperation:
         found = []
     bounds = (_POLE, _HALF_ROUND)
-    sound = all(value.is_finite() and abs(value) <= bounds[nth % 2] for nth, value in enumerate(found))
+    # Compared as it is: arithmetic, which `abs` is too, fails on a number of a billion digits.
+    sound = all(value.is_finite() and -bounds[nth % 2] <= value <= bounds[nth % 2] for nth, value in enumerate(found))
     if len(found) != count or not sound:
         raise RefusedError(
             f"`{field}` `{text[:60]}` is not {form}: write it in decimal degrees, south and west negative"
