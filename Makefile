@@ -88,7 +88,7 @@ $(BASE): pyproject.toml locks/base.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Kizuna needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "on Debian: apt-get install python3-venv, then try again"; rm -rf $(VENV); exit 1; }
-	@echo "installing into $(VENV): about 160 MB to download, 600 MB on disk"
+	@echo "installing into $(VENV): about 235 MB to download, 900 MB on disk"
 	@$(PIP) --require-hashes -r locks/base.txt
 	@echo "building the pages from web/: about 40 MB more to download, 135 MB on disk, a minute"
 	@$(PIP) --no-deps --no-build-isolation --editable .

@@ -43,13 +43,13 @@ KINDS = {
 _WHAT = ("act", "name", "value", "instrument", "kind", "version", "sentence", "reason")
 
 
-def fill(db: Db, seq: int, entry: Entry) -> None:
-    """Fill the rows of this module from one journal entry."""
+def fill(db: Db, seq: int, entry: Entry, channel: str) -> None:
+    """Fill the rows of this module from one journal entry; `channel` is the one that it came or went through, empty for others."""
     meta = entry.meta
     if entry.kind == READ:
         _rows(db, seq, entry, [(READ, meta["actor"], "", record, "") for record in meta["records"]])
     elif entry.kind == "received" and meta["code"]:
-        _rows(db, seq, entry, [("refused", "", _sender(meta["header"]), meta["item"], meta["code"])])
+        _rows(db, seq, entry, [("refused", "", _sender(channel), meta["item"], meta["code"])])
     elif entry.kind == "record" and meta["clear"][0] in NOTICE_TYPES:
         actor = parse(entry.body).text("actor") if entry.body is not None else ""
         _rows(db, seq, entry, [("notice", actor, "", meta["item"], meta["clear"][0])])
@@ -73,9 +73,8 @@ def forget(db: Db, record_id: str) -> None:
     db.execute("UPDATE audit SET actor = '' WHERE kind = 'notice' AND item = ?", (record_id,))
 
 
-def _sender(header: str) -> str:
-    _, found, rest = header.partition('"channel":"kizuna/')
-    return rest.partition("/to/")[0] if found else ""
+def _sender(channel: str) -> str:
+    return channel.removeprefix("kizuna/").partition("/to/")[0]
 
 
 def _actors(meta: dict[str, Any]) -> str:

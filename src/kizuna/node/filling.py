@@ -84,8 +84,8 @@ class _Filling:
         if handler is not None:
             handler(db, seq, entry)
         noting.fill(db, seq, entry)
-        auditing.fill(db, seq, entry)
         header = _header_decoder.decode(entry.meta["header"]) if entry.kind in {"received", "released"} else None
+        auditing.fill(db, seq, entry, header.channel if header is not None else "")
         if entry.kind == "record" and entry.body is not None:
             made = parse(entry.body)
             self._project(db, made, _highest(made.clear.label), own=True)
