@@ -17,6 +17,7 @@ from kizuna.kernel import label
 ASKED = frozenset({"cise", "gfw", "ogc"})
 """Kinds of plug that are asked over the users' listener, and so have an officer's token in place of an address."""
 OWN = "own"
+"""In place of a party: the plug is ours."""
 Fail = Callable[[Sequence[str | int], str], NoReturn]
 
 

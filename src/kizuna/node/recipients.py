@@ -23,13 +23,12 @@ from kizuna.kernel.journal import Store
 from kizuna.kernel.label import Grade
 from kizuna.kernel.record import Record
 from kizuna.node import facts, outgoing
+from kizuna.node.plug_settings import OWN
 from kizuna.node.releasing import Releaser
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-OWN = "own"
-"""In place of a party: the plug is ours."""
 NO_DUTIES = Obligations()
 _CHUNKS = "payload/chunks/"
 
