@@ -26,6 +26,7 @@ from kizuna.kernel.journal import Store
 from kizuna.kernel.label import Grade, Label, join
 from kizuna.kernel.marking import marking
 from kizuna.node import facts
+from kizuna.node.plug_settings import OWN
 from kizuna.node.recipients import Gate, Given
 from kizuna.node.settings import Area
 
