@@ -13,7 +13,7 @@ from tests.acceptance.stories import kizuna
 
 MONDAY_MS = 1_790_000_000_000
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def test_an_alert_appears_is_shared_by_one_click_and_arrives_at_the_other_browse
     expect(share.get_by_role("heading", name="To Japan")).to_be_visible()
     expect(share).to_contain_text("example 7")
     expect(share).to_contain_text("REL TO")
-    title = share.locator("dd").first.inner_text()
+    title = share.locator("dt:text-is('Title') + dd").inner_text()
     share.get_by_role("button", name="Share with Japan").click()
     expect(page.get_by_role("status")).to_contain_text("Shared with Japan.")
 

@@ -32,7 +32,7 @@ from kizuna.errors import ChannelError, RecordError
 from kizuna.kernel.instrument import Instrument, Provision
 from kizuna.node.treaties import bundled
 
-DRAIN_S = 45.0
+DRAIN_S = 120.0
 HISTORY_HOURS = 8.0
 STEP_S = 0.1
 POLL_S = 1.0
