@@ -18,8 +18,8 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture(scope="module")
 def shown() -> dict[str, Any]:
-    """Return what one unattended run of ten seconds printed."""
-    return kizuna("demo", "--for", "10s", "--vessels", "120")
+    """Return what one unattended run of some seconds printed."""
+    return kizuna("demo", "--for", "15s", "--vessels", "120")
 
 
 def test_what_was_received_was_receipted_and_it_was_not_nothing(shown: dict[str, Any]) -> None:
