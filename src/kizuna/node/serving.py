@@ -22,7 +22,8 @@ from kizuna.kernel.merkle import Tree
 from kizuna.node import facts, noting, outgoing
 from kizuna.node.effects import Effect, Mark, Reply
 from kizuna.node.facts import Partner
-from kizuna.node.outgoing import OutState, Step
+from kizuna.node.outgoing import OutState
+from kizuna.node.sequencing import NO_OBLIGATIONS, Step
 from kizuna.node.world import World, plain
 
 MAX_BLOB_ITEMS = 256
@@ -309,7 +310,7 @@ class Serving:
             instrument_sha256="",
             kind="epoch",
             label=(),
-            obligations=outgoing.NO_OBLIGATIONS,
+            obligations=NO_OBLIGATIONS,
             provision="",
             purpose="",
             receipted=0,

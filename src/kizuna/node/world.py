@@ -25,6 +25,7 @@ from kizuna.node.facts import BlobReader, Identity, Partner
 from kizuna.node.filling import kinds_of
 from kizuna.node.ledger import Ledger
 from kizuna.node.releasing import Releaser
+from kizuna.node.sequencing import Sequencer
 
 Then = Callable[[Sequence[int], int], list[Effect]]
 """What follows a durable commit: takes the sequence numbers and the time in milliseconds UTC."""
@@ -214,12 +215,12 @@ class World:
         self.partner(node)
         return self.ins[wire.channel_name(node, self.identity.node)]
 
-    def sequencer(self, partner: Partner) -> outgoing.Sequencer:
+    def sequencer(self, partner: Partner) -> Sequencer:
         """Return the sequencer of the channel to a partner."""
         reader = self.in_channel(partner.node).reader
         reverse = (reader.epoch, reader.size)
         state = self.out_channel(partner.node)
-        return outgoing.Sequencer(
+        return Sequencer(
             self.store,
             self.releaser,
             partner,
