@@ -61,6 +61,7 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(sides: Sides, found
     wide = []
     for language in ("hi", "ja"):
         for place, page, officer in opened(sides, found, phone=True, language=language):
+            assert page.locator("html").get_attribute("lang") == language
             if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
                 wide.append(f"{language} {place.path}")
             kept = officer

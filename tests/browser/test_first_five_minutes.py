@@ -11,29 +11,6 @@ from tests.browser import driving
 from tests.browser.conftest import Sides
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
-PAGES = (
-    "/picture",
-    "/cases",
-    "/desk",
-    "/desk/case",
-    "/desk/case/list",
-    "/desk/case/do/resolve",
-    "/channels",
-    "/withheld",
-    "/alerts",
-    "/watch",
-    "/watch/rules",
-    "/watch/hand-over",
-    "/channels/balance",
-    "/channels/dry-run?tried=yes&type=maritime.event-detected.v1&level=1&to=jpn",
-    "/agreements",
-    "/agreements/ind-jpn-2018-navy-implementing-arrangement/no-own-units-to-jpn",
-    "/boards/dialogue",
-    "/boards/exercises",
-    "/boards/supply",
-    "/boards/claims",
-    "/password",
-)
 PALETTES = ("day", "dusk", "night")
 
 
@@ -103,35 +80,21 @@ def test_the_link_counts_once(sides: Sides) -> None:
     assert officer.page.goto(f"{officer.base}/picture").url.endswith("/signin")  # type: ignore[union-attr] # the same
 
 
-@pytest.mark.parametrize("palette", PALETTES)
-def test_axe_finds_nothing(sides: Sides, palette: str) -> None:
-    officer = sides.officer("India", palette=palette)
+def test_axe_finds_nothing_where_a_vessel_is_chosen_or_nobody_is_signed_in(sides: Sides) -> None:
+    """The other pages are walked in `test_every_page.py`."""
     found = {}
-    for path in PAGES:
-        page = officer.open(path)
-        if path == "/picture":
-            driving.drawn(page)
-            page.locator("#contacts button").first.click()
-            page.locator("#contact .card").wait_for()
-        found[path] = driving.violations(page)
-    page.context.clear_cookies()
-    driving.look(page.context, officer.base, palette)
-    found["/signin"] = driving.violations(officer.open("/signin"))
+    for palette in PALETTES:
+        officer = sides.officer("India", palette=palette)
+        page = officer.open("/picture")
+        driving.drawn(page)
+        page.locator("#contacts button").first.click()
+        page.locator("#contact .card").wait_for()
+        found[f"{palette} /picture"] = driving.violations(page)
+        page.context.clear_cookies()
+        driving.look(page.context, officer.base, palette)
+        found[f"{palette} /signin"] = driving.violations(officer.open("/signin"))
+        assert not officer.faults
     assert not {path: faults for path, faults in found.items() if faults}
-    assert not officer.faults
-
-
-@pytest.mark.parametrize("language", ["en", "ja", "hi"])
-def test_a_phone_shows_each_page_without_scrolling_sideways(sides: Sides, language: str) -> None:
-    officer = sides.officer("Japan", phone=True, language=language)
-    wide = []
-    for path in PAGES:
-        page = officer.open(path)
-        assert page.locator("html").get_attribute("lang") == language
-        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-            wide.append(path)
-    assert not wide
-    assert not officer.foreign
 
 
 def test_the_fonts_of_all_languages_come_from_the_node(sides: Sides) -> None:

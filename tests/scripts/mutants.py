@@ -41,6 +41,7 @@ from kizuna.node import (  # noqa: E402 # the same
     pulling,
     relayed,
     rotating,
+    sequencing,
     serving,
     tables,
     world,
@@ -487,7 +488,7 @@ MUTANTS = (
     ),
     Mutant(
         "name a successor to whoever held the record",
-        put(outgoing.Sequencer, "_may_have", lambda _self, _record_id, _now_ms: True),
+        put(sequencing.Sequencer, "_may_have", lambda _self, _record_id, _now_ms: True),
         "test_relabelling:test_a_holder_that_may_not_see_the_successor_gets_a_bare_retraction",
     ),
     Mutant(
