@@ -15,11 +15,11 @@ from kizuna.domains.maritime.events.coverage import Coverage, FeedInterval, Rece
 from kizuna.domains.maritime.events.encounter import Pairs, find_encounters, meetings, near, slots_of
 from kizuna.domains.maritime.events.entry import find_entries
 from kizuna.domains.maritime.events.gap import find_gaps
-from kizuna.domains.maritime.events.given import Given
+from kizuna.domains.maritime.events.given import Cited, Given
 from kizuna.domains.maritime.events.identity import find_clashes
 from kizuna.domains.maritime.events.land import Land
 from kizuna.domains.maritime.events.loitering import find_loitering
-from kizuna.domains.maritime.events.model import V2, Event
+from kizuna.domains.maritime.events.model import V2, Event, Evidence
 from kizuna.domains.maritime.events.moves import find_speeds, find_turns
 from kizuna.domains.maritime.events.port import find_visits, visits
 from kizuna.domains.maritime.events.reception import added, reception_of
@@ -27,6 +27,7 @@ from kizuna.domains.maritime.events.search import of_meetings, of_vessels, recei
 from kizuna.domains.maritime.fleet import GAP_MMSI, MEETING_MMSI
 from kizuna.domains.maritime.seas import ANCHORAGES
 from kizuna.domains.maritime.tracks.clean import Clean, cleaned
+from kizuna.domains.maritime.tracks.columns import Track
 from kizuna.domains.maritime.tracks.voyages import Port
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.formats.ais import AisMessage, AisReader
@@ -169,6 +170,32 @@ def test_encounters_equal_a_plain_reading(rows: list[Row], states: list[FeedInte
     for event in events:
         assert {each.mmsi for each in event.evidence} == set(event.mmsi)
         assert {(e.mmsi, e.time_ms, e.lat_600000, e.lon_600000) for e in event.evidence} <= set(rows)
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_places_at_grid_times_equal_a_plain_reading_all_over_the_earth(seed: int) -> None:
+    rng = random.Random(seed)
+    times = sorted(rng.choices([*range(0, 30 * HOUR, 5 * MINUTE), *rng.choices(range(30 * HOUR), k=300)], k=150))
+    place = lambda: (rng.randint(-90 * DEGREE, 90 * DEGREE), rng.randint(-180 * DEGREE, 180 * DEGREE - 1))  # noqa: E731 # a word for one line
+    rows = [(at_ms, place()) for at_ms in times]
+    still = np.zeros(len(rows), np.int64)
+    lat, lon = np.array([at for _, at in rows]).T.copy()
+    track = Track(still + 1, np.array(times), lat, lon, still, still, still, still)
+    found = slots_of(clean([])._replace(track=track, piece=still), V2)
+    assert dict(zip(found.slot.tolist(), zip(found.lat.tolist(), found.lon.tolist(), strict=True), strict=True)) == (
+        plain.resampled(rows)
+    )
+
+
+def test_evidence_is_put_into_words_when_it_is_read_each_report_once_by_time() -> None:
+    made = clean([(mmsi, t, mmsi, t) for mmsi in (1, 2) for t in (0, HOUR)])
+    seen = Cited(made.track, np.array([3, 1, 0, 3]))
+    told_ = (Evidence(1, 0, 1, 0), Evidence(1, HOUR, 1, HOUR), Evidence(2, HOUR, 2, HOUR))
+    assert (seen, hash(seen), len(seen), repr(seen), sorted(seen)) == (told_, hash(told_), 3, repr(told_), [*told_])
+    assert told_[0] in seen
+    assert seen == Cited(made.track, np.array([0, 1, 3]))
+    assert seen != Cited(made.track, np.array([0, 1]))
 
 
 @given(positions(), STATES)

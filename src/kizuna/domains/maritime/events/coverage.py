@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -86,22 +86,28 @@ class Receivers:
         self, source: NDArray[np.int64], from_ms: NDArray[np.int64], to_ms: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
         """Return for each interval, both ends included, whether its source was never silent or unknown."""
-        if len(self._coverages) == 1:
-            return self._coverages[0].heard(from_ms, to_ms)
-        result = np.zeros(len(source), dtype=np.bool_)
-        for number, coverage in enumerate(self._coverages):
-            rows = source == number
-            result[rows] = coverage.heard(from_ms[rows], to_ms[rows])
-        return result
+        return self._asked(Coverage.heard, source, from_ms, to_ms)
 
     def live(
         self, source: NDArray[np.int64], from_ms: NDArray[np.int64], to_ms: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
         """Return for each interval, both ends included, whether its source was live all the while."""
+        return self._asked(Coverage.live, source, from_ms, to_ms)
+
+    def _asked(
+        self,
+        ask: Callable[[Coverage, NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]],
+        source: NDArray[np.int64],
+        from_ms: NDArray[np.int64],
+        to_ms: NDArray[np.int64],
+    ) -> NDArray[np.bool_]:
+        """Return what each interval's source answers."""
+        if len(self._coverages) == 1:
+            return ask(self._coverages[0], from_ms, to_ms)
         result = np.zeros(len(source), dtype=np.bool_)
         for number, coverage in enumerate(self._coverages):
             rows = source == number
-            result[rows] = coverage.live(from_ms[rows], to_ms[rows])
+            result[rows] = ask(coverage, from_ms[rows], to_ms[rows])
         return result
 
     def until(self, source: NDArray[np.int64], at_ms: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -114,7 +120,8 @@ class Receivers:
 
     def ref(self, source: NDArray[np.int64]) -> str:
         """Return the names of sources, as events cite them."""
-        return ", ".join(sorted({self._coverages[number].ref for number in np.unique(source).tolist()}))
+        numbers = set(source.tolist()) if len(self._coverages) > 1 else {0}
+        return ", ".join(sorted({self._coverages[number].ref for number in numbers}))
 
 
 def _spans(states: set[FeedInterval], least: int) -> list[tuple[int, int]]:

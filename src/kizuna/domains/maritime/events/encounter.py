@@ -5,12 +5,13 @@ two vessels meet while they are within 500 metres of each other; meetings of an 
 the feed was heard, are one; it counts from two hours, a median speed below two knots and ten kilometres from an anchorage. Nothing is cut at
 midnight, and nothing is drawn beyond a vessel's last report: an encounter rests on what was reported.
 
+An hour's stretch holds one grid time of every seventh, so pairs are looked for at those alone, and what is found is followed both ways.
+
 Each of the three steps works on its share alone: `slots_of` on some vessels, `near` on some times, `meetings` on some pairs.
 """
 
 from __future__ import annotations
 
-from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,10 +19,10 @@ import numpy as np
 
 from kizuna.domains.maritime.events import kernels
 from kizuna.domains.maritime.events.model import Event, ThresholdSet, in_order
-from kizuna.domains.maritime.geodesy import EARTH_RADIUS_M, KNOT_M_S, distance_m
+from kizuna.domains.maritime.geodesy import EARTH_RADIUS_M, KNOT_M_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -34,7 +35,7 @@ _NONE = np.empty(0, np.int64)
 
 
 class Slots(NamedTuple):
-    """Where pieces of tracks were at grid times."""
+    """Where pieces of tracks were at grid times, by piece and then time."""
 
     piece: NDArray[np.int64]
     slot: NDArray[np.int64]
@@ -52,11 +53,16 @@ class Pairs(NamedTuple):
     b: NDArray[np.int64]
 
 
-class Meeting(NamedTuple):
-    """Consecutive grid times at which a pair was near: rows of the slots."""
+class Stretches(NamedTuple):
+    """Consecutive grid times at which a pair was near: the first rows of the slots of both, and how many there are."""
 
     a: NDArray[np.int64]
     b: NDArray[np.int64]
+    count: NDArray[np.int64]
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Stretches:
+        """Return some of the stretches."""
+        return Stretches(*(column[rows] for column in self))
 
 
 def find_encounters(clean: Clean, given: Given) -> tuple[Event, ...]:
@@ -69,138 +75,147 @@ def slots_of(clean: Clean, thresholds: ThresholdSet) -> Slots:
     """Return where each piece was at the grid times between two reports near enough in time."""
     columns = (clean.piece, clean.track.time_ms, clean.track.lat, clean.track.lon)
     limits = (thresholds.encounter_grid_ms, thresholds.encounter_max_interpolation_ms)
-    count = int(kernels.slots(*columns, *limits, _NONE, _NONE, _NONE, _NONE)) if len(clean.piece) else 0
-    row, slot, lat, lon = (np.empty(count, np.int64) for _ in range(4))
-    if count:
-        kernels.slots(*columns, *limits, row, slot, lat, lon)
+    row, slot, lat, lon = kernels.filled(kernels.slots, (*columns, *limits), 4, len(clean.piece))
     return Slots(clean.piece[row], slot, lat, lon, row)
 
 
 def near(slots: Slots, thresholds: ThresholdSet) -> Pairs:
-    """Return the pairs of pieces near each other; of some grid times, if only their slots are given."""
-    if not len(slots.slot):
+    """Return the pairs of pieces near each other at those grid times of which every stretch that counts holds one.
+
+    Of some grid times, if only their slots are given.
+    """
+    least = _least(thresholds)
+    rows = np.flatnonzero(slots.slot // least * least == slots.slot)  # much faster than to ask for the rest
+    if not len(rows):
         return Pairs(_NONE, _NONE)
     reach = int(thresholds.encounter_distance_m / (EARTH_RADIUS_M * np.pi / 180) * _UNITS_OF_A_DEGREE) + 1
     bands = _TURN // 2 // reach + 3
+    lon = slots.lon[rows]
     # places just east of 180 degrees west stand once more beyond 180 degrees east
-    edge = np.flatnonzero(slots.lon < -_TURN // 2 + 100 * reach)
-    rows = np.concatenate((np.arange(len(slots.slot)), edge))
-    lon = np.concatenate((slots.lon, slots.lon[edge] + _TURN))
+    edge = np.flatnonzero(lon < -_TURN // 2 + 100 * reach)
+    rows, lon = np.concatenate((rows, rows[edge])), np.concatenate((lon, lon[edge] + _TURN))
     group = (slots.slot[rows] - slots.slot.min()) * bands + (slots.lat[rows] + _TURN // 4) // reach
     order = np.argsort((group << 25) + ((lon + _TURN) >> 5))  # to 32 units, which the kernel knows
     rows, lon, group = rows[order], lon[order], group[order]
     columns = (group, slots.lat[rows], lon, slots.piece[rows], reach, float(thresholds.encounter_distance_m))
-    count = int(kernels.pairs(*columns, _NONE, _NONE))
-    a, b = np.empty(count, np.int64), np.empty(count, np.int64)
-    if count:
-        kernels.pairs(*columns, a, b)
-    a, b = rows[a], rows[b]
-    swap = slots.piece[a] > slots.piece[b]
-    a, b = np.where(swap, b, a), np.where(swap, a, b)
-    if len(edge):
-        a, b = np.unique(np.stack((a, b)), axis=1)
-    return Pairs(a, b)
+    a, b = (rows[each] for each in kernels.filled(kernels.pairs, columns, 2, len(rows)))
+    return Pairs(np.minimum(a, b), np.maximum(a, b))  # rows stand by piece
 
 
 def meetings(clean: Clean, slots: Slots, found: Pairs, given: Given) -> Iterator[Event]:
     """Yield the encounters of pairs; of some of the pairs, if only theirs are given."""
-    parts = [part for part in _parts(clean, slots, found, given) if _away(slots, part, given)]
-    vessels = clean.track.mmsi[slots.row]
-
-    def pair(part: Meeting) -> tuple[int, int]:
-        low, high = sorted((int(vessels[part.a[0]]), int(vessels[part.b[0]])))
-        return low, high
-
-    parts.sort(key=lambda part: (pair(part), int(slots.slot[part.a[0]]), int(slots.slot[part.a[-1]])))
-    for _, group in groupby(parts, key=pair):
-        joined: list[Meeting] = []
-        for part in group:
-            if joined and not _goes_on(clean, slots, (joined[-1], part), given):
-                yield from _event(clean, slots, joined, given)
-                joined = []
-            joined.append(part)
-        yield from _event(clean, slots, joined, given)
-
-
-def _goes_on(clean: Clean, slots: Slots, parts: tuple[Meeting, Meeting], given: Given) -> bool:
-    """Return whether little time, in which the feeds of both were heard, lies between two stretches."""
-    before, after = parts
-    step = given.thresholds.encounter_grid_ms
-    edges = np.array([[int(slots.slot[before.a[-1]]) * step], [int(slots.slot[after.a[0]]) * step]])
-    if edges[1, 0] - edges[0, 0] >= given.thresholds.encounter_between_ms:
-        return False
-    return all(
-        bool(given.receivers.heard(clean.track.source[slots.row[side[-1:]]], edges[0], np.maximum(*edges))[0])
-        for side in before
-    )
+    thresholds, step, mmsi = given.thresholds, given.thresholds.encounter_grid_ms, clean.track.mmsi
+    parts = _away(slots, _stretches(clean, slots, found, given), given)
+    if not len(parts.a):
+        return
+    sides = mmsi[slots.row[parts.a]], mmsi[slots.row[parts.b]]
+    low, high = np.minimum(*sides), np.maximum(*sides)
+    from_ms = slots.slot[parts.a] * step
+    to_ms = from_ms + (parts.count - 1) * step
+    order = np.lexsort((to_ms, from_ms, high, low))
+    parts, low, high, from_ms, to_ms = parts.take(order), low[order], high[order], from_ms[order], to_ms[order]
+    goes_on = (low[1:] == low[:-1]) & (high[1:] == high[:-1]) & _goes_on(clean, slots, parts, (from_ms, to_ms), given)
+    starts = np.concatenate(([0], np.flatnonzero(~goes_on) + 1))
+    ends_ms, sizes = np.maximum.reduceat(to_ms, starts), np.diff(starts, append=len(order))
+    lasting = ends_ms - from_ms[starts] >= thresholds.encounter_min_ms
+    spans = zip(low[starts[lasting]].tolist(), high[starts[lasting]].tolist(), from_ms[starts[lasting]].tolist(),
+                ends_ms[lasting].tolist(), sizes[lasting].tolist(), strict=True)  # fmt: skip
+    yield from _events(clean, slots, parts.take(np.repeat(lasting, sizes)), spans, given)
 
 
-def _parts(clean: Clean, slots: Slots, found: Pairs, given: Given) -> Iterator[Meeting]:
-    """Yield the stretches of consecutive grid times, none over a time in which a feed was silent."""
-    a, b = found
+def _least(thresholds: ThresholdSet) -> int:
+    """Return how many places a stretch that counts has, from the first to the last."""
+    return 1 + -(-thresholds.encounter_part_ms // thresholds.encounter_grid_ms)
+
+
+def _ranges(first: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers of several ranges, one range after the other."""
+    ends = np.cumsum(count)
+    result: NDArray[np.int64] = np.arange(count.sum()) + np.repeat(first - ends + count, count)
+    return result
+
+
+def _stretches(clean: Clean, slots: Slots, found: Pairs, given: Given) -> Stretches:
+    """Return the stretches that are long enough, none over a time in which a feed was silent."""
+    least = _least(given.thresholds)
     time, source, mmsi = clean.track.time_ms, clean.track.source, clean.track.mmsi
-    good = mmsi[slots.row[a]] != mmsi[slots.row[b]]
+    two = mmsi[slots.row[found.a]] != mmsi[slots.row[found.b]]
+    order = np.lexsort((found.a[two], found.b[two] - found.a[two]))
+    pairs = (found.a[two][order], found.b[two][order])
+    columns = (slots.piece, slots.slot, slots.lat, slots.lon, *pairs, float(given.thresholds.encounter_distance_m))
+    runs = Stretches(*kernels.filled(kernels.runs, columns, 3, len(order)))
+    runs = runs.take(runs.count >= least)
+    a, b = _ranges(runs.a, runs.count), _ranges(runs.b, runs.count)
+    good = np.ones(len(a), np.bool_)
     for side in (a, b):
         row = slots.row[side]
         good &= given.receivers.heard(source[row], time[row], time[row + 1])
-    a, b = a[good], b[good]
-    if not len(a):
-        return
-    order = np.lexsort((slots.slot[a], slots.piece[b], slots.piece[a]))
-    a, b = a[order], b[order]
-    goes_on = (
-        (slots.piece[a[1:]] == slots.piece[a[:-1]])
-        & (slots.piece[b[1:]] == slots.piece[b[:-1]])
-        & (slots.slot[a[1:]] == slots.slot[a[:-1]] + 1)
-    )
-    starts = np.concatenate(([0], np.flatnonzero(~goes_on) + 1))
-    ends = np.append(starts[1:], len(a))
-    least = -(-given.thresholds.encounter_part_ms // given.thresholds.encounter_grid_ms)
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        if end - start > least:  # so many steps, from the first place to the last
-            yield Meeting(a[start:end], b[start:end])
+    if good.all():
+        return runs
+    a, b, run = a[good], b[good], np.repeat(np.arange(len(runs.a)), runs.count)[good]
+    starts = np.concatenate(([0], np.flatnonzero((run[1:] != run[:-1]) | (np.diff(a) != 1)) + 1))[: len(a)]
+    parts = Stretches(a[starts], b[starts], np.diff(starts, append=len(a)))
+    return parts.take(parts.count >= least)
 
 
-def _away(slots: Slots, part: Meeting, given: Given) -> bool:
-    """Return whether the mean place of a stretch is far enough from every port."""
-    first = int(slots.lon[part.a[0]])
-    east = (slots.lon[part.a] - first + _TURN // 2) % _TURN - _TURN // 2
-    place = float(slots.lat[part.a].mean()) / _UNITS_OF_A_DEGREE, (first + float(east.mean())) / _UNITS_OF_A_DEGREE
-    return all(
-        distance_m(place, (port.lat_600000 / _UNITS_OF_A_DEGREE, port.lon_600000 / _UNITS_OF_A_DEGREE))
-        >= given.thresholds.encounter_anchorage_m
-        for port in given.ports
-    )
+def _away(slots: Slots, parts: Stretches, given: Given) -> Stretches:
+    """Return the stretches whose mean place is far enough from every port."""
+    if not given.ports or not len(parts.a):
+        return parts
+    port_lat = np.array([port.lat_600000 for port in given.ports], np.int64)
+    port_lon = np.array([port.lon_600000 for port in given.ports], np.int64)
+    away, least_m = np.empty(len(parts.a), np.bool_), float(given.thresholds.encounter_anchorage_m)
+    kernels.away(slots.lat, slots.lon, parts.a, parts.count, port_lat, port_lon, least_m, away)
+    return parts.take(away)
 
 
-def _speed_m_s(slots: Slots, side: NDArray[np.int64], step_ms: int) -> float:
-    """Return the median of the speeds from place to place."""
-    way = np.empty(len(side) - 1, np.float64)
-    kernels.legs_m(slots.lat[side], slots.lon[side], way)
-    return median(way.tolist()) / (step_ms / 1000)
+def _goes_on(
+    clean: Clean, slots: Slots, parts: Stretches, span: tuple[NDArray[np.int64], NDArray[np.int64]], given: Given
+) -> NDArray[np.bool_]:
+    """Return whether little time, in which the feeds of both were heard, lies between each stretch and the next."""
+    from_ms, to_ms = span[0][1:], span[1][:-1]
+    result: NDArray[np.bool_] = from_ms - to_ms < given.thresholds.encounter_between_ms
+    until_ms, last = np.maximum(from_ms, to_ms), parts.count[:-1] - 1
+    for side in (parts.a[:-1] + last, parts.b[:-1] + last):
+        result &= given.receivers.heard(clean.track.source[slots.row[side]], to_ms, until_ms)
+    return result
 
 
-def _event(clean: Clean, slots: Slots, parts: list[Meeting], given: Given) -> Iterator[Event]:
-    """Yield the event of joined stretches, if it lasts and is slow enough. Its evidence is every report that a line ended at."""
-    thresholds, step = given.thresholds, given.thresholds.encounter_grid_ms
-    from_ms = int(slots.slot[parts[0].a[0]]) * step
-    to_ms = max(int(slots.slot[part.a[-1]]) for part in parts) * step
-    if to_ms - from_ms < thresholds.encounter_min_ms:
-        return
-    sides = [side for part in parts for side in part]
-    speed = median([_speed_m_s(slots, side, step) for side in sides])
-    if speed >= thresholds.encounter_speed_dkn / 10 * KNOT_M_S:
-        return
-    before = np.unique(slots.row[np.concatenate(sides)])
-    track, first = clean.track, parts[0].a[0]
+def _events(
+    clean: Clean, slots: Slots, parts: Stretches, spans: Iterable[tuple[int, int, int, int, int]], given: Given
+) -> Iterator[Event]:
+    """Yield the events that are slow enough. Their evidence is every report that a line ended at.
+
+    Args:
+        clean: the tracks.
+        slots: their places.
+        parts: the stretches of all of them, in their order.
+        spans: of each both vessels, start, end, and how many stretches it joins.
+        given: what the search is given.
+    """
+    track, thresholds = clean.track, given.thresholds
+    first, count = np.stack((parts.a, parts.b), axis=1).ravel(), np.repeat(parts.count, 2)
+    rows = _ranges(first, count)
+    before = slots.row[rows]
     live = given.receivers.live(track.source[before], track.time_ms[before], track.time_ms[before + 1])
-    yield given.event(
-        "encounter",
-        track,
-        np.unique(np.concatenate((before, before + 1))),
-        from_ms=from_ms,
-        to_ms=None if to_ms + thresholds.encounter_between_ms > given.now_ms else to_ms,
-        lat_600000=int(slots.lat[first]),
-        lon_600000=int(slots.lon[first]),
-        confidence="high" if live.all() else "low",
-    )
+    cited = np.stack((before, before + 1), axis=1).ravel()
+    way_m = np.empty(max(0, len(rows) - 1), np.float64)
+    kernels.legs_m(slots.lat[rows], slots.lon[rows], way_m)
+    ways_m, edges, begin = way_m.tolist(), [0, *np.cumsum(count).tolist()], 0
+    limit_m = thresholds.encounter_speed_dkn / 10 * KNOT_M_S * thresholds.encounter_grid_ms / 1000
+    for low, high, from_ms, to_ms, size in spans:
+        side, begin = begin, begin + 2 * size
+        if median(median(ways_m[edges[k] : edges[k + 1] - 1]) for k in range(side, begin)) >= limit_m:
+            continue
+        there, place = slice(edges[side], edges[begin]), first[side]
+        yield given.event(
+            "encounter",
+            track,
+            cited[2 * there.start : 2 * there.stop],
+            mmsi=(low, high),
+            from_ms=from_ms,
+            to_ms=None if to_ms + thresholds.encounter_between_ms > given.now_ms else to_ms,
+            lat_600000=int(slots.lat[place]),
+            lon_600000=int(slots.lon[place]),
+            confidence="high" if live[there].all() else "low",
+        )

@@ -15,12 +15,11 @@ from kizuna.domains.maritime.events.model import Event, in_order
 from kizuna.domains.maritime.rules import cell_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from kizuna.domains.maritime.events.given import Given
     from kizuna.domains.maritime.tracks.clean import Clean
+    from kizuna.domains.maritime.tracks.columns import Track
 
 _DAY_MS = 86_400_000
 
@@ -40,42 +39,51 @@ def find_gaps(clean: Clean, given: Given) -> tuple[Event, ...]:
     long_enough = end_ms - heard.time_ms[rows] > thresholds.gap_over_ms
     rows, end_ms, silent = rows[long_enough], end_ms[long_enough], silent[long_enough]
     live = given.receivers.live(heard.source[rows], heard.time_ms[rows], end_ms - 1)
-    cells = cell_numbers(heard.lat[rows], heard.lon[rows]).tolist()
+    others = _others(heard, rows, end_ms, given)
+    suspected = _suspected(heard, rows, end_ms, others, given)
+    columns = (rows, end_ms, last[rows], silent, live, others, suspected)
     events: list[Event] = []
-    for row, cell, end, was_live, cut in zip(
-        rows.tolist(), cells, end_ms.tolist(), live.tolist(), silent.tolist(), strict=True
-    ):
-        others = given.reception.during(cell, int(heard.time_ms[row]), end) if given.reception is not None else 0
-        is_open = bool(last[row]) and not cut
-        seen = np.array([row] if cut or last[row] else [row, row + 1])
+    for row, end, is_last, cut, was_live, amid, suspect in zip(*(each.tolist() for each in columns), strict=True):
         said = {
+            "mmsi": (int(heard.mmsi[row]),),
             "from_ms": int(heard.time_ms[row]),
-            "to_ms": None if is_open else end,
-            "confidence": "high" if was_live and others else "low",
+            "to_ms": None if is_last and not cut else end,
+            "lat_600000": int(heard.lat[row]),
+            "lon_600000": int(heard.lon[row]),
+            "confidence": "high" if was_live and amid else "low",
             "what": "its feed fell silent" if cut else "",
         }
+        seen = np.array([row] if cut or is_last else [row, row + 1])
         events.append(given.event("gap", heard, seen, **said))
-        events += _suspected(clean, given, row, end, others, said, seen)
+        if suspect:
+            events.append(given.event("disabling-suspected", heard, seen, **said))
     return in_order(events)
 
 
+def _others(heard: Track, rows: NDArray[np.int64], end_ms: NDArray[np.int64], given: Given) -> NDArray[np.int64]:
+    """Return how many reports of others came from the cell where each silence begins."""
+    if given.reception is None:
+        return np.zeros(len(rows), np.int64)
+    cells = cell_numbers(heard.lat[rows], heard.lon[rows])
+    columns = (column.tolist() for column in (cells, heard.time_ms[rows], end_ms))
+    return np.array([given.reception.during(*each) for each in zip(*columns, strict=True)], np.int64)
+
+
 def _suspected(
-    clean: Clean, given: Given, row: int, end_ms: int, others: int, said: dict[str, object], seen: NDArray[np.int64]
-) -> Iterator[Event]:
-    """Yield the suspicion that a transponder was switched off: the gap is long, out at sea, after much and amid much reception."""
-    thresholds, heard = given.thresholds, clean.heard
-    lasts_ms = end_ms - int(heard.time_ms[row])
-    if lasts_ms < thresholds.disabling_over_ms:
-        return
-    if others * _DAY_MS <= thresholds.disabling_reception_per_day * lasts_ms:
-        return
-    first = np.searchsorted(heard.mmsi, heard.mmsi[row])
-    since_ms = heard.time_ms[row] - thresholds.disabling_before_ms
-    before = row + 1 - int(first + np.searchsorted(heard.time_ms[first : row + 1], since_ms))
-    if before < thresholds.disabling_before_rows:
-        return
-    land = given.land()
-    place = heard.lat[row : row + 1], heard.lon[row : row + 1]
-    if land is None or not land.farther(*place, thresholds.disabling_shore_m)[0]:
-        return
-    yield given.event("disabling-suspected", heard, seen, **said)
+    heard: Track, rows: NDArray[np.int64], end_ms: NDArray[np.int64], others: NDArray[np.int64], given: Given
+) -> NDArray[np.bool_]:
+    """Return at which gaps it is suspected that a transponder was switched off: long, out at sea, after much and amid much reception."""
+    thresholds = given.thresholds
+    lasts_ms = end_ms - heard.time_ms[rows]
+    result: NDArray[np.bool_] = lasts_ms >= thresholds.disabling_over_ms
+    result &= others * _DAY_MS > thresholds.disabling_reception_per_day * lasts_ms
+    least = thresholds.disabling_before_rows - 1
+    earlier = np.maximum(rows - least, 0)  # so many rows before, if they are the vessel's
+    result &= (rows >= least) & (heard.mmsi[earlier] == heard.mmsi[rows])
+    result &= heard.time_ms[earlier] >= heard.time_ms[rows] - thresholds.disabling_before_ms
+    land = given.land() if result.any() else None
+    if land is None:
+        return np.zeros(len(rows), np.bool_)
+    far = rows[result]
+    result[result] = land.farther(heard.lat[far], heard.lon[far], thresholds.disabling_shore_m)
+    return result

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from kizuna.domains.maritime.events.model import V2, Event, Evidence, Kind, ThresholdSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -20,6 +22,46 @@ if TYPE_CHECKING:
     from kizuna.domains.maritime.events.reception import Reception
     from kizuna.domains.maritime.tracks.columns import Track
     from kizuna.domains.maritime.tracks.voyages import Port
+
+
+class Cited(Collection[Evidence]):
+    """Rows of a track as evidence, each once, by time: put into words only when somebody reads them.
+
+    A search finds most events as they were told before, and those are compared, not told.
+
+    Args:
+        track: whose rows.
+        rows: in any order, repeated or not.
+    """
+
+    def __init__(self, track: Track, rows: NDArray[np.int64]) -> None:
+        self._track, self._rows = track, rows
+
+    @cached_property
+    def told(self) -> tuple[Evidence, ...]:
+        """The evidence in words; of one time, by row."""
+        track, rows = self._track, np.unique(self._rows)
+        rows = rows[np.argsort(track.time_ms[rows], kind="stable")]
+        columns = (column[rows].tolist() for column in (track.mmsi, track.time_ms, track.lat, track.lon))
+        return tuple(map(Evidence, *columns))
+
+    def __len__(self) -> int:
+        return len(self.told)
+
+    def __iter__(self) -> Iterator[Evidence]:
+        return iter(self.told)
+
+    def __contains__(self, other: object) -> bool:
+        return other in self.told
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cited | tuple) and self.told == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self.told)
+
+    def __repr__(self) -> str:
+        return repr(self.told)
 
 
 def nowhere() -> Land | None:
@@ -44,17 +86,14 @@ class Given:
     thresholds: ThresholdSet = V2
 
     def event(self, kind: Kind, track: Track, rows: NDArray[np.int64], **said: Any) -> Event:
-        """Return an event whose evidence are rows of a track; it is where the first of them is, unless said otherwise."""
-        order = rows[np.lexsort((rows, track.time_ms[rows]))]
-        seen = zip(
-            *(column[order].tolist() for column in (track.mmsi, track.time_ms, track.lat, track.lon)), strict=True
+        """Return an event whose evidence are rows of a track; unless said otherwise it is where the earliest of them is, and of their vessels."""
+        if "mmsi" not in said:
+            said["mmsi"] = tuple(sorted(set(track.mmsi[rows].tolist())))
+        if "lat_600000" not in said:
+            first = rows[np.argmin(track.time_ms[rows])]
+            said["lat_600000"], said["lon_600000"] = int(track.lat[first]), int(track.lon[first])
+        said.setdefault("confidence", "high")
+        ref = self.receivers.ref(track.source[rows])
+        return Event(
+            kind=kind, coverage_ref=ref, evidence=Cited(track, rows), threshold_set_id=self.thresholds.id, **said
         )
-        where = {"lat_600000": int(track.lat[order[0]]), "lon_600000": int(track.lon[order[0]])}
-        common: dict[str, Any] = {
-            "mmsi": tuple(np.unique(track.mmsi[rows]).tolist()),
-            "coverage_ref": self.receivers.ref(track.source[rows]),
-            "evidence": tuple(Evidence(*each) for each in seen),
-            "threshold_set_id": self.thresholds.id,
-            "confidence": "high",
-        }
-        return Event(kind=kind, **(common | where | said))

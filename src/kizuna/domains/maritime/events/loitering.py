@@ -59,13 +59,14 @@ def find_loitering(clean: Clean, given: Given) -> tuple[Event, ...]:
     thresholds, track = given.thresholds, clean.track
     hours = hours_of(clean, given.receivers, thresholds)
     least = -(-thresholds.loitering_min_ms // thresholds.loitering_hour_ms)
-    far = hours.slow.copy()
+    far = np.zeros(len(hours.slow), np.bool_)
     for begin, end in _runs(clean, hours, hours.slow):
-        land = given.land() if end - begin >= least else None
-        rows = hours.last[begin:end]
-        far[begin:end] = (
-            land.farther(track.lat[rows], track.lon[rows], thresholds.loitering_shore_m) if land is not None else False
-        )
+        far[begin:end] = end - begin >= least
+    land = given.land() if far.any() else None
+    if land is None:
+        return ()
+    rows = hours.last[far]
+    far[far] = land.farther(track.lat[rows], track.lon[rows], thresholds.loitering_shore_m)
     events: list[Event] = []
     for begin, end in _runs(clean, hours, far):
         if end - begin < least:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection  # msgspec reads the annotations of a struct
 from typing import Literal
 
 import msgspec
@@ -117,7 +118,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """High where the feed was live throughout, low where it was degraded; for other reasons too, which the kind's file gives."""
     coverage_ref: str
     """Whose feed states were held against it."""
-    evidence: tuple[Evidence, ...]
+    evidence: Collection[Evidence]
+    """The reports by time; `given.Cited` puts them into words when they are read."""
     threshold_set_id: str
 
 

@@ -6,13 +6,13 @@ use, or interference. Several vessels that leave one place and reach another tog
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from kizuna.domains.maritime.events import kernels
 from kizuna.domains.maritime.events.model import Event, in_order
-from kizuna.domains.maritime.geodesy import KNOT_M_S
+from kizuna.domains.maritime.geodesy import EARTH_RADIUS_M, KNOT_M_S
 from kizuna.domains.maritime.tracks.segments import KEPT, REASONS
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _RAD = np.pi / 180.0 / 600_000
 _TURN = 360 * 600_000
+_UNIT_M = EARTH_RADIUS_M * _RAD
+_CAUTION = 1.001
+"""Rounding decides nothing."""
 
 
 class Jumps(NamedTuple):
@@ -81,11 +84,10 @@ def find_turns(clean: Clean, given: Given) -> tuple[Event, ...]:
     track, thresholds = clean.track, given.thresholds
     if len(clean.piece) < 3:  # noqa: PLR2004 # a turn takes two legs
         return ()
-    way = np.empty(len(clean.piece) - 1, np.float64)
-    kernels.legs_m(track.lat, track.lon, way)
-    seconds = np.diff(track.time_ms) / 1000
-    fast = clean.legs() & (way >= thresholds.turn_leg_m) & (seconds > 0)
-    fast &= way >= seconds * (thresholds.turn_speed_dkn / 10 * KNOT_M_S)
+    took_ms = np.diff(track.time_ms)
+    fast = clean.legs() & (took_ms > 0) & (took_ms <= thresholds.turn_within_ms)
+    least_m = np.maximum(thresholds.turn_leg_m, took_ms * (thresholds.turn_speed_dkn / 10 * KNOT_M_S / 1000))
+    fast &= _at_least(track, fast, least_m)
     first = np.flatnonzero(fast[:-1] & fast[1:] & (track.time_ms[2:] - track.time_ms[:-2] <= thresholds.turn_within_ms))
     turned = np.abs((_bearings(track, first + 1) - _bearings(track, first) + 180) % 360 - 180)
     rows = first[turned >= thresholds.turn_deg]
@@ -98,6 +100,17 @@ def find_turns(clean: Clean, given: Given) -> tuple[Event, ...]:
         for row, degrees in zip(rows.tolist(), turned[turned >= thresholds.turn_deg].tolist(), strict=True)
     ]  # fmt: skip
     return in_order(events)
+
+
+def _at_least(track: Track, legs: NDArray[np.bool_], least_m: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of some legs are so long; few are measured, for no way is longer than north and then east as on the equator."""
+    bound = (np.abs(np.diff(track.lat)) + np.abs(np.diff(track.lon))) * _UNIT_M
+    rows = np.flatnonzero(legs & (bound * _CAUTION >= least_m))
+    way = np.empty(len(rows), np.float64)
+    kernels.ways_m(track.lat, track.lon, rows, way)
+    result = np.zeros(len(legs), np.bool_)
+    result[rows] = way >= least_m[rows]
+    return result
 
 
 def _bearings(track: Track, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -115,11 +128,8 @@ def find_on_land(clean: Clean, given: Given) -> tuple[Event, ...]:
     Its confidence is high where no ship can have sailed that leg. A vessel that was only ever heard on land is one of inland waters.
     """
     heard, thresholds = clean.heard, given.thresholds
-    if len(heard.mmsi) < 2:  # noqa: PLR2004 # a leg takes two rows
-        return ()
-    way = np.empty(len(heard.mmsi) - 1, np.float64)
-    kernels.legs_m(heard.lat, heard.lon, way)
-    rows = np.flatnonzero((heard.mmsi[1:] == heard.mmsi[:-1]) & (way >= thresholds.land_leg_m)) + 1
+    same = heard.mmsi[1:] == heard.mmsi[:-1]
+    rows = np.flatnonzero(_at_least(heard, same, np.full(len(same), thresholds.land_leg_m))) + 1
     land = given.land() if len(rows) else None
     if land is None:
         return ()

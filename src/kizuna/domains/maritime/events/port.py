@@ -64,19 +64,20 @@ def visits(clean: Clean, given: Given) -> list[Visit]:
     firsts, lasts = rows[np.concatenate(([0], ends + 1))], rows[np.concatenate((ends, [len(rows) - 1]))]
     quiet = np.zeros(len(port), dtype=np.bool_)
     quiet[:-1] = clean.legs() & (track.time_ms[1:] - track.time_ms[:-1] >= thresholds.port_gap_ms)
-    return [_visit(clean, port, still, quiet, span) for span in zip(firsts.tolist(), lasts.tolist(), strict=True)]
-
-
-def _visit(
-    clean: Clean, port: NDArray[np.int64], still: NDArray[np.bool_], quiet: NDArray[np.bool_], span: tuple[int, int]
-) -> Visit:
-    first, last = span
     piece = clean.piece
-    entered = first > 0 and bool(piece[first - 1] == piece[first])
-    left = last + 1 < len(piece) and bool(piece[last + 1] == piece[last])
-    stops, gaps = np.flatnonzero(still[first : last + 1]), np.flatnonzero(quiet[first : last + 1])
-    stop, gap = (first + int(found[0]) if len(found) else -1 for found in (stops, gaps))
-    return Visit(first, last, int(port[first]), entered, left, stop, gap)
+    entered = (firsts > 0) & (piece[firsts - 1] == piece[firsts])
+    after = np.minimum(lasts + 1, len(piece) - 1)
+    left = (after > lasts) & (piece[after] == piece[lasts])
+    seen = (_first(still, firsts, lasts), _first(quiet, firsts, lasts))
+    columns = (firsts, lasts, port[firsts], entered, left, *seen)
+    return [Visit(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _first(wanted: NDArray[np.bool_], firsts: NDArray[np.int64], lasts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the first wanted row of each stretch of rows, -1 where there is none."""
+    rows = np.append(np.flatnonzero(wanted), len(wanted))
+    found = rows[np.searchsorted(rows, firsts)]
+    return np.where(found <= lasts, found, -1)
 
 
 def find_visits(clean: Clean, given: Given) -> tuple[Event, ...]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _SILENCES = ("gap", "disabling-suspected")
+_TOGETHER = "simultaneous-jumps"
 _FOREVER = 2**62
 
 
@@ -61,8 +62,9 @@ def changes(
     """
     out: list[Change] = []
     met: set[str] = set()
+    by_matter = _by_matter(told)
     for event in found:
-        old = [each for each in told if _same_matter(event, each)]
+        old = [each for each in by_matter.get(_matter(event), ()) if _same_time(event, each)]
         seen = event
         if since_ms is not None:
             earlier = [each for each in old if each.from_ms < since_ms]
@@ -85,11 +87,21 @@ def changes(
     return out
 
 
-def _same_matter(event: Event, told: Told) -> bool:
-    """Return whether both are of one kind about the same vessels, place and time; vessels that jump together need share only one."""
-    if event.kind != told.kind or event.place != told.place:
-        return False
-    if event.mmsi != told.mmsi and (event.kind != "simultaneous-jumps" or set(event.mmsi).isdisjoint(told.mmsi)):
+def _matter(event: Event | Told) -> object:
+    """Return what events share that may be one: kind, place and vessels; of vessels that jump together some may be others."""
+    return event.kind, event.place, () if event.kind == _TOGETHER else event.mmsi
+
+
+def _by_matter(told: Iterable[Told]) -> dict[object, list[Told]]:
+    found: dict[object, list[Told]] = {}
+    for each in told:
+        found.setdefault(_matter(each), []).append(each)
+    return found
+
+
+def _same_time(event: Event, told: Told) -> bool:
+    """Return whether both of one matter are about the same time; vessels that jump together share at least one."""
+    if event.kind == _TOGETHER and set(event.mmsi).isdisjoint(told.mmsi):
         return False
     ends = [_FOREVER if each.to_ms is None else each.to_ms for each in (event, told)]
     return event.from_ms == told.from_ms or (event.from_ms < ends[1] and told.from_ms < ends[0])

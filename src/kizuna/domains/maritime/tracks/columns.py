@@ -40,7 +40,8 @@ class Track(NamedTuple):
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Track:
         """Return some of the rows."""
-        return Track(*(column[rows] for column in self))
+        numbers = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows  # once for all columns
+        return Track(*(column.take(numbers) for column in self))
 
     def starts(self) -> NDArray[np.int64]:
         """Return where each vessel's rows begin, and behind the last one where the rows end."""
