@@ -1,4 +1,4 @@
-"""`kizuna archive`: positions of a node at rest as files for other programs, and where traffic is dense."""
+"""`kizuna archive`: positions of a node at rest as files for other programs, where traffic is dense, and what events they show."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import to_builtins
+from msgspec.structs import replace
 
-from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, group, instant_ms, random, settings_of
+from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, group, instant_ms, random, settings_of, shown_instant
 from kizuna.cli.base import table as shown
 from kizuna.cli.picture import box_of
 from kizuna.errors import ConfigError, RefusedError
@@ -18,14 +20,18 @@ from kizuna.node.service import open_node
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from kizuna.domains.maritime.events.model import Event
     from kizuna.node.archives import Archives
+    from kizuna.node.picture import LivePicture
+    from kizuna.node.service import Node
     from kizuna.storage.positions import Box
 
-app = group("archive", "Positions as files for other programs, and where traffic is dense.")
+app = group("archive", "Positions as files for other programs, where traffic is dense, and what events they show.")
 
 _DEGREE = 600_000
 _FORMS = ("parquet", "geoparquet", "csv", "geojson", "mf-json")
 _MOST_CELLS = 20
+_SOURCE_KINDS = ("live", "recorded", "simulated")
 From = Annotated[
     str, typer.Option("--from", metavar="INSTANT", help="Only from this instant on, such as `2026-09-14`.")
 ]
@@ -97,6 +103,60 @@ def density(
     emit(result, json_wanted=json, lines=lines)
 
 
+@app.command()
+def events(
+    begin: From = "1970-01-01",
+    end: To = "9999-12-31",
+    source_kind: Annotated[
+        str, typer.Option("--sources", help=f"Which of our sources: {', '.join(_SOURCE_KINDS)}; they never mix.")
+    ] = "live",
+    master: Annotated[
+        str,
+        typer.Option(
+            "--spark",
+            metavar="MASTER",
+            help="Search on Spark at this master, such as `local[*]` or `spark://host:7077`; without it in this process.",
+        ),
+    ] = "",
+    config: Config = CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Show the events that our own positions hold by the rules of this node; nothing is said or journalled."""
+    if source_kind not in _SOURCE_KINDS:
+        raise RefusedError(f"`{source_kind}` is no kind of source: choose one of {', '.join(_SOURCE_KINDS)}")
+    found = _events(config, source_kind, (instant_ms(begin), instant_ms(end)), master)
+    rows = [
+        (each.kind, ", ".join(map(str, each.mmsi)), shown_instant(each.from_ms), _until(each), each.place or each.what)
+        for each in found
+    ]
+    counted = f"{len(found)} events by `{found[0].threshold_set_id}`." if found else "No event is found."
+    lines = [shown("what", "vessels", "from", "to", "", rows=rows), counted] if found else [counted]
+    emit({"events": to_builtins(found)}, json_wanted=json, lines=lines)
+
+
+def _events(config: Path, source_kind: str, span_ms: tuple[int, int], master: str) -> tuple[Event, ...]:
+    from kizuna.node.drawings import FILE, Drawings  # noqa: PLC0415 # this command alone searches
+    from kizuna.node.event_search import Here, Period, search  # noqa: PLC0415 # the same
+    from kizuna.node.spark import spark  # noqa: PLC0415 # the same
+    from kizuna.node.watch import areas_of_rules, rules_of  # noqa: PLC0415 # the same
+
+    with _at_rest(config) as (node, archives):
+        settings = node.settings
+        rules = rules_of(settings)
+        rules = replace(rules, areas=rules.areas + areas_of_rules(node, Drawings(settings.data / FILE)))
+        period = Period(node.identity.party, source_kind, *span_ms)
+        keys = period.keys(archives)
+        if not master:
+            return search(Here(archives, keys, period), node.store, keys, period, rules, CLOCK.now_ms())
+        with spark(master, archives, keys, period) as engine:
+            return search(engine, node.store, keys, period, rules, CLOCK.now_ms())
+
+
+def _until(event: Event) -> str:
+    return "" if event.to_ms is None else shown_instant(event.to_ms)
+
+
 def _cells(cells: pa.Table) -> list[tuple[float, float, int, int]]:
     return [
         (south / _DEGREE, west / _DEGREE, rows, vessels)
@@ -112,13 +172,24 @@ def _box(text: str) -> Box | None:
 
 @contextmanager
 def _archives(config: Path) -> Iterator[Archives]:
-    """Yield the archives of a node at rest, with all that is journalled and without what was retracted."""
+    with _at_rest(config) as (_node, archives):
+        yield archives
+
+
+@contextmanager
+def _at_rest(config: Path) -> Iterator[tuple[Node, Archives]]:
+    """Yield a node at rest and its archives, with all that is journalled and without what was retracted."""
+    with _picture(config) as (node, picture):
+        picture.rebuild()
+        yield node, picture.archives
+
+
+@contextmanager
+def _picture(config: Path) -> Iterator[tuple[Node, LivePicture]]:
     from kizuna.node.watch import open_picture  # noqa: PLC0415 # Arrow is loaded by these commands alone
 
     node = open_node(settings_of(config), clock=CLOCK, random=random, send=lambda _node, _data: None)
     try:
-        picture = open_picture(node, CLOCK)
-        picture.rebuild()
-        yield picture.archives
+        yield node, open_picture(node, CLOCK)
     finally:
         node.close()

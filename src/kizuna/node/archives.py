@@ -130,14 +130,26 @@ class Archives:
         rows = pa.concat_tables(tables)
         return _without(rows, pa.concat_tables(struck)) if struck and rows.num_rows else rows
 
+    def files(self, key: ArchiveKey, from_ms: int, to_ms: int) -> tuple[list[Path], pa.Table]:
+        """Return a source's files of the days that an interval touches, and those of their rows that were struck; `flush` first."""
+        with self._lock:
+            struck = self._struck.get(key, [])
+            held = pa.concat_tables([empty(), *struck]).select(KEY)
+            return PositionArchive(self._folder(key)).files(from_ms, to_ms), held
+
     def read_last(self, key: ArchiveKey, span_ms: int) -> pa.Table:
         """Return the rows of the last `span_ms` before the end of the newest day that the source told of; see `read`."""
         with self._lock:
-            days = [(day - _EPOCH).days for day in PositionArchive(self._folder(key)).days()]
-            fresh = [values_of(table, "time_ms")[0] for table in self._fresh.get(key, [])]
-            days += [int(times.max()) // DAY_MS for times in fresh if len(times)]
-            end_ms = (max(days, default=0) + 1) * DAY_MS
+            end_ms = (max(self.days(key), default=0) + 1) * DAY_MS
             return self.read(key, end_ms - span_ms, end_ms)
+
+    def days(self, key: ArchiveKey) -> list[int]:
+        """Return the days since 1970 that a source has rows of, in order."""
+        with self._lock:
+            days = {(day - _EPOCH).days for day in PositionArchive(self._folder(key)).days()}
+            for table in self._fresh.get(key, []):
+                days |= set(np.unique(values_of(table, "time_ms")[0] // DAY_MS).tolist())
+        return sorted(days)
 
     def select(
         self, from_ms: int, to_ms: int, *, box: Box | None = None, mmsi: Collection[int] = (), simulated: bool = False
@@ -154,11 +166,7 @@ class Archives:
         for key in self.keys():
             if (key.source_kind == SIMULATED) is not simulated:
                 continue
-            with self._lock:
-                days = {(day - _EPOCH).days for day in PositionArchive(self._folder(key)).days()}
-                for table in self._fresh.get(key, []):
-                    days |= set(np.unique(values_of(table, "time_ms")[0] // DAY_MS).tolist())
-            for day in sorted(days):
+            for day in self.days(key):
                 begin, end = max(from_ms, day * DAY_MS), min(to_ms, (day + 1) * DAY_MS)
                 for vessels in self._stretches(key, day) if begin < end else ():
                     rows = _chosen(self.read(key, begin, end, vessels=vessels), box, mmsi)
@@ -210,15 +218,16 @@ def newest_rows(table: pa.Table) -> pa.Table:
 
 
 def _without(rows: pa.Table, struck: pa.Table) -> pa.Table:
-    kept = rows.join(struck.select(_KEY).group_by(_KEY).aggregate([]), keys=_KEY, join_type="left anti")
+    kept = rows.join(struck.select(KEY).group_by(KEY).aggregate([]), keys=KEY, join_type="left anti")
     return kept.select(SCHEMA.names).cast(SCHEMA)
 
 
-_KEY = ["time_ms", "mmsi", "lat_600000", "lon_600000"]
+KEY = ["time_ms", "mmsi", "lat_600000", "lon_600000"]
+"""What of a row tells whether it was struck."""
 
 
-def _read_progress(path: Path) -> int:
-    """Return the entry up to which the files hold everything; 0, which reads the journal again, where that cannot be told."""
+def _read_progress(path: Path) -> tuple[int, int]:
+    """Return the entries up to which the files hold everything, and hold nothing that ended; 0, which reads again, where that cannot be told."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, int])["seq"]
     except (OSError, msgspec.MsgspecError, KeyError):

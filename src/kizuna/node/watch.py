@@ -27,7 +27,7 @@ from kizuna.node.drawings import FILE as DRAWINGS
 from kizuna.node.drawings import Drawings
 from kizuna.node.feeding import Feeding, RejectedFiles
 from kizuna.node.intake import FeedStatus
-from kizuna.node.landmask import LAND
+from kizuna.node.landmask import land
 from kizuna.node.picture import LivePicture
 from kizuna.node.service import Node
 from kizuna.node.sources import Feed
@@ -85,12 +85,6 @@ def open_watch(node: Node, clock: Clock) -> Watch:
     drawings = Drawings(settings.data / DRAWINGS)
     detecting = None
     if feeds:
-        areas = tuple(part for each in settings.areas for part in areas_of(each))
-        rules = Rules(
-            areas=areas,
-            ports=ports_of(settings),
-            land=LAND,
-        )
         detecting = Detecting(
             node.runner,
             node.store,
@@ -99,16 +93,25 @@ def open_watch(node: Node, clock: Clock) -> Watch:
             feeds[0].label,
             own_units=own_units,
             clock=clock,
-            rules=rules,
-            more_areas=lambda: (
-                *rule_areas(node.store, party),
-                *drawings.areas(named_areas(node.store, party)),
-            ),
+            rules=rules_of(settings),
+            more_areas=lambda: areas_of_rules(node, drawings),
         )
     mark = feeds[0].label if feeds else _home_label(node)
     alerting = Alerting(node.runner, node.store, picture.archives, party, mark, clock=clock)
     boundary = read_boundary(settings.boundary) if settings.boundary is not None else b""
     return Watch(picture, feeding, drawings, detecting, alerting, boundary)
+
+
+def rules_of(settings: given.Settings) -> Rules:
+    """Return what a node's settings have its positions searched for."""
+    areas = tuple(part for each in settings.areas for part in areas_of(each))
+    return Rules(areas=areas, ports=ports_of(settings), land=land)
+
+
+def areas_of_rules(node: Node, drawings: Drawings) -> tuple[WatchArea, ...]:
+    """Return the areas that officers' rules watch besides, boxes and drawn ones."""
+    party = node.identity.party
+    return (*rule_areas(node.store, party), *drawings.areas(named_areas(node.store, party)))
 
 
 def _home_label(node: Node) -> Label:

@@ -25,7 +25,7 @@ from kizuna.errors import RecordError
 from kizuna.formats.positions_arrow import SCHEMA, check, empty
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -128,13 +128,15 @@ class PositionArchive:
             wanted &= pc.field("mmsi").isin(pa.array(sorted(mmsi), type=pa.int32()))
         if vessels is not None:
             wanted &= _among(vessels)
-        for day in self.days():
-            start_ms = (day - _EPOCH).days * DAY_MS
-            if start_ms < to_ms and start_ms + DAY_MS > from_ms:
-                for part in self._parts(self.root / day.isoformat()):
-                    table = _load(part, wanted)
-                    if table.num_rows:
-                        yield table
+        for part in self.files(from_ms, to_ms):
+            table = _load(part, wanted)
+            if table.num_rows:
+                yield table
+
+    def files(self, from_ms: int, to_ms: int) -> list[Path]:
+        """Return the part files of the days that a half-open interval touches, days in order."""
+        days = [day for day in self.days() if -DAY_MS < (day - _EPOCH).days * DAY_MS - from_ms < to_ms - from_ms]
+        return [part for day in days for part in self._parts(self.root / day.isoformat())]
 
     def days(self) -> list[dt.date]:
         """Return the days that have rows, in order."""
@@ -156,13 +158,7 @@ class PositionArchive:
         for part in parts:
             for mmsi, rows in zip(*np.unique(_vessels_in(part), return_counts=True), strict=True):
                 found[int(mmsi)] = found.get(int(mmsi), 0) + int(rows)
-        firsts, held = [0], 0
-        for mmsi in sorted(found):
-            if held and held + found[mmsi] > self._most_rows:
-                firsts.append(mmsi)
-                held = 0
-            held += found[mmsi]
-        return [Vessels(first, last - 1) for first, last in pairwise([*firsts, _LAST_MMSI + 1])]
+        return stretches_of(found, self._most_rows)
 
     def join(self, day: dt.date, *, least: int = 2) -> int:
         """Make one of a day's small part files, where there are `least`, each different row once; return how many there are then.
@@ -215,6 +211,17 @@ class PositionArchive:
 
     def _parts(self, folder: Path) -> list[Path]:
         return sorted(folder.glob("part-*.parquet"))
+
+
+def stretches_of(rows: Mapping[int, int], most_rows: int) -> list[Vessels]:
+    """Return stretches of MMSI of at most `most_rows` rows each, in order, by the number of each vessel's rows; a vessel is never cut."""
+    firsts, held = [0], 0
+    for mmsi in sorted(rows):
+        if held and held + rows[mmsi] > most_rows:
+            firsts.append(mmsi)
+            held = 0
+        held += rows[mmsi]
+    return [Vessels(first, last - 1) for first, last in pairwise([*firsts, _LAST_MMSI + 1])]
 
 
 def _as_day(name: str) -> dt.date | None:
