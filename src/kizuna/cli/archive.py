@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 app = group("archive", "Positions as files for other programs, where traffic is dense, and what events they show.")
 
 _DEGREE = 600_000
+_DAY_MS = 86_400_000
 _FORMS = ("parquet", "geoparquet", "csv", "geojson", "mf-json")
 _MOST_CELLS = 20
 _SOURCE_KINDS = ("live", "recorded", "simulated")
@@ -101,6 +102,55 @@ def density(
         f"The {len(most)} densest of {len(found)} cells.",
     ]
     emit(result, json_wanted=json, lines=lines)
+
+
+@app.command()
+def retain(
+    config: Config = CONFIG,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would end now, and by which rule.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """End the positions whose time has passed, as a running node does by itself: journalled first, then deleted."""
+    from kizuna.node.watch import open_ageing  # noqa: PLC0415 # Arrow is loaded by these commands alone
+
+    with _picture(config) as (node, picture):
+        ageing = open_ageing(node, picture, CLOCK)
+        found = list(ageing.due())
+        if not dry_run:
+            node.runner.observe(picture.observe)
+            node.runner.start()
+            picture.start()
+            try:
+                ageing.once()
+            finally:
+                picture.stop()
+    ends = [
+        {
+            "party": each.ending.party, "source_kind": each.ending.source_kind, "source": each.ending.source, "rule": each.ending.rule,
+            "batches": len(each.ending.records), "positions": each.rows,
+            "days": [shown_instant(day * _DAY_MS)[:10] for day in each.days],
+        }
+        for each in found
+    ]  # fmt: skip
+    rows = [
+        (
+            *(end[name] for name in ("party", "source_kind", "source", "batches", "positions")),
+            _span(end["days"]),
+            end["rule"],
+        )
+        for end in ends
+    ]
+    count = sum(each.rows for each in found)
+    counted = f"{count} positions {'would end' if dry_run else 'have ended'}."
+    lines = [shown("party", "kind", "source", "batches", "positions", "days", "rule", rows=rows), counted]
+    emit({"ended": not dry_run, "ends": ends}, json_wanted=json, lines=lines if ends else ["Nothing is to end now."])
+
+
+def _span(days: list[str]) -> str:
+    return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
 
 
 @app.command()

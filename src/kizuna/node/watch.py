@@ -17,8 +17,9 @@ from kizuna.errors import ConfigError
 from kizuna.formats.ais_stream import subscription
 from kizuna.kernel.label import Label
 from kizuna.kernel.ports import Clock
-from kizuna.node import keyfiles
+from kizuna.node import keyfiles, sea_settings
 from kizuna.node import settings as given
+from kizuna.node.ageing import Ageing
 from kizuna.node.alerting import Alerting, named_areas, rule_areas
 from kizuna.node.archives import Archives
 from kizuna.node.boundary import read_boundary
@@ -49,19 +50,21 @@ class Watch:
     """Runs without a feed too: a node that only receives is watched all the same."""
     boundary: bytes = b""
     """The borders that the chart shows, as GeoJSON; empty where the node was given none."""
+    ageing: Ageing | None = None
+    """Ends positions whose time has passed."""
 
     def start(self) -> None:
-        """Make the picture, then read the feeds, look for events and judge the rules."""
+        """Make the picture, then read the feeds, look for events, judge the rules and end what is to end."""
         self.picture.start()
         self.feeding.start()
-        for job in (self.detecting, self.alerting):
+        for job in (self.detecting, self.alerting, self.ageing):
             if job is not None:
                 job.start()
 
     def stop(self) -> None:
-        """Stop the feeds, the judgement, the search and the picture, in this order."""
+        """Stop the feeds, what ends positions, the judgement, the search and the picture, in this order."""
         self.feeding.stop()
-        for job in (self.alerting, self.detecting):
+        for job in (self.ageing, self.alerting, self.detecting):
             if job is not None:
                 job.stop()
         self.picture.stop()
@@ -99,7 +102,8 @@ def open_watch(node: Node, clock: Clock) -> Watch:
     mark = feeds[0].label if feeds else _home_label(node)
     alerting = Alerting(node.runner, node.store, picture.archives, party, mark, clock=clock)
     boundary = read_boundary(settings.boundary) if settings.boundary is not None else b""
-    return Watch(picture, feeding, drawings, detecting, alerting, boundary)
+    ageing = open_ageing(node, picture, clock)
+    return Watch(picture, feeding, drawings, detecting, alerting, boundary, ageing)
 
 
 def rules_of(settings: given.Settings) -> Rules:
@@ -134,6 +138,12 @@ def ports_of(settings: given.Settings) -> tuple[Port, ...]:
     """Return the ports that are bundled, and the anchorages of the settings."""
     own = (Port(each.name, round(each.lat * DEGREE), round(each.lon * DEGREE)) for each in settings.anchorages)
     return (*PORTS, *own)
+
+
+def open_ageing(node: Node, picture: LivePicture, clock: Clock) -> Ageing:
+    """Return what ends the positions of an open node by its settings and agreements, not started."""
+    rules = [each.rule() for each in node.settings.retention]
+    return Ageing(node.runner, node.store, picture, rules, clock=clock)
 
 
 def read_files(node: Node, through: given.Feed, paths: Sequence[Path], clock: Clock) -> list[FeedStatus]:
@@ -193,7 +203,7 @@ def _subscription(feed: given.Feed) -> str:
     return subscription(key, feed.boxes)
 
 
-def areas_of(area: given.Area) -> tuple[WatchArea, ...]:
+def areas_of(area: sea_settings.Area) -> tuple[WatchArea, ...]:
     """Return a watched area in 1/600000 degree; one that crosses 180 degrees is two of one name."""
     south, west, north, east = (round(edge * DEGREE) for edge in (area.south, area.west, area.north, area.east))
     spans = [(west, east)] if west < east else [(west, 180 * DEGREE), (-180 * DEGREE, east)]

@@ -11,6 +11,7 @@ One process writes; any number may read. Which rows may be released is decided e
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 from contextlib import contextmanager
 from itertools import pairwise
@@ -192,10 +193,29 @@ class PositionArchive:
         _remove(folder, before)
         return total
 
-    def remove(self, day: dt.date) -> None:
-        """Delete a day's rows; whoever calls says so in the journal first."""
+    def replace(self, day: dt.date, rows: pa.Table) -> None:
+        """Put these rows, each different one once, in the place of a day's; none deletes it. Whoever calls says so in the journal first.
+
+        The new part files stand before the old ones go: should the machine stop in between, call again.
+        """
         folder = self.root / day.isoformat()
-        _remove(folder, self._parts(folder))
+        before = self._parts(folder)
+        if rows.num_rows:
+            self._folder((day - _EPOCH).days)
+            self._write(folder, _distinct(rows))
+        _remove(folder, before)
+
+    def digests(self, day: dt.date) -> dict[str, str]:
+        """Return the SHA-256 (hex) of each of a day's part files by its name, `YYYY-MM-DD/part-...`.
+
+        Raises:
+            RecordError: one cannot be read.
+        """
+        found = {}
+        for part in self._parts(self.root / day.isoformat()):
+            with _naming(part), part.open("rb") as file:
+                found[f"{day.isoformat()}/{part.name}"] = hashlib.file_digest(file, "sha256").hexdigest()
+        return found
 
     def _folder(self, day: int) -> Path:
         folder = self.root / (_EPOCH + dt.timedelta(days=day)).isoformat()
