@@ -114,6 +114,24 @@ def test_positions_leave_as_files_and_a_grid_shows_where_they_are(
     assert "geoparquet" in wrong.err
 
 
+def test_ports_leave_as_a_file_and_a_node_takes_a_file_of_its_own(kizuna: Kizuna, folder: Path) -> None:
+    config = folder / "node.toml"
+    for name in ("ports.csv", "ports.geojson"):
+        made = kizuna("ports", "export", folder / name, "--config", config, "--json")
+        assert made.code == 0, made.err
+        looked = kizuna("ports", "check", folder / name, "--json")
+        assert looked.json["places"] == made.json["places"] > looked.json["ports"] > 100
+    own = "name,lat_deg,lon_deg\nQUIET BAY,11.5,92.7\n"
+    (folder / "own.csv").write_text(own, encoding="utf-8")
+    config.write_text('ports = "own.csv"\n' + config.read_text(encoding="utf-8"), encoding="utf-8")
+    assert kizuna("ports", "export", folder / "again.csv", "--config", config, "--json").json == {"places": 1}
+    (folder / "own.csv").write_text(own + "NORTH BAY,115,92.7\n", encoding="utf-8")
+    faulty = kizuna("ports", "export", folder / "more.csv", "--config", config)
+    assert faulty.code == 13
+    assert f"{folder / 'own.csv'}:3: `lat_deg`: `115.0` is not between -90 and 90" in faulty.err
+    assert kizuna("ports", "check", folder / "ports.txt").code == 13
+
+
 def test_positions_whose_time_has_passed_end_and_the_events_of_the_others_are_found(
     kizuna: Kizuna, folder: Path, recording: Path
 ) -> None:

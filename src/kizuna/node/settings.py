@@ -195,6 +195,8 @@ class Settings(_Part, frozen=True, kw_only=True):
     areas: tuple[Area, ...] = ()
     anchorages: tuple[Anchorage, ...] = ()
     retention: tuple[Retention, ...] = ()
+    ports: Path | None = None
+    """A list of ports, CSV or GeoJSON, in place of the bundled one."""
     boundary: Path | None = None
     """This nation's own borders, GeoJSON, drawn on its chart; without it none are drawn."""
     plugs: tuple[Plug, ...] = ()

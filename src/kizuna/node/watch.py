@@ -9,9 +9,7 @@ from pathlib import Path
 import msgspec
 
 from kizuna.domains.maritime.events.area import WatchArea, box
-from kizuna.domains.maritime.ports import PORTS
 from kizuna.domains.maritime.records import SourceKind
-from kizuna.domains.maritime.tracks.voyages import Port
 from kizuna.domains.maritime.watchlog.cases import PURPOSE
 from kizuna.errors import ConfigError
 from kizuna.formats.ais_stream import subscription
@@ -30,6 +28,7 @@ from kizuna.node.feeding import Feeding, RejectedFiles
 from kizuna.node.intake import FeedStatus
 from kizuna.node.landmask import land
 from kizuna.node.picture import LivePicture
+from kizuna.node.port_file import ports_of
 from kizuna.node.service import Node
 from kizuna.node.sources import Feed
 from kizuna.node.warming import Warming
@@ -132,12 +131,6 @@ def open_picture(node: Node, clock: Clock) -> LivePicture:
     """Return the picture of an open node, not made yet."""
     archives = Archives(node.settings.data / "positions")
     return LivePicture(node.store, node.blobs, archives, node.identity.party, clock)
-
-
-def ports_of(settings: given.Settings) -> tuple[Port, ...]:
-    """Return the ports that are bundled, and the anchorages of the settings."""
-    own = (Port(each.name, round(each.lat * DEGREE), round(each.lon * DEGREE)) for each in settings.anchorages)
-    return (*PORTS, *own)
 
 
 def open_ageing(node: Node, picture: LivePicture, clock: Clock) -> Ageing:
