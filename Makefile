@@ -18,6 +18,9 @@ part = @echo "== $(1)"; start=$$(date +%s); $(2) || { echo "$(1) failed"; exit 1
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 
+# Every extra but `spark`, which is half a gigabyte: locks/spark.txt is for whoever wants it.
+EXTRAS := $(foreach extra,documents postgres nats cedar cise oidc pkcs11,--extra $(extra))
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fix bench sim soak syscalls docs pages screens sbom lock clean
 .DELETE_ON_ERROR:
@@ -78,7 +81,8 @@ sbom: $(DEV) ## write build/bom.cdx.json, the bill of materials of what runs (Cy
 lock: ## write locks/ anew from pyproject.toml (needs uv on the PATH)
 	@command -v uv >/dev/null || { echo "make lock needs uv: see docs/operations.md, 'Dependencies'"; exit 1; }
 	$(LOCK) --upgrade --group build -o locks/base.txt pyproject.toml
-	$(LOCK) --upgrade --group build --group dev --all-extras --constraint locks/base.txt -o locks/dev.txt pyproject.toml
+	$(LOCK) --upgrade --group build --group dev $(EXTRAS) --constraint locks/base.txt -o locks/dev.txt pyproject.toml
+	$(LOCK) --upgrade --extra spark --constraint locks/base.txt -o locks/spark.txt pyproject.toml
 
 clean: ## remove .venv, caches and build results; data of nodes stays
 	rm -rf $(VENV) web/node_modules src/kizuna/web/static src/kizuna/formats/fonts build dist bench/latest.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

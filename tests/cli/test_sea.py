@@ -112,3 +112,46 @@ def test_positions_leave_as_files_and_a_grid_shows_where_they_are(
     wrong = kizuna("archive", "export", folder / "x", "--form", "shape", "--config", config)
     assert wrong.code != 0
     assert "geoparquet" in wrong.err
+
+
+def test_ports_leave_as_a_file_and_a_node_takes_a_file_of_its_own(kizuna: Kizuna, folder: Path) -> None:
+    config = folder / "node.toml"
+    for name in ("ports.csv", "ports.geojson"):
+        made = kizuna("ports", "export", folder / name, "--config", config, "--json")
+        assert made.code == 0, made.err
+        looked = kizuna("ports", "check", folder / name, "--json")
+        assert looked.json["places"] == made.json["places"] > looked.json["ports"] > 100
+    own = "name,lat_deg,lon_deg\nQUIET BAY,11.5,92.7\n"
+    (folder / "own.csv").write_text(own, encoding="utf-8")
+    config.write_text('ports = "own.csv"\n' + config.read_text(encoding="utf-8"), encoding="utf-8")
+    assert kizuna("ports", "export", folder / "again.csv", "--config", config, "--json").json == {"places": 1}
+    (folder / "own.csv").write_text(own + "NORTH BAY,115,92.7\n", encoding="utf-8")
+    faulty = kizuna("ports", "export", folder / "more.csv", "--config", config)
+    assert faulty.code == 13
+    assert f"{folder / 'own.csv'}:3: `lat_deg`: `115.0` is not between -90 and 90" in faulty.err
+    assert kizuna("ports", "check", folder / "ports.txt").code == 13
+
+
+def test_positions_whose_time_has_passed_end_and_the_events_of_the_others_are_found(
+    kizuna: Kizuna, folder: Path, recording: Path
+) -> None:
+    config = folder / "node.toml"
+    rule = '[[retention]]\ndays = 1\nsource_kind = "simulated"\n'
+    config.write_text(config.read_text(encoding="utf-8") + FEED, encoding="utf-8")
+    done = kizuna("ingest", recording, "--config", config, "--json").json
+    found = kizuna("archive", "events", "--sources", "simulated", "--config", config, "--json")
+    assert found.code == 0, found.err
+    assert found.json["events"]
+    assert kizuna("archive", "events", "--sources", "dreamt", "--config", config).code == 6
+    assert kizuna("archive", "retain", "--config", config, "--json").json == {"ended": True, "ends": []}
+    config.write_text(config.read_text(encoding="utf-8") + rule, encoding="utf-8")
+    would = kizuna("archive", "retain", "--dry-run", "--config", config, "--json").json
+    assert sum(each["positions"] for each in would["ends"]) == done["positions"]
+    assert {each["rule"] for each in would["ends"]} == {"settings, any/simulated/any: 1 days"}
+    did = kizuna("archive", "retain", "--config", config, "--json")
+    assert did.json["ends"] == would["ends"], did.err
+    assert not list((folder / "data" / "positions").rglob("*.parquet"))
+    density = kizuna("archive", "density", "--simulated", "--config", config, "--json")
+    assert density.json["cells"] == []
+    assert kizuna("archive", "retain", "--dry-run", "--config", config, "--json").json["ends"] == []
+    assert kizuna("journal", "verify", "--config", config).code == 0

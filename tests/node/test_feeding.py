@@ -26,9 +26,10 @@ from kizuna.node.archives import ArchiveKey, Archives
 from kizuna.node.feeding import REJECTED_BYTES, REJECTED_FILES, Feeding, RejectedFiles, example_label
 from kizuna.node.intake import AHEAD_MS, STATIC_AGAIN_MS, Intake
 from kizuna.node.picture import LivePicture
+from kizuna.node.sea_settings import Area
 from kizuna.node.service import Node, open_node
-from kizuna.node.settings import Area, LabelSettings, Settings
 from kizuna.node.settings import Feed as FeedSettings
+from kizuna.node.settings import LabelSettings, Settings
 from kizuna.node.sources import Feed, host_and_port
 from kizuna.node.watch import Watch, areas_of, open_watch
 

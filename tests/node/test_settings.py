@@ -42,6 +42,11 @@ south = 1
 west = 103.5
 north = 2
 east = 104
+
+[[retention]]
+days = 90
+party = "jpn"
+source_kind = "live"
 """
 
 
@@ -55,6 +60,7 @@ def test_settings_are_read_with_paths_beside_the_file_and_defaults() -> None:
     assert settings.feeds[0].label.label("ind").releasable_to == {"jpn"}
     assert settings.feeds[1].path == FOLDER / "ais.nmea"
     assert not settings.feeds[1].label.label("ind").releasable_to
+    assert [each.rule().text() for each in settings.retention] == ["settings, jpn/live/any: 90 days"]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +87,10 @@ def test_settings_are_read_with_paths_beside_the_file_and_defaults() -> None:
         ("classification = 1", "clasification = 1", 26, "`feeds[1].label.clasification`: there is no such setting"),
         ("south = 1", "south = 3", 29, "`strait` is no box"),
         ("[[areas]]", "[[areas", 28, "not toml"),
+        ("days = 90", "days = 0", 36, "`retention[0].days`: `0` is not at least 1"),
+        ('party = "jpn"', 'party = "Japan"', 37, "`Japan` is not a party"),
+        ('source_kind = "live"', 'source_kind = "dead"', 38, "invalid enum value"),
+        ('source_kind = "live"', 'sources = "live"', 38, "`retention[0].sources`: there is no such setting"),
     ],
 )
 def test_a_faulty_setting_is_told_with_its_line(old: str, new: str, line: int, said: str) -> None:

@@ -45,9 +45,28 @@ def test_base_lock_is_what_running_and_building_ask_for() -> None:
     assert not unmet(pins("base"), asked)
 
 
-def test_dev_lock_adds_tests_and_every_extra() -> None:
-    extras = [text for group in PROJECT["project"]["optional-dependencies"].values() for text in group]
-    assert not unmet(pins("dev"), PROJECT["dependency-groups"]["dev"] + extras)
+APART = "spark"
+"""The extra with a lock of its own, half a gigabyte: whoever wants it installs it, and its tests then run."""
+
+
+def test_dev_lock_adds_tests_and_every_extra_but_one() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    together = [text for name, group in extras.items() if name != APART for text in group]
+    assert not unmet(pins("dev"), PROJECT["dependency-groups"]["dev"] + together)
+    assert unmet(pins("dev"), extras[APART])
+    named = re.search(
+        r"^EXTRAS := .*foreach extra,([a-z0-9 ]+),", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert named is not None
+    assert {*named[1].split(), APART} == set(extras)
+
+
+def test_the_lock_apart_adds_to_what_a_node_runs_on() -> None:
+    assert not unmet(
+        pins(APART), PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"][APART]
+    )
+    shared = pins("base").keys() & pins(APART).keys()
+    assert not {name for name in shared if pins("base")[name] != pins(APART)[name]}
 
 
 def test_dev_lock_holds_the_base_lock() -> None:
@@ -66,7 +85,7 @@ def test_the_build_group_repeats_what_the_build_asks_for() -> None:
     assert PROJECT["dependency-groups"]["build"] == PROJECT["build-system"]["requires"]
 
 
-@pytest.mark.parametrize("name", ["base", "dev"])
+@pytest.mark.parametrize("name", ["base", "dev", APART])
 def test_a_lock_carries_no_address(name: str) -> None:
     text = (ROOT / "locks" / f"{name}.txt").read_text(encoding="utf-8")
     assert "://" not in text

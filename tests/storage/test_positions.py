@@ -186,5 +186,12 @@ def test_a_day_that_grows_is_written_again_only_a_few_times(tmp_path: Path) -> N
     assert written < 12 * 2000
     assert archive.parts(day) <= 2000 // 500 + 12
     assert archive.read(0, 2**53).num_rows == 2000
-    archive.remove(day)
+    some = archive.read(0, 2**53).slice(0, 10)
+    before = archive.digests(day)
+    assert all(len(digest) == 64 and name.startswith(day.isoformat()) for name, digest in before.items())
+    archive.replace(day, pa.concat_tables([some, some]))
+    assert archive.read(0, 2**53).equals(some)
+    assert len(archive.digests(day)) == 1
+    assert not archive.digests(day).items() & before.items()
+    archive.replace(day, SCHEMA.empty_table())
     assert archive.days() == []

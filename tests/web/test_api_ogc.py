@@ -1,12 +1,16 @@
-"""OGC API - Features as a GIS reads it: OWSLib against a running node, and what a plug may not have is not there."""
+"""OGC API - Features as a GIS reads it: OWSLib and GDAL against a running node, and what a plug may not have is not there."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from owslib.ogcapi.features import Features
 
 from kizuna.node import effects as fx
@@ -89,6 +93,61 @@ def test_a_gis_reads_what_its_plug_may_have(tmp_path: Path) -> None:
             await asyncio.to_thread(read, one)
             await refuses_what_says_nothing(one)
             await leaves_out_what_may_no_longer_be_had(one)
+
+    asyncio.run(story())
+
+
+def converted(served: Served, name: str, *options: str) -> list[dict[str, Any]]:
+    """Return the features of a collection as GDAL reads them, the library under QGIS and most other GIS."""
+    headers = f"Authorization: {served.bearer['integrator']}"
+    source = f"OAPIF:http://127.0.0.1:{served.ports.api}/ogc"
+    command = [
+        "ogr2ogr",
+        "--config",
+        "GDAL_HTTP_HEADERS",
+        headers,
+        "-f",
+        "GeoJSON",
+        "/vsistdout/",
+        *options,
+        source,
+        name,
+    ]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    found: list[dict[str, Any]] = json.loads(done.stdout)["features"]
+    return found
+
+
+def converts(served: Served) -> None:
+    ships = converted(served, "vessels", "-oo", "PAGE_SIZE=7")
+    whole = {ship["id"]: ship for ship in pages(client(served, "integrator"), "vessels", 100)}
+    assert {str(ship["id"]) for ship in ships} == {str(each) for each in whole}
+    first = ships[0]
+    lon, lat = first["geometry"]["coordinates"]
+    same = next(ship for key, ship in whole.items() if str(key) == str(first["id"]))
+    assert same["geometry"]["coordinates"] == pytest.approx([lon, lat], abs=1e-6)
+    near = converted(
+        served, "vessels", "-spat", *(str(edge) for edge in (lon - 0.01, lat - 0.01, lon + 0.01, lat + 0.01))
+    )
+    assert first["id"] in [ship["id"] for ship in near]
+    assert len(near) < len(ships)
+    assert sorted(each["properties"]["kind"] for each in converted(served, "events")) == [
+        "area-entry",
+        "encounter",
+        "gap",
+    ]
+    assert {each["geometry"]["type"] for each in converted(served, "areas")} == {"Polygon"}
+
+
+def test_gdal_reads_what_its_plug_may_have(tmp_path: Path) -> None:
+    if shutil.which("ogr2ogr") is None:
+        pytest.skip("GDAL is not installed: it is in Debian's `gdal-bin`")
+
+    async def story() -> None:
+        async with Served(tmp_path / "ind", "ind/delhi", plugs=PLUGS) as one:
+            await sail(one)
+            await until(lambda: one.plugging.caught_up(one.node.store.head().seq))
+            await asyncio.to_thread(converts, one)
 
     asyncio.run(story())
 

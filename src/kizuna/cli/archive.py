@@ -1,4 +1,4 @@
-"""`kizuna archive`: positions of a node at rest as files for other programs, and where traffic is dense."""
+"""`kizuna archive`: positions of a node at rest as files for other programs, where traffic is dense, and what events they show."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import to_builtins
+from msgspec.structs import replace
 
-from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, group, instant_ms, random, settings_of
+from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, group, instant_ms, random, settings_of, shown_instant
 from kizuna.cli.base import table as shown
 from kizuna.cli.picture import box_of
 from kizuna.errors import ConfigError, RefusedError
@@ -18,14 +20,19 @@ from kizuna.node.service import open_node
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from kizuna.domains.maritime.events.model import Event
     from kizuna.node.archives import Archives
+    from kizuna.node.picture import LivePicture
+    from kizuna.node.service import Node
     from kizuna.storage.positions import Box
 
-app = group("archive", "Positions as files for other programs, and where traffic is dense.")
+app = group("archive", "Positions as files for other programs, where traffic is dense, and what events they show.")
 
 _DEGREE = 600_000
+_DAY_MS = 86_400_000
 _FORMS = ("parquet", "geoparquet", "csv", "geojson", "mf-json")
 _MOST_CELLS = 20
+_SOURCE_KINDS = ("live", "recorded", "simulated")
 From = Annotated[
     str, typer.Option("--from", metavar="INSTANT", help="Only from this instant on, such as `2026-09-14`.")
 ]
@@ -97,6 +104,109 @@ def density(
     emit(result, json_wanted=json, lines=lines)
 
 
+@app.command()
+def retain(
+    config: Config = CONFIG,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would end now, and by which rule.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """End the positions whose time has passed, as a running node does by itself: journalled first, then deleted."""
+    from kizuna.node.watch import open_ageing  # noqa: PLC0415 # Arrow is loaded by these commands alone
+
+    with _picture(config) as (node, picture):
+        ageing = open_ageing(node, picture, CLOCK)
+        found = list(ageing.due())
+        if not dry_run:
+            node.runner.observe(picture.observe)
+            node.runner.start()
+            picture.start()
+            try:
+                ageing.once()
+            finally:
+                picture.stop()
+    ends = [
+        {
+            "party": each.ending.party, "source_kind": each.ending.source_kind, "source": each.ending.source, "rule": each.ending.rule,
+            "batches": len(each.ending.records), "positions": each.rows,
+            "days": [shown_instant(day * _DAY_MS)[:10] for day in each.days],
+        }
+        for each in found
+    ]  # fmt: skip
+    rows = [
+        (
+            *(end[name] for name in ("party", "source_kind", "source", "batches", "positions")),
+            _span(end["days"]),
+            end["rule"],
+        )
+        for end in ends
+    ]
+    count = sum(each.rows for each in found)
+    counted = f"{count} positions {'would end' if dry_run else 'have ended'}."
+    lines = [shown("party", "kind", "source", "batches", "positions", "days", "rule", rows=rows), counted]
+    emit({"ended": not dry_run, "ends": ends}, json_wanted=json, lines=lines if ends else ["Nothing is to end now."])
+
+
+def _span(days: list[str]) -> str:
+    return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
+
+
+@app.command()
+def events(
+    begin: From = "1970-01-01",
+    end: To = "9999-12-31",
+    source_kind: Annotated[
+        str, typer.Option("--sources", help=f"Which of our sources: {', '.join(_SOURCE_KINDS)}; they never mix.")
+    ] = "live",
+    master: Annotated[
+        str,
+        typer.Option(
+            "--spark",
+            metavar="MASTER",
+            help="Search on Spark at this master, such as `local[*]` or `spark://host:7077`; without it in this process.",
+        ),
+    ] = "",
+    config: Config = CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Show the events that our own positions hold by the rules of this node; nothing is said or journalled."""
+    if source_kind not in _SOURCE_KINDS:
+        raise RefusedError(f"`{source_kind}` is no kind of source: choose one of {', '.join(_SOURCE_KINDS)}")
+    found = _events(config, source_kind, (instant_ms(begin), instant_ms(end)), master)
+    rows = [
+        (each.kind, ", ".join(map(str, each.mmsi)), shown_instant(each.from_ms), _until(each), each.place or each.what)
+        for each in found
+    ]
+    counted = f"{len(found)} events by `{found[0].threshold_set_id}`." if found else "No event is found."
+    lines = [shown("what", "vessels", "from", "to", "", rows=rows), counted] if found else [counted]
+    emit({"events": to_builtins(found)}, json_wanted=json, lines=lines)
+
+
+def _events(config: Path, source_kind: str, span_ms: tuple[int, int], master: str) -> tuple[Event, ...]:
+    from kizuna.node.drawings import FILE, Drawings  # noqa: PLC0415 # this command alone searches
+    from kizuna.node.event_search import Here, Period, search  # noqa: PLC0415 # the same
+    from kizuna.node.spark import spark  # noqa: PLC0415 # the same
+    from kizuna.node.watch import areas_of_rules, rules_of  # noqa: PLC0415 # the same
+
+    with _at_rest(config) as (node, archives):
+        settings = node.settings
+        rules = rules_of(settings)
+        rules = replace(rules, areas=rules.areas + areas_of_rules(node, Drawings(settings.data / FILE)))
+        period = Period(node.identity.party, source_kind, *span_ms)
+        keys = period.keys(archives)
+        if not master:
+            return search(Here(archives, keys, period), node.store, keys, period, rules, CLOCK.now_ms())
+        with spark(master, archives, keys, period) as engine:
+            return search(engine, node.store, keys, period, rules, CLOCK.now_ms())
+
+
+def _until(event: Event) -> str:
+    return "" if event.to_ms is None else shown_instant(event.to_ms)
+
+
 def _cells(cells: pa.Table) -> list[tuple[float, float, int, int]]:
     return [
         (south / _DEGREE, west / _DEGREE, rows, vessels)
@@ -112,13 +222,24 @@ def _box(text: str) -> Box | None:
 
 @contextmanager
 def _archives(config: Path) -> Iterator[Archives]:
-    """Yield the archives of a node at rest, with all that is journalled and without what was retracted."""
+    with _at_rest(config) as (_node, archives):
+        yield archives
+
+
+@contextmanager
+def _at_rest(config: Path) -> Iterator[tuple[Node, Archives]]:
+    """Yield a node at rest and its archives, with all that is journalled and without what was retracted."""
+    with _picture(config) as (node, picture):
+        picture.rebuild()
+        yield node, picture.archives
+
+
+@contextmanager
+def _picture(config: Path) -> Iterator[tuple[Node, LivePicture]]:
     from kizuna.node.watch import open_picture  # noqa: PLC0415 # Arrow is loaded by these commands alone
 
     node = open_node(settings_of(config), clock=CLOCK, random=random, send=lambda _node, _data: None)
     try:
-        picture = open_picture(node, CLOCK)
-        picture.rebuild()
-        yield picture.archives
+        yield node, open_picture(node, CLOCK)
     finally:
         node.close()

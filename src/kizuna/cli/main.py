@@ -39,6 +39,7 @@ _OWN = {
     "keys": "keys",
     "token": "token",
     "archive": "archive",
+    "ports": "ports",
     "account": "account",
     "plug": "plug",
     "label": "label",

@@ -1,16 +1,19 @@
 """The archives of positions, one for each party, kind and source: what a party told never stands among what another did.
 
 Rows gather in memory and are written every so often; how far the journal stands in the files is written after them. What was lost with the
-memory comes again from the journal, so a row may stand twice until its day is compacted, and none is missing.
+memory comes again from the journal, so a row may stand twice until its day is compacted, and none is missing. Up to which entry positions that ended
+are out of the files is written beside it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -49,8 +52,9 @@ class Archives:
         self._changes: Counter[ArchiveKey] = Counter()
         self.fresh_rows = 0
         """Rows that are not in the files yet."""
-        self.seq = self._written = _read_progress(root / _PROGRESS)
-        """The journal entry up to which everything is held here."""
+        self.seq, self.ended = _read_progress(root / _PROGRESS)
+        """The journal entries up to which everything is held here, and up to which nothing is that ended."""
+        self._written = self.seq
 
     def add(self, key: ArchiveKey, table: pa.Table) -> None:
         """Hold rows of a source; `flush` makes them durable.
@@ -81,19 +85,64 @@ class Archives:
         Raises:
             ConfigError: the disk is full, read-only or failing.
         """
+        with self._lock, self._writing():
+            for key, tables in self._fresh.items():
+                self._write(key, pa.concat_tables(tables))
+            self._fresh.clear()
+            self.fresh_rows = 0
+            if self.seq != self._written:
+                _write_progress(self._root, self.seq, self.ended)
+                self._written = self.seq
+
+    def remake(self, key: ArchiveKey, day: int, held: Callable[[], pa.Table]) -> None:
+        """Put what is held of a source in the place of what the files have of a day (since 1970).
+
+        Nothing is added meanwhile, so that nothing which came after `held` was asked is lost.
+
+        Raises:
+            ConfigError: the disk is full, read-only or failing.
+        """
+        with self._lock, self._writing():
+            self.flush()
+            rows = held()
+            of_day = rows.filter(pa.array(values_of(rows, "time_ms")[0] // DAY_MS == day))
+            PositionArchive(self._folder(key)).replace(_EPOCH + dt.timedelta(days=day), of_day)
+            self._changes[key] += 1
+
+    def note_ended(self, seq: int) -> None:
+        """Keep that what ended up to a journal entry is out of the files.
+
+        Raises:
+            ConfigError: the disk is full, read-only or failing.
+        """
+        with self._lock, self._writing():
+            _write_progress(self._root, self._written, seq)
+            self.ended = seq
+
+    def digest(self, key: ArchiveKey, days: Iterable[int]) -> tuple[int, str]:
+        """Return how many files a source's days have, and the SHA-256 (hex) over a line for each: its digest and name, as `sha256sum` writes them.
+
+        Raises:
+            RecordError: a file cannot be read.
+        """
+        archive = PositionArchive(self._folder(key))
         with self._lock:
-            try:
-                for key, tables in self._fresh.items():
-                    self._write(key, pa.concat_tables(tables))
-                self._fresh.clear()
-                self.fresh_rows = 0
-                if self.seq != self._written:
-                    _write_progress(self._root, self.seq)
-                    self._written = self.seq
-            except OSError as error:
-                raise ConfigError(
-                    f"cannot write the archive ({error.strerror}): check space and permissions", where=str(self._root)
-                ) from error
+            found = {
+                name: sha256
+                for day in days
+                for name, sha256 in archive.digests(_EPOCH + dt.timedelta(days=day)).items()
+            }
+        lines = "".join(f"{sha256}  {name}\n" for name, sha256 in sorted(found.items()))
+        return len(found), hashlib.sha256(lines.encode()).hexdigest()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ConfigError(
+                f"cannot write the archive ({error.strerror}): check space and permissions", where=str(self._root)
+            ) from error
 
     def _write(self, key: ArchiveKey, rows: pa.Table) -> None:
         archive = PositionArchive(self._folder(key))
@@ -130,14 +179,26 @@ class Archives:
         rows = pa.concat_tables(tables)
         return _without(rows, pa.concat_tables(struck)) if struck and rows.num_rows else rows
 
+    def files(self, key: ArchiveKey, from_ms: int, to_ms: int) -> tuple[list[Path], pa.Table]:
+        """Return a source's files of the days that an interval touches, and those of their rows that were struck; `flush` first."""
+        with self._lock:
+            struck = self._struck.get(key, [])
+            held = pa.concat_tables([empty(), *struck]).select(KEY)
+            return PositionArchive(self._folder(key)).files(from_ms, to_ms), held
+
     def read_last(self, key: ArchiveKey, span_ms: int) -> pa.Table:
         """Return the rows of the last `span_ms` before the end of the newest day that the source told of; see `read`."""
         with self._lock:
-            days = [(day - _EPOCH).days for day in PositionArchive(self._folder(key)).days()]
-            fresh = [values_of(table, "time_ms")[0] for table in self._fresh.get(key, [])]
-            days += [int(times.max()) // DAY_MS for times in fresh if len(times)]
-            end_ms = (max(days, default=0) + 1) * DAY_MS
+            end_ms = (max(self.days(key), default=0) + 1) * DAY_MS
             return self.read(key, end_ms - span_ms, end_ms)
+
+    def days(self, key: ArchiveKey) -> list[int]:
+        """Return the days since 1970 that a source has rows of, in order."""
+        with self._lock:
+            days = {(day - _EPOCH).days for day in PositionArchive(self._folder(key)).days()}
+            for table in self._fresh.get(key, []):
+                days |= set(np.unique(values_of(table, "time_ms")[0] // DAY_MS).tolist())
+        return sorted(days)
 
     def select(
         self, from_ms: int, to_ms: int, *, box: Box | None = None, mmsi: Collection[int] = (), simulated: bool = False
@@ -154,11 +215,7 @@ class Archives:
         for key in self.keys():
             if (key.source_kind == SIMULATED) is not simulated:
                 continue
-            with self._lock:
-                days = {(day - _EPOCH).days for day in PositionArchive(self._folder(key)).days()}
-                for table in self._fresh.get(key, []):
-                    days |= set(np.unique(values_of(table, "time_ms")[0] // DAY_MS).tolist())
-            for day in sorted(days):
+            for day in self.days(key):
                 begin, end = max(from_ms, day * DAY_MS), min(to_ms, (day + 1) * DAY_MS)
                 for vessels in self._stretches(key, day) if begin < end else ():
                     rows = _chosen(self.read(key, begin, end, vessels=vessels), box, mmsi)
@@ -210,26 +267,28 @@ def newest_rows(table: pa.Table) -> pa.Table:
 
 
 def _without(rows: pa.Table, struck: pa.Table) -> pa.Table:
-    kept = rows.join(struck.select(_KEY).group_by(_KEY).aggregate([]), keys=_KEY, join_type="left anti")
+    kept = rows.join(struck.select(KEY).group_by(KEY).aggregate([]), keys=KEY, join_type="left anti")
     return kept.select(SCHEMA.names).cast(SCHEMA)
 
 
-_KEY = ["time_ms", "mmsi", "lat_600000", "lon_600000"]
+KEY = ["time_ms", "mmsi", "lat_600000", "lon_600000"]
+"""What of a row tells whether it was struck."""
 
 
-def _read_progress(path: Path) -> int:
-    """Return the entry up to which the files hold everything; 0, which reads the journal again, where that cannot be told."""
+def _read_progress(path: Path) -> tuple[int, int]:
+    """Return the entries up to which the files hold everything, and hold nothing that ended; 0, which reads again, where that cannot be told."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, int])["seq"]
+        found = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
+        return found["seq"], found.get("ended", 0)
     except (OSError, msgspec.MsgspecError, KeyError):
-        return 0
+        return 0, 0
 
 
-def _write_progress(root: Path, seq: int) -> None:
+def _write_progress(root: Path, seq: int, ended: int) -> None:
     root.mkdir(parents=True, exist_ok=True)
     temporary = root / f"{_PROGRESS}.tmp"
     with temporary.open("wb") as file:
-        file.write(msgspec.json.encode({"seq": seq}))
+        file.write(msgspec.json.encode({"ended": ended, "seq": seq}))
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(root / _PROGRESS)

@@ -57,6 +57,7 @@ class Core:
         self._operations: dict[type, Callable[[Any, int, int], list[Effect]]] = {
             fx.Act: self.desk.act,
             fx.Backfill: self.desk.backfill,
+            fx.EndPositions: self.retaining.end,
             fx.Enrol: self.desk.enrol,
             fx.ExportBundle: self.carrying.export,
             fx.GrantConsent: self.consenting.consent,

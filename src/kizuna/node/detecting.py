@@ -100,6 +100,21 @@ def told_of(row: queries.EventRow) -> Told | None:
     )  # fmt: skip
 
 
+def told_about(
+    store: Store, keys: Sequence[ArchiveKey], from_ms: int
+) -> tuple[dict[str, list[tuple[int, str]]], tuple[Named, ...]]:
+    """Return since when each of some sources of one party and kind was in which state, and what that party's static data told."""
+    whose = {(key.party, key.source_kind) for key in keys}
+    with store.view() as db:
+        states = {key.source: queries.feed_states(db, key.source, key.source_kind, from_ms) for key in keys}
+        named = tuple(
+            Named(row.mmsi, row.reported_at_ms, row.party, row.name, row.imo_no, row.callsign)
+            for row in identities_since(db, from_ms, limit=100_000)
+            if (row.party, row.source_kind) in whose
+        )
+    return states, named
+
+
 def intervals(states: Sequence[tuple[int, str]], until_ms: int) -> tuple[FeedInterval, ...]:
     """Return the states of a feed as intervals, each up to the next."""
     edges = [*states, (until_ms, "")]
@@ -189,7 +204,7 @@ class Detecting:
         rules = msgspec.structs.replace(self.rules, areas=self.rules.areas + self._more_areas())
         keys = [ArchiveKey(self._party, source_kind, source) for source in sources]
         since_ms = None if source_kind == RECORDED else self._clock.now_ms() - LOOK_BACK_MS
-        said_of = self._said_of(keys, source_kind, (since_ms or BEFORE_MS) - BEFORE_MS)
+        said_of = told_about(self._store, keys, (since_ms or BEFORE_MS) - BEFORE_MS)
         looked_at = (rules.areas, [self._archives.changes(key) for key in keys], said_of)
         if source_kind == RECORDED and looked_at == self._recorded:
             return []  # a recording that nothing was added to tells what it told
@@ -212,19 +227,6 @@ class Detecting:
         if source_kind == RECORDED:
             self._recorded = looked_at
         return said
-
-    def _said_of(
-        self, keys: Sequence[ArchiveKey], source_kind: str, from_ms: int
-    ) -> tuple[dict[str, list[tuple[int, str]]], tuple[Named, ...]]:
-        """Return since when each source was in which state, and what static data told."""
-        with self._store.view() as db:
-            states = {key.source: queries.feed_states(db, key.source, source_kind, from_ms) for key in keys}
-            named = tuple(
-                Named(row.mmsi, row.reported_at_ms, row.party, row.name, row.imo_no, row.callsign)
-                for row in identities_since(db, from_ms, limit=100_000)
-                if (row.party, row.source_kind) == (self._party, source_kind)
-            )
-        return states, named
 
     def _look(
         self,

@@ -262,6 +262,24 @@ class NoteHanded:
     rows: tuple[tuple[str, str, int, str, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class EndPositions:
+    """End batches of positions of one source by a rule, here alone. The reply is the number of the entry that says so.
+
+    `rows` of the batches lie in the archive on `days` (since 1970), in so many `files`, whose names and digests `files_sha256` covers.
+    """
+
+    party: str
+    source_kind: str
+    source: str
+    rule: str
+    records: tuple[str, ...]
+    days: tuple[int, ...]
+    rows: int
+    files: int
+    files_sha256: str
+
+
 Command = (
     Say
     | Operate
@@ -284,6 +302,7 @@ Command = (
     | Rotate
     | Revoke
     | NoteHanded
+    | EndPositions
 )
 
 # --- effects ----------------------------------------------------------------------------------------------------------------------

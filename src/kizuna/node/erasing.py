@@ -62,12 +62,19 @@ def _files(world: World, record_id: str) -> list[Effect]:
 
 
 def unfinished(world: World, now_ms: int) -> list[Effect]:
-    """Return the erasures that a destruction calls for and that are not done: the power may have gone in between, or a record came after."""
+    """Return the erasures that a destruction or an end of positions calls for and that are not done.
+
+    The power may have gone in between, or a record came after its destruction.
+    """
     rows = world.store.query(
         "SELECT DISTINCT h.record_id FROM act a JOIN record r ON r.id = a.record_id JOIN holding h ON h.record_id = a.record_id"
         " WHERE a.act = 'destroy' AND r.standing = 'destroy' ORDER BY h.record_id"
     )
-    return [effect for (item,) in rows for effect in erase(world, item, "destroyed", now_ms)] + _files(world, "")
+    ended = world.store.query(
+        "SELECT DISTINCT e.record_id FROM positions_ended e JOIN holding h ON h.record_id = e.record_id AND h.seq < e.seq ORDER BY 1"
+    )
+    left = [(item, "destroyed") for (item,) in rows] + [(item, "its time has passed") for (item,) in ended]
+    return [effect for item, reason in left for effect in erase(world, item, reason, now_ms)] + _files(world, "")
 
 
 @dataclass(frozen=True)

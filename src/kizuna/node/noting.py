@@ -173,6 +173,8 @@ def _received(db: Db, _seq: int, entry: Entry) -> None:
     if entry.body is not None and entry.meta["kind"] in {"notice", "record"}:
         held = parse(entry.body)
         _held(db, held, held.clear.type)
+        if '"retain_days":0' not in entry.meta["header"]:  # most have no term, and decoding takes a while
+            retained.note_term(db, held.id, _header_decoder.decode(entry.meta["header"]))
 
 
 def _used(db: Db, header: EntryHeader) -> None:
@@ -243,6 +245,7 @@ def stand(db: Db, channel: str, epoch: int, index: int, act: str, record_id: str
 _FILLED: dict[str, Callable[[Db, int, Entry], None]] = {
     "blob-erased": _blob_erased,
     "introduced": _introduced,
+    retained.ENDED: retained.note_ended,
     "queued": _queued,
     "received": _received,
     "record": _record,

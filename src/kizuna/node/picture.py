@@ -175,11 +175,15 @@ class LivePicture:
 
     def vessels_in(self, record_id: str) -> frozenset[int]:
         """Return the MMSI of the vessels whose positions a batch holds as far as it is held here; empty where it is none."""
+        found = self.batch(record_id)
+        return frozenset() if found is None else frozenset(values_of(found[1], "mmsi")[0].tolist())
+
+    def batch(self, record_id: str) -> tuple[ArchiveKey, pa.Table] | None:
+        """Return where the rows of a batch belong, and those that are what their record says; None where it is no batch or was erased."""
         held = facts.load_record(self._store, record_id)
         if held is None or not issubclass(RECORDS.get(held.clear.type, Body), PositionBatch):
-            return frozenset()
-        _, table = self._load(held, _batch_of(held))
-        return frozenset(values_of(table, "mmsi")[0].tolist())
+            return None
+        return self._load(held, _batch_of(held))
 
     def feeds(self) -> list[FeedRow]:
         """Return the last told state of every feed, own and partners': where one is silent, its part of the sea is unknown, not empty."""

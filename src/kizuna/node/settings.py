@@ -19,6 +19,7 @@ from kizuna.errors import ConfigError, RecordError
 from kizuna.kernel import label
 from kizuna.kernel.label import MAX_CLASSIFICATION, PARTY, Grade, Label
 from kizuna.node.plug_settings import CiseSettings, Plug, check_cise, check_plugs
+from kizuna.node.sea_settings import Anchorage, Area, Retention, check_anchorages, check_areas, check_retention
 from kizuna.node.tokens import ROLES
 from kizuna.node.world import Limits
 
@@ -173,24 +174,6 @@ class Feed(_Part, frozen=True, kw_only=True):
     label: LabelSettings
 
 
-class Area(_Part, frozen=True, kw_only=True):
-    """Waters that officers watch, a box in degrees; west greater than east crosses 180 degrees."""
-
-    name: str
-    south: float
-    west: float
-    north: float
-    east: float
-
-
-class Anchorage(_Part, frozen=True, kw_only=True):
-    """A known anchorage, in degrees: ships that lie close together there are not meeting at sea."""
-
-    name: str
-    lat: float
-    lon: float
-
-
 class Settings(_Part, frozen=True, kw_only=True):
     """All settings of a node; paths are absolute."""
 
@@ -211,6 +194,9 @@ class Settings(_Part, frozen=True, kw_only=True):
     feeds: tuple[Feed, ...] = ()
     areas: tuple[Area, ...] = ()
     anchorages: tuple[Anchorage, ...] = ()
+    retention: tuple[Retention, ...] = ()
+    ports: Path | None = None
+    """A list of ports, CSV or GeoJSON, in place of the bundled one."""
     boundary: Path | None = None
     """This nation's own borders, GeoJSON, drawn on its chart; without it none are drawn."""
     plugs: tuple[Plug, ...] = ()
@@ -345,7 +331,7 @@ class _Source(msgspec.Struct):
         self.fail(steps, f"{said[:1].lower()}{said[1:]}: mend it, `docs/operations.md` says what may stand here")
 
 
-_LISTS = frozenset({"feeds", "areas", "anchorages", "plugs"})
+_LISTS = frozenset({"feeds", "areas", "anchorages", "plugs", "retention"})
 
 
 def _check(source: _Source, settings: Settings) -> None:
@@ -368,12 +354,11 @@ def _check(source: _Source, settings: Settings) -> None:
             source.fail(("own_units",), f"`{mmsi}` is no mmsi: give up to nine digits")
     _check_desk(source, settings)
     _check_feeds(source, settings)
-    _check_anchorages(source, settings)
+    check_anchorages(settings.anchorages, source.fail)
     check_plugs(settings.plugs, settings.party, source.fail, _reached)
     check_cise(settings.cise, settings.plugs, source.fail)
-    for index, area in enumerate(settings.areas):
-        if not -90 <= area.south < area.north <= 90 or max(abs(area.west), abs(area.east)) > 180:  # noqa: PLR2004 # degrees
-            source.fail(("areas", index, "name"), f"`{area.name}` is no box of the earth: degrees, south below north")
+    check_areas(settings.areas, source.fail)
+    check_retention(settings.retention, source.fail)
 
 
 def _check_desk(source: _Source, settings: Settings) -> None:
@@ -381,15 +366,6 @@ def _check_desk(source: _Source, settings: Settings) -> None:
         settings.desk.grade(settings.party)
     except RecordError as error:
         source.fail(("desk", "policy"), str(error))
-
-
-def _check_anchorages(source: _Source, settings: Settings) -> None:
-    for index, each in enumerate(settings.anchorages):
-        if not -90 <= each.lat <= 90 or not -180 <= each.lon <= 180:  # noqa: PLR2004 # degrees
-            source.fail(
-                ("anchorages", index, "name"),
-                f"`{each.name}` is no place of the earth: give `lat` and `lon` in degrees",
-            )
 
 
 def _check_addresses(source: _Source, settings: Settings) -> None:

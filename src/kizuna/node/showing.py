@@ -28,7 +28,7 @@ from kizuna.kernel.marking import marking
 from kizuna.node import facts
 from kizuna.node.plug_settings import OWN
 from kizuna.node.recipients import Gate, Given
-from kizuna.node.settings import Area
+from kizuna.node.sea_settings import Area
 
 if TYPE_CHECKING:
     from kizuna.kernel.record import Record

@@ -9,16 +9,15 @@ from pathlib import Path
 import msgspec
 
 from kizuna.domains.maritime.events.area import WatchArea, box
-from kizuna.domains.maritime.ports import PORTS
 from kizuna.domains.maritime.records import SourceKind
-from kizuna.domains.maritime.tracks.voyages import Port
 from kizuna.domains.maritime.watchlog.cases import PURPOSE
 from kizuna.errors import ConfigError
 from kizuna.formats.ais_stream import subscription
 from kizuna.kernel.label import Label
 from kizuna.kernel.ports import Clock
-from kizuna.node import keyfiles
+from kizuna.node import keyfiles, sea_settings
 from kizuna.node import settings as given
+from kizuna.node.ageing import Ageing
 from kizuna.node.alerting import Alerting, named_areas, rule_areas
 from kizuna.node.archives import Archives
 from kizuna.node.boundary import read_boundary
@@ -27,8 +26,9 @@ from kizuna.node.drawings import FILE as DRAWINGS
 from kizuna.node.drawings import Drawings
 from kizuna.node.feeding import Feeding, RejectedFiles
 from kizuna.node.intake import FeedStatus
-from kizuna.node.landmask import LAND
+from kizuna.node.landmask import land
 from kizuna.node.picture import LivePicture
+from kizuna.node.port_file import ports_of
 from kizuna.node.service import Node
 from kizuna.node.sources import Feed
 from kizuna.node.warming import Warming
@@ -49,19 +49,21 @@ class Watch:
     """Runs without a feed too: a node that only receives is watched all the same."""
     boundary: bytes = b""
     """The borders that the chart shows, as GeoJSON; empty where the node was given none."""
+    ageing: Ageing | None = None
+    """Ends positions whose time has passed."""
 
     def start(self) -> None:
-        """Make the picture, then read the feeds, look for events and judge the rules."""
+        """Make the picture, then read the feeds, look for events, judge the rules and end what is to end."""
         self.picture.start()
         self.feeding.start()
-        for job in (self.detecting, self.alerting):
+        for job in (self.detecting, self.alerting, self.ageing):
             if job is not None:
                 job.start()
 
     def stop(self) -> None:
-        """Stop the feeds, the judgement, the search and the picture, in this order."""
+        """Stop the feeds, what ends positions, the judgement, the search and the picture, in this order."""
         self.feeding.stop()
-        for job in (self.alerting, self.detecting):
+        for job in (self.ageing, self.alerting, self.detecting):
             if job is not None:
                 job.stop()
         self.picture.stop()
@@ -85,12 +87,6 @@ def open_watch(node: Node, clock: Clock) -> Watch:
     drawings = Drawings(settings.data / DRAWINGS)
     detecting = None
     if feeds:
-        areas = tuple(part for each in settings.areas for part in areas_of(each))
-        rules = Rules(
-            areas=areas,
-            ports=ports_of(settings),
-            land=LAND,
-        )
         detecting = Detecting(
             node.runner,
             node.store,
@@ -99,16 +95,26 @@ def open_watch(node: Node, clock: Clock) -> Watch:
             feeds[0].label,
             own_units=own_units,
             clock=clock,
-            rules=rules,
-            more_areas=lambda: (
-                *rule_areas(node.store, party),
-                *drawings.areas(named_areas(node.store, party)),
-            ),
+            rules=rules_of(settings),
+            more_areas=lambda: areas_of_rules(node, drawings),
         )
     mark = feeds[0].label if feeds else _home_label(node)
     alerting = Alerting(node.runner, node.store, picture.archives, party, mark, clock=clock)
     boundary = read_boundary(settings.boundary) if settings.boundary is not None else b""
-    return Watch(picture, feeding, drawings, detecting, alerting, boundary)
+    ageing = open_ageing(node, picture, clock)
+    return Watch(picture, feeding, drawings, detecting, alerting, boundary, ageing)
+
+
+def rules_of(settings: given.Settings) -> Rules:
+    """Return what a node's settings have its positions searched for."""
+    areas = tuple(part for each in settings.areas for part in areas_of(each))
+    return Rules(areas=areas, ports=ports_of(settings), land=land)
+
+
+def areas_of_rules(node: Node, drawings: Drawings) -> tuple[WatchArea, ...]:
+    """Return the areas that officers' rules watch besides, boxes and drawn ones."""
+    party = node.identity.party
+    return (*rule_areas(node.store, party), *drawings.areas(named_areas(node.store, party)))
 
 
 def _home_label(node: Node) -> Label:
@@ -127,10 +133,10 @@ def open_picture(node: Node, clock: Clock) -> LivePicture:
     return LivePicture(node.store, node.blobs, archives, node.identity.party, clock)
 
 
-def ports_of(settings: given.Settings) -> tuple[Port, ...]:
-    """Return the ports that are bundled, and the anchorages of the settings."""
-    own = (Port(each.name, round(each.lat * DEGREE), round(each.lon * DEGREE)) for each in settings.anchorages)
-    return (*PORTS, *own)
+def open_ageing(node: Node, picture: LivePicture, clock: Clock) -> Ageing:
+    """Return what ends the positions of an open node by its settings and agreements, not started."""
+    rules = [each.rule() for each in node.settings.retention]
+    return Ageing(node.runner, node.store, picture, rules, clock=clock)
 
 
 def read_files(node: Node, through: given.Feed, paths: Sequence[Path], clock: Clock) -> list[FeedStatus]:
@@ -190,7 +196,7 @@ def _subscription(feed: given.Feed) -> str:
     return subscription(key, feed.boxes)
 
 
-def areas_of(area: given.Area) -> tuple[WatchArea, ...]:
+def areas_of(area: sea_settings.Area) -> tuple[WatchArea, ...]:
     """Return a watched area in 1/600000 degree; one that crosses 180 degrees is two of one name."""
     south, west, north, east = (round(edge * DEGREE) for edge in (area.south, area.west, area.north, area.east))
     spans = [(west, east)] if west < east else [(west, 180 * DEGREE), (-180 * DEGREE, east)]

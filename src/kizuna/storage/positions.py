@@ -11,6 +11,7 @@ One process writes; any number may read. Which rows may be released is decided e
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 from contextlib import contextmanager
 from itertools import pairwise
@@ -25,7 +26,7 @@ from kizuna.errors import RecordError
 from kizuna.formats.positions_arrow import SCHEMA, check, empty
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -128,13 +129,15 @@ class PositionArchive:
             wanted &= pc.field("mmsi").isin(pa.array(sorted(mmsi), type=pa.int32()))
         if vessels is not None:
             wanted &= _among(vessels)
-        for day in self.days():
-            start_ms = (day - _EPOCH).days * DAY_MS
-            if start_ms < to_ms and start_ms + DAY_MS > from_ms:
-                for part in self._parts(self.root / day.isoformat()):
-                    table = _load(part, wanted)
-                    if table.num_rows:
-                        yield table
+        for part in self.files(from_ms, to_ms):
+            table = _load(part, wanted)
+            if table.num_rows:
+                yield table
+
+    def files(self, from_ms: int, to_ms: int) -> list[Path]:
+        """Return the part files of the days that a half-open interval touches, days in order."""
+        days = [day for day in self.days() if -DAY_MS < (day - _EPOCH).days * DAY_MS - from_ms < to_ms - from_ms]
+        return [part for day in days for part in self._parts(self.root / day.isoformat())]
 
     def days(self) -> list[dt.date]:
         """Return the days that have rows, in order."""
@@ -156,13 +159,7 @@ class PositionArchive:
         for part in parts:
             for mmsi, rows in zip(*np.unique(_vessels_in(part), return_counts=True), strict=True):
                 found[int(mmsi)] = found.get(int(mmsi), 0) + int(rows)
-        firsts, held = [0], 0
-        for mmsi in sorted(found):
-            if held and held + found[mmsi] > self._most_rows:
-                firsts.append(mmsi)
-                held = 0
-            held += found[mmsi]
-        return [Vessels(first, last - 1) for first, last in pairwise([*firsts, _LAST_MMSI + 1])]
+        return stretches_of(found, self._most_rows)
 
     def join(self, day: dt.date, *, least: int = 2) -> int:
         """Make one of a day's small part files, where there are `least`, each different row once; return how many there are then.
@@ -196,10 +193,29 @@ class PositionArchive:
         _remove(folder, before)
         return total
 
-    def remove(self, day: dt.date) -> None:
-        """Delete a day's rows; whoever calls says so in the journal first."""
+    def replace(self, day: dt.date, rows: pa.Table) -> None:
+        """Put these rows, each different one once, in the place of a day's; none deletes it. Whoever calls says so in the journal first.
+
+        The new part files stand before the old ones go: should the machine stop in between, call again.
+        """
         folder = self.root / day.isoformat()
-        _remove(folder, self._parts(folder))
+        before = self._parts(folder)
+        if rows.num_rows:
+            self._folder((day - _EPOCH).days)
+            self._write(folder, _distinct(rows))
+        _remove(folder, before)
+
+    def digests(self, day: dt.date) -> dict[str, str]:
+        """Return the SHA-256 (hex) of each of a day's part files by its name, `YYYY-MM-DD/part-...`.
+
+        Raises:
+            RecordError: one cannot be read.
+        """
+        found = {}
+        for part in self._parts(self.root / day.isoformat()):
+            with _naming(part), part.open("rb") as file:
+                found[f"{day.isoformat()}/{part.name}"] = hashlib.file_digest(file, "sha256").hexdigest()
+        return found
 
     def _folder(self, day: int) -> Path:
         folder = self.root / (_EPOCH + dt.timedelta(days=day)).isoformat()
@@ -215,6 +231,17 @@ class PositionArchive:
 
     def _parts(self, folder: Path) -> list[Path]:
         return sorted(folder.glob("part-*.parquet"))
+
+
+def stretches_of(rows: Mapping[int, int], most_rows: int) -> list[Vessels]:
+    """Return stretches of MMSI of at most `most_rows` rows each, in order, by the number of each vessel's rows; a vessel is never cut."""
+    firsts, held = [0], 0
+    for mmsi in sorted(rows):
+        if held and held + rows[mmsi] > most_rows:
+            firsts.append(mmsi)
+            held = 0
+        held += rows[mmsi]
+    return [Vessels(first, last - 1) for first, last in pairwise([*firsts, _LAST_MMSI + 1])]
 
 
 def _as_day(name: str) -> dt.date | None:

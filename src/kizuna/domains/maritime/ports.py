@@ -2,7 +2,7 @@
 
 Written by us from public facts: codes and names as UN/LOCODE has them, places of basins and anchorages to about a kilometre as public charts and
 the World Port Index (NGA, public domain) give them. A port that is wide has several places. It is neither complete nor for navigation: whoever
-watches other waters names them under `anchorages` in the settings.
+watches other waters names a file of its own (`ports`) or single places (`anchorages`) in the settings.
 """
 
 from __future__ import annotations

@@ -55,15 +55,17 @@ def receivers_of(
         told: feed states by the name of their source.
         thresholds: after which time a source was silent.
     """
+    heard = {name: heard_intervals(values_of(tables[name], "time_ms")[0], thresholds.feed_silent_ms) for name in tables}
+    return receivers_heard(heard, told)
+
+
+def receivers_heard(
+    heard: Mapping[str, Iterable[FeedInterval]], told: Mapping[str, Iterable[FeedInterval]]
+) -> Receivers:
+    """Return when each source was heard, as `receivers_of` does, from the intervals in which it delivered."""
     return Receivers(
         [
-            Coverage(
-                name,
-                [
-                    *heard_intervals(values_of(tables[name], "time_ms")[0], thresholds.feed_silent_ms),
-                    *(state for state in told.get(name, ()) if state.state != "live"),
-                ],
-            )
-            for name in sorted(tables)
+            Coverage(name, [*heard[name], *(state for state in told.get(name, ()) if state.state != "live")])
+            for name in sorted(heard)
         ]
     )
