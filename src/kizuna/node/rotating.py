@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kizuna.errors import KizunaError, RefusedError
-from kizuna.kernel import canonical, keys, sign
+from kizuna.kernel import keys, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.journal import Entry
 from kizuna.node import effects as fx
-from kizuna.node.desk import check_two
+from kizuna.node.desk import check_two, own_keyset_entry
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.world import World
 
@@ -77,14 +77,7 @@ class Rotating:
         identity = self._world.identity
         self._telling = identity.public.version
         channels = [wire.channel_name(identity.node, node) for node in self._world.partners]
-        meta = {
-            "actor": actors[0],
-            "channels": channels,
-            "second_actor": actors[1],
-            "version": identity.public.version,
-        }
-        body = canonical.encode(identity.keyset)
-        entry = Entry(kind="own-keyset", at_ms=now_ms, meta=meta, body=body)
+        entry = own_keyset_entry(identity, channels, actors, now_ms)
         return self._world.commit(
             [entry], lambda _seqs, later_ms: then(later_ms) + self._woken(channels, later_ms), failed
         )
