@@ -128,6 +128,7 @@ class Stage:
     def put_back(self, name: str) -> None:
         """Forget what a restored node lost with its journal, and let its officers load again what no partner can give back."""
         node = self.node(name)
+        self.model.owed[name] = [said for said in self.model.of(name) if self._held_by_a_partner(said)]
         standing = dict(node.store.query("SELECT id, standing FROM record WHERE own = 1"))
         for said in self.model.by_id.values():
             if said.node == name and standing.get(said.record_id, "") == "":
@@ -145,6 +146,10 @@ class Stage:
                 self._enrol(node, self.node(partner))
             elif pair in self.model.amended:
                 self.insist(partial(sign_instrument, node, self.agreements[pair]))
+
+    def _held_by_a_partner(self, said: Note) -> bool:
+        taken = "SELECT 1 FROM leaf_in WHERE record_id = ? AND code = ''"
+        return any(self.node(each).store.query(taken, (said.record_id,)) for each in self.partners(said.node))
 
     def tell(self, liar: Byzantine) -> None:
         """Let the liar say something true."""
