@@ -66,6 +66,7 @@ class Weather:
     one_way: set[tuple[str, str]] = field(default_factory=set)
     """Links that carry nothing from the first node to the second."""
     holds: dict[tuple[str, str], Hold] = field(default_factory=dict)
+    """Links that keep back what the first node sends to the second."""
 
 
 class Observer(Protocol):
