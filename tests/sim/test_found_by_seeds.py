@@ -208,3 +208,22 @@ def test_an_answer_from_a_new_epoch_that_a_full_disk_kept_out_accuses_nobody() -
     out, read = sides(delhi, yokosuka)
     assert out == read
     assert out[0] == 1
+
+
+def test_what_was_signed_by_keys_that_a_full_disk_kept_out_counts_though_newer_ones_are_told_first() -> None:
+    federation, delhi, yokosuka, _ = pair("skipped")
+    delhi.identity = made = next_identity(delhi)
+    delhi.disk.capacity = delhi.disk.used
+    with pytest.raises(ConfigError):
+        delhi.do(fx.Rotate(made, ONE, TWO))
+    delhi.crash()
+    delhi.disk.capacity = None
+    say(delhi, "by the second keys")
+    delhi.identity = newer = next_identity(delhi)
+    delhi.do(fx.Rotate(newer, ONE, TWO))
+    federation.run(30_000)
+    say(delhi, "by the third keys")
+    federation.run(30_000)
+    assert codes(yokosuka) == {""}
+    assert notes(yokosuka) == {"by the second keys", "by the third keys"}
+    assert yokosuka.core.world.partners[delhi.name].keyset.version == 3

@@ -243,8 +243,12 @@ class World:
 
     def version_known(self, node: str) -> int:
         """Return the newest version of our keys that a partner is known to hold."""
+        return max(self._version_receipted(node), self.version_on_card(node))
+
+    def version_on_card(self, node: str) -> int:
+        """Return the version of our keys when a partner was enrolled: the card that it has of us bears that one, or an older one."""
         rows = self.store.query("SELECT own_version FROM partner WHERE node = ?", (node,))
-        return max(self._version_receipted(node), *(int(version) for (version,) in rows), 0)
+        return int(rows[0][0]) if rows else 0
 
     def _version_receipted(self, node: str) -> int:
         rows = self.store.query(

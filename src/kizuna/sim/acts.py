@@ -164,9 +164,9 @@ def restore(stage: Stage, act: Act, rng: Random) -> None:
         stage.put_back(act.node)
 
     stage.model.restored_ms[act.node] = 1 << 53
-    wait_ms = rng.choice((1_000, 10_000, LATEST_RESTORE_MS))
+    wait_ms = rng.choice((4_000, 10_000, LATEST_RESTORE_MS))
     stage.federation.after(wait_ms, put_back)
-    if rng.random() < 0.7:  # noqa: PLR2004 # mostly
+    if rng.random() < 0.9:  # noqa: PLR2004 # mostly
         _hold_back(stage, act.node, rng, wait_ms)
 
 
@@ -177,14 +177,19 @@ def _hold_back(stage: Stage, name: str, rng: Random, until_ms: int) -> None:
 
     def begin() -> None:
         holds.update(links)
-        for _, partner in links:  # else there is nothing to receipt
+        speak()
+
+    def speak() -> None:  # else there is nothing to receipt
+        for _, partner in links:
             stage.say(partner, rng, frozenset((stage.party(name),)), 1)
 
     def end() -> None:
         for hold in links.values():
-            hold.let_go(rng.choice((1, 1, 2, 3)))
+            hold.let_go(rng.choice((1, 1, 1, 2)))
 
-    stage.federation.after(max(until_ms // 2, until_ms - rng.choice((1_000, 3_000))), begin)
+    at_ms = until_ms * rng.choice((1, 2)) // 4
+    stage.federation.after(at_ms, begin)
+    stage.federation.after((at_ms + until_ms) // 2, speak)
     stage.federation.after(until_ms, end)
 
 
@@ -243,7 +248,8 @@ def rotate(stage: Stage, act: Act, rng: Random) -> None:
     node = stage.node(act.node)
     if node.is_paused or node.identity.public.version != node.core.world.identity.public.version:
         return  # the last ones are not in use yet
-    if any(act.node not in stage.node(each).core.world.partners for each in stage.partners(act.node)):
+    partners = [stage.node(each) for each in stage.partners(act.node)]
+    if any(act.node not in each.core.world.partners or each.name not in node.core.world.partners for each in partners):
         return  # a card given before a rotation is given anew after it: docs/operations.md
     node.identity = made = next_identity(node)
     is_full = rng.random() < 0.3  # noqa: PLR2004 # seldom

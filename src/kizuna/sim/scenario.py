@@ -14,7 +14,7 @@ INDIA, JAPAN, AUSTRALIA, FRANCE = "ind/delhi", "jpn/yokosuka", "aus/perth", "fra
 
 WEIGHTS = {
     "say": 40, "withdraw": 5, "courier": 8, "order": 12, "power": 6, "crash": 2, "relapse": 1, "pause": 2, "full": 2, "disk-error": 2, "cut": 3,
-    "one-way": 2, "weather": 2, "skew": 2, "leap": 1, "rotate": 2, "revoke": 1, "suspend": 1, "amend": 1, "halt": 1, "restore": 1, "join": 0,
+    "one-way": 2, "weather": 2, "skew": 2, "leap": 1, "rotate": 2, "revoke": 1, "suspend": 1, "amend": 1, "halt": 1, "restore": 2, "join": 0,
     "lie": 12, "truth": 6, "flood": 1, "drain": 1, "ask": 5, "answers": 2, "fork": 0,
 }  # fmt: skip
 """How often each act is drawn; those of weight 0 are placed by `plan` alone."""
