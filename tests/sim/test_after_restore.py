@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 
+from kizuna.kernel import canonical
+from kizuna.kernel.instrument import Instrument
 from kizuna.node import effects as fx
-from kizuna.sim.federation import SimNode
+from kizuna.sim.federation import Federation, SimNode
+from kizuna.sim.keyring import next_identity
 from tests.sim.test_bundles import apart, carry, export
 from tests.sim.test_recovery import projected
-from tests.sim.world import note, notes, pair, sides, suspend
+from tests.sim.world import DOMAINS, arrangement, note, notes, pair, sides, sign_instrument, suspend
+
+SECURITY = ("officer:1:security", "officer:2:administrator")
 
 
 def restored(node: SimNode, backup: dict[str, object]) -> None:
@@ -237,3 +243,114 @@ def test_an_input_between_a_boundary_and_the_tick_does_not_hide_it() -> None:
     delhi.run(lambda: delhi.core.on_unreachable("nobody/here", delhi.now_ms))
     federation.run(1_000)
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("rotations", [1, 3])
+def test_a_reader_restored_to_before_its_partner_rotated_accuses_nobody(rotations: int) -> None:
+    federation, delhi, yokosuka, _ = pair(f"before-{rotations}")
+    backup = backup_of(yokosuka)
+    for number in range(rotations):
+        delhi.identity = made = next_identity(delhi)
+        delhi.do(fx.Rotate(made, *SECURITY))
+        federation.run(20_000)
+        say(delhi, f"by key set {number + 2}")
+        federation.run(5_000)
+    told = {f"by key set {number + 2}" for number in range(rotations)}
+    assert notes(yokosuka) == told
+    restored(yokosuka, backup)
+    federation.run(60_000)
+    say(delhi, "after")
+    say(yokosuka, "home")
+    federation.run(60_000)
+    assert yokosuka.alerts == delhi.alerts == []
+    assert notes(yokosuka) == notes(delhi) == told | {"after", "home"}
+    assert codes(yokosuka) == {""}
+    assert yokosuka.core.world.partners[delhi.name].keyset.version == rotations + 1
+    for writer, reader in ((delhi, yokosuka), (yokosuka, delhi)):
+        out, read = sides(writer, reader)
+        assert out == read
+
+
+def enrolled_after_a_backup(seed: str) -> tuple[Federation, SimNode, SimNode, dict[str, object], Instrument]:
+    """Return Delhi and Yokosuka, in traffic, and a backup of Delhi's from before they enrolled each other."""
+    federation = Federation(seed)
+    delhi, yokosuka = (federation.add(name, DOMAINS) for name in ("ind/delhi", "jpn/yokosuka"))
+    backup = backup_of(delhi)
+    federation.introduce(delhi, yokosuka)
+    made = arrangement("ind", "jpn")
+    for node in (delhi, yokosuka):
+        sign_instrument(node, made)
+    return federation, delhi, yokosuka, backup, made
+
+
+def test_a_node_restored_to_before_an_enrolment_takes_all_back_once_it_enrols_again() -> None:
+    federation, delhi, yokosuka, backup, made = enrolled_after_a_backup("enrolled")
+    federation.run(10_000)
+    say(delhi, "said in Delhi")
+    say(yokosuka, "said in Yokosuka")
+    federation.run(10_000)
+    restored(delhi, backup)
+    federation.run(20_000)
+    delhi.do(fx.Enrol(yokosuka.card(), "officer:1:liaison"))
+    delhi.do(fx.LoadInstrument(canonical.encode(made), "officer:1:desk"))  # its signature comes home
+    federation.run(120_000)
+    say(delhi, "and after")
+    federation.run(60_000)
+    assert delhi.alerts == yokosuka.alerts == []
+    assert notes(delhi) == notes(yokosuka) == {"said in Delhi", "said in Yokosuka", "and after"}
+    assert codes(delhi) | codes(yokosuka) == {""}
+    for writer, reader in ((delhi, yokosuka), (yokosuka, delhi)):
+        out, read = sides(writer, reader)
+        assert out == read
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_node_restored_to_before_an_enrolment_and_with_newer_keys_than_its_partner_knows_is_no_forker(
+    heard: bool,  # noqa: FBT001 # a case
+) -> None:
+    federation, delhi, yokosuka, backup, made = enrolled_after_a_backup(f"newer keys {heard}")
+    if heard:
+        say(delhi, "said before")
+        federation.run(10_000)
+    federation.weather.cut.add(frozenset((delhi.name, yokosuka.name)))
+    delhi.identity = new = next_identity(delhi)
+    delhi.do(fx.Rotate(new, *SECURITY))
+    restored(delhi, backup)  # the entry that told of the new keys is lost, and that there was a partner to tell
+    federation.weather.cut.clear()
+    delhi.do(fx.Enrol(yokosuka.card(), "officer:1:liaison"))
+    sign_instrument(delhi, made)
+    federation.run(120_000)
+    say(delhi, "by the new keys")
+    say(yokosuka, "heard")
+    federation.run(60_000)
+    assert "fork" not in delhi.alerts + yokosuka.alerts
+    assert notes(delhi) == notes(yokosuka) == {"by the new keys", "heard"} | ({"said before"} if heard else set())
+    assert yokosuka.core.world.partners[delhi.name].keyset.version == 2
+    for writer, reader in ((delhi, yokosuka), (yokosuka, delhi)):
+        out, read = sides(writer, reader)
+        assert out == read
+
+
+def test_where_keys_and_log_are_lost_the_alert_says_what_it_may_be_and_what_to_do() -> None:
+    federation, delhi, yokosuka, backup, made = enrolled_after_a_backup("keys lost")
+    federation.weather.cut.add(frozenset((delhi.name, yokosuka.name)))
+    delhi.identity = dataclasses.replace(next_identity(delhi), former=())  # the key folder is lost too
+    restored(delhi, backup)
+    federation.weather.cut.clear()
+    delhi.do(fx.Enrol(yokosuka.card(), "officer:1:liaison"))
+    sign_instrument(delhi, made)
+    federation.run(60_000)
+    assert yokosuka.alerts == ["fork"]
+    ((sentence,),) = yokosuka.store.query("SELECT sentence FROM alert")
+    assert "either its writer has new keys" in sentence
+    assert "or somebody else signed it" in sentence
+    assert "enrol it again if it is right, then reopen the channel" in sentence
+    yokosuka.do(fx.Enrol(delhi.card(), "officer:1:liaison"))
+    yokosuka.do(fx.Reopen(f"kizuna/{delhi.name}/to/{yokosuka.name}", "officer:2:security", "the fingerprint is right"))
+    federation.run(120_000)
+    say(delhi, "by the new keys")
+    say(yokosuka, "heard")
+    federation.run(60_000)
+    assert yokosuka.alerts == ["fork"]
+    assert delhi.alerts == []
+    assert notes(delhi) == notes(yokosuka) == {"by the new keys", "heard"}

@@ -6,9 +6,11 @@ import pytest
 
 from kizuna.errors import ConfigError
 from kizuna.node import effects as fx
-from kizuna.sim.keyring import next_identity
+from kizuna.node.world import Limits
+from kizuna.sim.federation import Federation, SimNode
+from kizuna.sim.keyring import next_identity, revocations
 from tests.sim.test_after_restore import codes, say
-from tests.sim.world import notes, pair, sides
+from tests.sim.world import DOMAINS, arrangement, notes, pair, sides, sign_instrument
 
 HOUR_MS = 3_600_000
 ONE, TWO = "officer:1:security", "officer:2:administrator"
@@ -129,3 +131,99 @@ def test_a_restored_reader_is_not_served_bare_headers_by_a_writer_that_rests() -
     delhi.do(fx.Halt(on=False, actor="officer:2:security", reason="over"))
     federation.run(60_000)
     assert notes(yokosuka) == {"read before"}
+
+
+def rotated(node: SimNode) -> None:
+    node.identity = made = next_identity(node)
+    node.do(fx.Rotate(made, ONE, TWO))
+
+
+def test_receipts_that_are_shown_again_under_a_key_revoked_since_do_not_close_the_channel() -> None:
+    federation, delhi, yokosuka, _ = pair("shown again")
+    say(delhi, "first")
+    federation.run(5_000)
+    rotated(yokosuka)
+    federation.run(10_000)
+    yokosuka.do(fx.Revoke(revocations(yokosuka, 1), ONE, TWO))
+    federation.run(10_000)
+    assert delhi.core.world.partners[yokosuka.name].revoked
+    yokosuka.crash()  # which receipts have arrived it does not know now
+    say(delhi, "second")
+    federation.run(60_000)
+    out, read = sides(delhi, yokosuka)
+    assert out == read
+    assert notes(yokosuka) == {"first", "second"}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_receipt_that_was_lost_before_its_key_was_revoked_is_signed_anew(restarts: bool) -> None:  # noqa: FBT001 # a case
+    federation, delhi, yokosuka, _ = pair(f"lost {restarts}")
+    say(delhi, "before")
+    federation.run(5_000)
+    federation.weather.delay_ms = (300, 300)
+    say(delhi, "under way")
+    while "under way" not in notes(yokosuka):
+        federation.run(50)
+    hears, delhi.serve = delhi.serve, lambda *_: None  # type: ignore[method-assign] # it asks on, and hears no request
+    rotated(yokosuka)
+    federation.run(30_000)
+    yokosuka.do(fx.Revoke(revocations(yokosuka, 1), ONE, TWO))
+    federation.run(30_000)
+    assert delhi.core.world.partners[yokosuka.name].revoked
+    if restarts:
+        yokosuka.crash()
+    delhi.serve = hears  # type: ignore[method-assign]
+    federation.run(60_000)
+    out, read = sides(delhi, yokosuka)
+    assert out == read
+    say(delhi, "after")
+    federation.run(60_000)
+    out, read = sides(delhi, yokosuka)
+    assert out == read
+    assert notes(yokosuka) == {"before", "under way", "after"}
+    assert delhi.alerts == yokosuka.alerts == []
+
+
+def test_an_answer_from_a_new_epoch_that_a_full_disk_kept_out_accuses_nobody() -> None:
+    federation = Federation("full epoch")
+    delhi, yokosuka = (federation.add(name, DOMAINS, Limits(pull_entries=2)) for name in ("ind/delhi", "jpn/yokosuka"))
+    federation.introduce(delhi, yokosuka)
+    made = arrangement("ind", "jpn")
+    for node in (delhi, yokosuka):
+        sign_instrument(node, made)
+    federation.run(10_000)
+    backup = delhi.backup()
+    mark = next(iter(delhi.marks.values()))
+    delhi.marks[mark.channel] = type(mark)(mark.channel, mark.epoch, mark.size + 1, bytes(32))
+    delhi.restore(backup)  # what it signed last nobody has: it opens an epoch
+    for number in range(7):
+        say(delhi, f"note {number}")
+    yokosuka.disk.capacity = yokosuka.disk.used
+    federation.run(20_000)
+    assert yokosuka.store.query("SELECT epoch FROM channel_in") == [(0,)]
+    yokosuka.disk.capacity = None
+    federation.run(60_000)
+    assert "fork" not in yokosuka.alerts
+    assert notes(yokosuka) == {f"note {number}" for number in range(7)}
+    out, read = sides(delhi, yokosuka)
+    assert out == read
+    assert out[0] == 1
+
+
+def test_what_was_signed_by_keys_that_a_full_disk_kept_out_counts_though_newer_ones_are_told_first() -> None:
+    federation, delhi, yokosuka, _ = pair("skipped")
+    delhi.identity = made = next_identity(delhi)
+    delhi.disk.capacity = delhi.disk.used
+    with pytest.raises(ConfigError):
+        delhi.do(fx.Rotate(made, ONE, TWO))
+    delhi.crash()
+    delhi.disk.capacity = None
+    say(delhi, "by the second keys")
+    delhi.identity = newer = next_identity(delhi)
+    delhi.do(fx.Rotate(newer, ONE, TWO))
+    federation.run(30_000)
+    say(delhi, "by the third keys")
+    federation.run(30_000)
+    assert codes(yokosuka) == {""}
+    assert notes(yokosuka) == {"by the second keys", "by the third keys"}
+    assert yokosuka.core.world.partners[delhi.name].keyset.version == 3

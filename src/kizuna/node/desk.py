@@ -24,7 +24,7 @@ from kizuna.node import effects as fx
 from kizuna.node import erasing, facts, outgoing
 from kizuna.node.consenting import Consenting, person
 from kizuna.node.effects import Effect, Reply
-from kizuna.node.facts import Partner
+from kizuna.node.facts import Identity, Partner
 from kizuna.node.incoming import TREATY_TYPES
 from kizuna.node.parsed import remember
 from kizuna.node.releasing import bucket_ms
@@ -221,7 +221,12 @@ class Desk:
             "version": keyset.version,
         }
         entry = Entry(kind="partner", at_ms=now_ms, meta=meta, body=command.card)
-        return [self._world.commit([entry], self._partners_changed(reply_to, keyset.node), _reply_error(reply_to))]
+        entries = [entry]
+        if (
+            known is None and world.identity.former
+        ):  # its card of us may be older than our keys, and a restore forgets who was told of them
+            entries.append(own_keyset_entry(world.identity, [meta["channel_out"]], (command.actor, ""), now_ms))
+        return [self._world.commit(entries, self._partners_changed(reply_to, keyset.node), _reply_error(reply_to))]
 
     def remove(self, command: fx.RemovePartner, reply_to: int, now_ms: int) -> list[Effect]:
         """Close both channels with a partner; what was exchanged stays."""
@@ -464,6 +469,17 @@ def record_entry(held: record.Record, offer: Offer, now_ms: int) -> Entry:
     remember(body, held)
     meta = {"clear": clear_meta(held), "due": offer.due, "held": offer.held, "item": held.id}
     return Entry(kind="record", at_ms=now_ms, meta=meta, body=body)
+
+
+def own_keyset_entry(identity: Identity, channels: Sequence[str], actors: tuple[str, str], now_ms: int) -> Entry:
+    """Return the journal entry of this node's newest key set, which is told on these channels."""
+    meta = {
+        "actor": actors[0],
+        "channels": list(channels),
+        "second_actor": actors[1],
+        "version": identity.public.version,
+    }
+    return Entry(kind="own-keyset", at_ms=now_ms, meta=meta, body=canonical.encode(identity.keyset))
 
 
 def _reply_error(reply_to: int) -> Callable[[KizunaError], list[Effect]]:

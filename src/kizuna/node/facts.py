@@ -96,6 +96,12 @@ class Partner:
                 return each.public(purpose)
         return self.keyset.public(purpose)
 
+    def is_revoked(self, purpose: sign.Purpose, key_id: str) -> bool:
+        """Return whether a key of this id is one of the partner's that counts no more."""
+        return any(
+            each.key_id(purpose) == key_id for each in (self.keyset, *self.former) if each.version in self.revoked
+        )
+
     def noted(self, purpose: sign.Purpose, data: bytes, name: str, key_type: int = note.KEY_ED25519) -> bytes:
         """Return the public key under which a note says to be signed as `name`; see `signer`."""
         with suppress(KizunaError):

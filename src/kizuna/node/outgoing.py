@@ -5,6 +5,7 @@ What is due is decided and appended in `kizuna.node.sequencing`; this module ans
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,11 +114,11 @@ def released_entry(
     return Entry(kind="released", at_ms=now_ms, meta=meta, body=body)
 
 
-def checkpoint_note(identity: Identity, channel: str, epoch: int, tree: Tree) -> bytes:
-    """Return this node's signed checkpoint over a channel's log as it is now."""
-    name = origin(channel, epoch)
-    checkpoint = note.Checkpoint(name, tree.size, tree.root())
-    return note.sign_checkpoint(checkpoint, identity.keys[sign.Purpose.CHECKPOINT]).to_bytes()
+def checkpoint_note(identities: Iterable[Identity], channel: str, epoch: int, tree: Tree) -> bytes:
+    """Return this node's checkpoint over a channel's log as it is now, signed with the keys of each identity."""
+    checkpoint = note.Checkpoint(origin(channel, epoch), tree.size, tree.root())
+    first, *more = (note.sign_checkpoint(checkpoint, each.keys[sign.Purpose.CHECKPOINT]) for each in identities)
+    return note.Note(first.text, (*first.signatures, *(each.signatures[0] for each in more))).to_bytes()
 
 
 class _Version(msgspec.Struct):

@@ -56,7 +56,8 @@ class Line:
     blobs: tuple[tuple[int, int], ...] = ()
     waiting: Arrival | None = None
     working: bool = False
-    backlog: deque[tuple[wire.Answer, list[bytes]]] = field(default_factory=deque)
+    backlog: deque[tuple[int, wire.Answer, list[bytes]]] = field(default_factory=deque)
+    """Answers that wait, each after the epoch that was asked for."""
     rest: tuple[ReaderState, wire.Answer, Accepted] | None = None
     """What of an answer is judged only once the keys or agreements before it are in force here."""
     asked_at_ms: int = 0
@@ -160,16 +161,17 @@ class Pulling:
     def on_answer(self, partner: Partner, head: wire.Answer, parts: list[bytes], now_ms: int) -> list[Effect]:
         """Return the effects of a partner's answer."""
         line = self._line(partner.node)
-        if line.asked is None:
+        asked = line.asked
+        if asked is None:
             return self.on_unreachable(partner.node, now_ms) if line.blobs else []
-        if head.receipt_sha256 == line.asked.receipt_sha256:
+        if head.receipt_sha256 == asked.receipt_sha256:
             self._world.in_channel(partner.node).confirmed(head.receipt_sha256)
         line.asked = None
         line.failures = 0
         if line.working or line.waiting is not None:
-            line.backlog.append((head, parts))
+            line.backlog.append((asked.epoch, head, parts))
             return []
-        return self._take(partner, line, head, parts, now_ms)
+        return self._take(partner, line, asked.epoch, head, parts, now_ms)
 
     def on_return(self, partner: Partner, head: wire.Return, now_ms: int) -> list[Effect]:
         """Give a restored writer back what it asks for instead of answering; where that cannot be, ask it again later."""
@@ -193,13 +195,15 @@ class Pulling:
             return []
         return self.on_unreachable(partner.node, now_ms)
 
-    def _take(self, partner: Partner, line: Line, head: wire.Answer, parts: list[bytes], now_ms: int) -> list[Effect]:
+    def _take(
+        self, partner: Partner, line: Line, asked: int, head: wire.Answer, parts: list[bytes], now_ms: int
+    ) -> list[Effect]:
         state = self._world.in_channel(partner.node)
         if state.stopped:
             return []
         base = line.ahead or state.reader
         try:
-            base = self._same_or_next_epoch(base, head)
+            base = self._same_or_next_epoch(base, asked, head)
             name = origin(base.channel, head.epoch)
             public = partner.noted(sign.Purpose.CHECKPOINT, parts[0] if parts else b"", name)
             accepted = check_answer(base, head, parts, public)
@@ -230,30 +234,58 @@ class Pulling:
         )
         return [*effects, later]
 
-    def _same_or_next_epoch(self, base: ReaderState, head: wire.Answer) -> ReaderState:
+    def _same_or_next_epoch(self, base: ReaderState, asked: int, head: wire.Answer) -> ReaderState:
+        if head.epoch < asked:
+            raise ForkError(f"`{base.channel}` went back to epoch `{head.epoch}`")
         if head.epoch == base.epoch:
             return base
-        if head.epoch < base.epoch or head.start != 0:
-            raise ForkError(f"`{base.channel}` went back to epoch `{head.epoch}`")
+        if (
+            head.epoch < base.epoch or head.start != 0
+        ):  # what was asked is held no more, or more than that is held by now
+            raise RecordError(f"answer of epoch `{head.epoch}` does not fit `{base.channel}` at epoch `{base.epoch}`")
         return next_epoch(base, head.epoch)
 
     def _own_receipt(self, state: InState, head: wire.Answer, data: bytes, now_ms: int) -> Effect | None:
         """Adopt the newest receipt that this node itself signed: after a restore from a backup it goes on from there."""
-        if head.epoch != state.reader.epoch or self.note_held_receipt(state, head) or not data:
+        if head.epoch != state.reader.epoch:
+            return None
+        if self.note_held_receipt(state, head):
+            return self._signed_anew(state, head, now_ms)
+        if not data:
             return None
         receipt, reader = self._own(data), state.reader
         if (receipt.channel, receipt.epoch) != (reader.channel, head.epoch):
             return None
         chain = [data]
         if receipt.size < reader.size:  # it came to the writer beside those that this node has signed since its restore
-            root = CompactRange.from_bytes(reader.frontier).root()
-            since = receipting.receipt_since(self._world.store, receipt, data, reader.size, root, now_ms)
-            chain.append(wire.sign_receipt(since, self._world.sign_key(sign.Purpose.RECEIPT, state.node)))
+            chain.append(self._since(state, receipt, data, now_ms))
         state.unconfirmed.clear()
         for each in chain:
             state.sign_off(each)
         del state.unconfirmed[0]
-        entries = [incoming.receipt_entry(state, head.epoch, each, now_ms) for each in chain]
+        return self._keep_receipts(state, head.epoch, chain, now_ms)
+
+    def _signed_anew(self, state: InState, head: wire.Answer, now_ms: int) -> Effect | None:
+        """Sign one receipt in place of those that the writer does not hold, where a key under them has been revoked since; usually none."""
+        revoked = self._world.told_revoked(sign.Purpose.RECEIPT, state.node)
+        if not any(sign.read_envelope(data).key_id in revoked for data in state.unconfirmed):
+            return None
+        last = msgspec.structs.replace(self._own(state.unconfirmed[0]), size=0)
+        held = receipting.receipt_of_digest(self._world.store, state.reader.channel, head.receipt_sha256)
+        made = self._since(state, self._own(held) if held else last, held, now_ms)
+        state.unconfirmed.clear()
+        state.sign_off(made)
+        return self._keep_receipts(state, head.epoch, [made], now_ms)
+
+    def _since(self, state: InState, last: wire.Receipt, previous: bytes, now_ms: int) -> bytes:
+        """Return the signed receipt that goes on from `last`, whose bytes are `previous`, up to all that is held."""
+        reader = state.reader
+        root = CompactRange.from_bytes(reader.frontier).root()
+        since = receipting.receipt_since(self._world.store, last, previous, reader.size, root, now_ms)
+        return wire.sign_receipt(since, self._world.sign_key(sign.Purpose.RECEIPT, state.node))
+
+    def _keep_receipts(self, state: InState, epoch: int, signed: Sequence[bytes], now_ms: int) -> Effect:
+        entries = [incoming.receipt_entry(state, epoch, each, now_ms) for each in signed]
         line = self._line(state.node)
         return self._world.commit(entries, lambda _seqs, _now_ms: [], lambda _error: self._failed(state, line))
 
@@ -459,8 +491,8 @@ class Pulling:
             line.rest = None
             return self._judge(partner, line, base, rest_head, rest, now_ms)
         if line.backlog:
-            head, parts = line.backlog.popleft()
-            return self._take(partner, line, head, parts, now_ms)
+            asked, head, parts = line.backlog.popleft()
+            return self._take(partner, line, asked, head, parts, now_ms)
         if line.asked is None:
             line.ahead = None
         return self.due(now_ms)

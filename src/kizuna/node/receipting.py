@@ -39,6 +39,15 @@ def receipts_after(store: Store, channel: str, epoch: int, sha256: str) -> list[
     return later[::-1] if sha256 == NO_RECEIPT else None
 
 
+def receipt_of_digest(store: Store, channel: str, sha256: str) -> bytes:
+    """Return the receipt of a digest; no bytes where this node knows none, or it is that of none."""
+    rows = store.query(
+        "SELECT b.body FROM receipt_out r JOIN journal_body b ON b.seq = r.seq WHERE r.channel = ? AND r.sha256 = ?",
+        (channel, sha256),
+    )
+    return bytes(rows[0][0]) if rows else b""
+
+
 def receipt_since(
     store: Store, last: wire.Receipt, previous: bytes, size: int, root: bytes, at_ms: int
 ) -> wire.Receipt:

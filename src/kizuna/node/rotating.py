@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kizuna.errors import KizunaError, RefusedError
-from kizuna.kernel import canonical, keys, sign
+from kizuna.kernel import keys, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.journal import Entry
 from kizuna.node import effects as fx
-from kizuna.node.desk import check_two
+from kizuna.node.desk import check_two, own_keyset_entry
 from kizuna.node.effects import Effect, Reply
+from kizuna.node.facts import Identity
 from kizuna.node.world import World
 
 _STARTED = "system:start"
@@ -77,17 +78,26 @@ class Rotating:
         identity = self._world.identity
         self._telling = identity.public.version
         channels = [wire.channel_name(identity.node, node) for node in self._world.partners]
-        meta = {
-            "actor": actors[0],
-            "channels": channels,
-            "second_actor": actors[1],
-            "version": identity.public.version,
-        }
-        body = canonical.encode(identity.keyset)
-        entry = Entry(kind="own-keyset", at_ms=now_ms, meta=meta, body=body)
+        entries = [own_keyset_entry(each, self._without(each), actors, now_ms) for each in self._missing()]
         return self._world.commit(
-            [entry], lambda _seqs, later_ms: then(later_ms) + self._woken(channels, later_ms), failed
+            entries, lambda _seqs, later_ms: then(later_ms) + self._woken(channels, later_ms), failed
         )
+
+    def _missing(self) -> list[Identity]:
+        """Return this node with each key set that the journal lacks, oldest first: a full disk may have kept out more than the newest."""
+        identity = self._world.identity
+        rows = self._world.store.query("SELECT MAX(version) FROM own_key")
+        told = rows[0][0] or identity.every[-1].public.version
+        return [each for each in identity.every[::-1] if each.public.version > told]
+
+    def _without(self, told: Identity) -> list[str]:
+        """Return the channels to the partners that must be told of a key set: of the newest all, of others those whose card is older."""
+        newest, version = self._world.identity.public.version, told.public.version
+        return [
+            wire.channel_name(told.node, node)
+            for node in self._world.partners
+            if version == newest or self._world.version_on_card(node) < version
+        ]
 
     def revoke(self, command: fx.Revoke, reply_to: int, now_ms: int) -> list[Effect]:
         """Tell every partner that a version of our keys signs no more; the reply is the version."""

@@ -135,7 +135,7 @@ class Sequencer:
     def _signed(self, entries: list[Entry], bodies: dict[int, tuple[bytes, bytes]], now_ms: int) -> Step:
         state = self._state
         root = state.tree.root()
-        signed = outgoing.checkpoint_note(self._speaking, state.channel, state.epoch, state.tree)
+        signed = outgoing.checkpoint_note((self._speaking,), state.channel, state.epoch, state.tree)
         meta = {
             "channel": state.channel,
             "epoch": state.epoch,

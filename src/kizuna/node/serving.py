@@ -30,6 +30,8 @@ MAX_BLOB_ITEMS = 256
 MAX_RECEIPTS = 256
 MOST_ASKED_BACK = 8
 """How often a reader is asked to give entries back before they are given up: it may not know how."""
+MOST_SIGNATURES = 8
+"""By so many of our key sets, the newest ones, a checkpoint is signed for a reader that goes back."""
 MOST_WAITING = 16
 """Pulls of one partner that wait for a commit; it has one on its way, and copies that the network made."""
 
@@ -170,7 +172,10 @@ class Serving:
         entries: list[Entry] = []
         at, newest = state.writer_state(), state.receipt
         for data in receipts:
-            public = partner.signer(sign.Purpose.RECEIPT, sign.read_envelope(data).key_id)
+            key_id = sign.read_envelope(data).key_id
+            if partner.is_revoked(sign.Purpose.RECEIPT, key_id):
+                continue  # an old one shown again; what was not held before the key was revoked its reader signs anew
+            public = partner.signer(sign.Purpose.RECEIPT, key_id)
             receipt = check_receipt(at, state.tree, data, public)
             if receipt is None:
                 continue
@@ -360,7 +365,21 @@ class Serving:
             start=start,
         )
         receipt = b"" if pull.receipt_sha256 == state.receipt_sha256 else state.receipt
-        return wire.pack_message(head, [state.note, receipt, *parts]), end
+        return wire.pack_message(head, [self._note_for(pull, state), receipt, *parts]), end
+
+    def _note_for(self, pull: wire.Pull, state: OutState) -> bytes:
+        """Return the newest checkpoint as the reader can verify it.
+
+        Where it goes back it was restored from a backup, and where only its enrolment says that it knows our newest keys we may have been: then
+        which of our keys it holds nobody here can say.
+        """
+        identity = self._world.identity
+        if not identity.former or not state.note:
+            return state.note
+        goes_back = pull.epoch != state.epoch or pull.start < state.receipted
+        if not goes_back and not self._world.known_by_card(state.node):
+            return state.note
+        return outgoing.checkpoint_note(identity.every[:MOST_SIGNATURES], state.channel, state.epoch, state.tree)
 
     def _entry(self, partner: Partner, state: OutState, index: int, now_ms: int) -> tuple[bytes, bytes]:
         """Return header and body of an entry; what was not sequenced a moment ago is decided anew, and only headed where it is now denied."""

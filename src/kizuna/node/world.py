@@ -243,14 +243,35 @@ class World:
 
     def version_known(self, node: str) -> int:
         """Return the newest version of our keys that a partner is known to hold."""
+        return max(self._version_receipted(node), self.version_on_card(node))
+
+    def version_on_card(self, node: str) -> int:
+        """Return the version of our keys when a partner was enrolled: the card that it has of us bears that one, or an older one."""
+        rows = self.store.query("SELECT own_version FROM partner WHERE node = ?", (node,))
+        return int(rows[0][0]) if rows else 0
+
+    def _version_receipted(self, node: str) -> int:
         rows = self.store.query(
             "SELECT MAX(t.version) FROM told_key t JOIN channel_out c ON c.channel = t.channel"
             " JOIN leaf_out l ON l.channel = t.channel AND l.epoch = t.epoch AND l.idx = t.idx"
-            " WHERE c.node = ? AND t.revoked = 0 AND l.outcome = '' AND (t.known = 1 OR t.epoch < c.epoch OR t.idx < c.receipted)"
-            " UNION ALL SELECT own_version FROM partner WHERE node = ?",
-            (node, node),
+            " WHERE c.node = ? AND t.revoked = 0 AND l.outcome = '' AND (t.known = 1 OR t.epoch < c.epoch OR t.idx < c.receipted)",
+            (node,),
         )
-        return max((int(version) for (version,) in rows if version is not None), default=0)
+        return int(rows[0][0] or 0)
+
+    def known_by_card(self, node: str) -> bool:
+        """Return whether only the enrolment says that a partner knows our newest keys: the card that it has of us may be an older one."""
+        newest = self.identity.public.version
+        return self._version_receipted(node) < newest <= self.version_known(node)
+
+    def told_revoked(self, purpose: sign.Purpose, node: str) -> frozenset[str]:
+        """Return the ids of our keys for a purpose of which a partner has been told that they count no more."""
+        rows = self.store.query(
+            "SELECT t.version FROM told_key t JOIN channel_out c ON c.channel = t.channel WHERE c.node = ? AND t.revoked = 1",
+            (node,),
+        )
+        told = {int(version) for (version,) in rows}
+        return frozenset(each.public.key_id(purpose) for each in self.identity.every if each.public.version in told)
 
     def shown_version(self, now_ms: int) -> int:
         """Return which version's TLS certificate is shown: the one before the newest while a partner may not know the newest."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any
@@ -14,6 +15,7 @@ from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.node import effects as fx
 from kizuna.sim import lies, orders
 from kizuna.sim.adversary import Byzantine
+from kizuna.sim.federation import Hold
 from kizuna.sim.keyring import next_identity, revocations
 from kizuna.sim.partnership import NoteSaid, sign_instrument, suspend
 from kizuna.sim.scenario import AUSTRALIA, INDIA, JAPAN, Act
@@ -147,9 +149,13 @@ def disk_error(stage: Stage, act: Act, rng: Random) -> None:
 
 
 def restore(stage: Stage, act: Act, rng: Random) -> None:
-    """A node is backed up, and some time later put back to that backup."""
+    """A node is backed up, and some time later put back to that backup; what was said and which keys were told meanwhile is lost to it."""
     node = stage.node(act.node)
     backup = node.backup()
+    for partner in stage.partners(act.node):  # else there may be nothing to lose
+        stage.say(act.node, rng, frozenset((stage.party(partner),)), 1)
+    if rng.random() < 0.3:  # noqa: PLR2004 # seldom
+        rotate(stage, replace(act, node=rng.choice(stage.partners(act.node))), rng)
 
     def put_back() -> None:
         stage.watch.restoring = act.node
@@ -158,7 +164,33 @@ def restore(stage: Stage, act: Act, rng: Random) -> None:
         stage.put_back(act.node)
 
     stage.model.restored_ms[act.node] = 1 << 53
-    stage.federation.after(rng.choice((1_000, 10_000, LATEST_RESTORE_MS)), put_back)
+    wait_ms = rng.choice((4_000, 10_000, LATEST_RESTORE_MS))
+    stage.federation.after(wait_ms, put_back)
+    if rng.random() < 0.9:  # noqa: PLR2004 # mostly
+        _hold_back(stage, act.node, rng, wait_ms)
+
+
+def _hold_back(stage: Stage, name: str, rng: Random, until_ms: int) -> None:
+    """Let what a node sends in its last moments arrive only when it is up again, after the first that it sends then."""
+    holds = stage.federation.weather.holds
+    links = {(name, partner): Hold() for partner in stage.partners(name)}
+
+    def begin() -> None:
+        holds.update(links)
+        speak()
+
+    def speak() -> None:  # else there is nothing to receipt
+        for _, partner in links:
+            stage.say(partner, rng, frozenset((stage.party(name),)), 1)
+
+    def end() -> None:
+        for hold in links.values():
+            hold.let_go(rng.choice((1, 1, 1, 2)))
+
+    at_ms = until_ms * rng.choice((1, 2)) // 4
+    stage.federation.after(at_ms, begin)
+    stage.federation.after((at_ms + until_ms) // 2, speak)
+    stage.federation.after(until_ms, end)
 
 
 # --- faults of networks and clocks ------------------------------------------------------------------------------------------------
@@ -211,15 +243,22 @@ def leap(stage: Stage, act: Act, rng: Random) -> None:
 # --- changes while traffic flows --------------------------------------------------------------------------------------------------
 
 
-def rotate(stage: Stage, act: Act, rng: Random) -> None:  # noqa: ARG001 # acts are called alike
-    """A node turns to new keys: first on its disk, then in its journal."""
+def rotate(stage: Stage, act: Act, rng: Random) -> None:
+    """A node turns to new keys: first on its disk, then in its journal, which may be full when they come and when it starts again."""
     node = stage.node(act.node)
     if node.is_paused or node.identity.public.version != node.core.world.identity.public.version:
         return  # the last ones are not in use yet
-    if any(act.node not in stage.node(each).core.world.partners for each in stage.partners(act.node)):
+    partners = [stage.node(each) for each in stage.partners(act.node)]
+    if any(act.node not in each.core.world.partners or each.name not in node.core.world.partners for each in partners):
         return  # a card given before a rotation is given anew after it: docs/operations.md
     node.identity = made = next_identity(node)
+    is_full = rng.random() < 0.3  # noqa: PLR2004 # seldom
+    if is_full:
+        full(stage, act, rng)
+        node.disk.capacity = node.disk.used
     stage.attempt(lambda: node.do(fx.Rotate(made, "officer:1:security", "officer:2:administrator")))
+    if is_full:
+        node.crash()
 
 
 def revoke(stage: Stage, act: Act, rng: Random) -> None:  # noqa: ARG001 # acts are called alike
@@ -304,6 +343,19 @@ def flood(stage: Stage, act: Act, rng: Random) -> None:  # noqa: ARG001 # acts a
         stage.expected[liar.add(held.bytes(liar.names()))] = "no-consent"
 
 
+def drain(stage: Stage, act: Act, rng: Random) -> None:  # noqa: ARG001 # acts are called alike
+    """The liar is told much, reads on and on and receipts nothing."""
+    liar = _liar(stage)
+    for _ in range(30):
+        stage.say(JAPAN, rng, frozenset((liar.party,)), 1)
+    for _ in range(8):
+        came: list[bytes] = []
+        liar.victim.serve(liar.name, liar.pull(), came.append)
+        stage.federation.run(rng.choice((20, 200)))
+        for each in came:
+            stage.watch.sent(liar.victim.name, liar.name, each)
+
+
 def ask(stage: Stage, act: Act, rng: Random) -> None:  # noqa: ARG001 # acts are called alike
     """The liar asks for what it may have, with numbers and receipts that may be none."""
     liar = _liar(stage)
@@ -341,6 +393,7 @@ def fork(stage: Stage, act: Act, rng: Random) -> None:  # noqa: ARG001 # acts ar
     network.loss, network.delay_ms = 0.0, (1, 40)
     network.cut.clear()
     network.one_way.clear()
+    network.holds.clear()
     stage.federation.run(40_000)
     if len(liar.codes()) == liar.tree.size:  # else there is nothing yet that it could contradict
         stage.forked = True
@@ -351,5 +404,5 @@ ACTS: dict[str, Do] = {
     "say": say, "withdraw": withdraw, "courier": courier, "order": order, "join": join, "power": power, "crash": crash, "relapse": relapse,
     "pause": pause, "full": full, "disk-error": disk_error, "restore": restore, "cut": cut, "one-way": one_way, "weather": weather,
     "skew": skew, "leap": leap, "rotate": rotate, "revoke": revoke, "suspend": suspend_, "amend": amend, "halt": halt, "lie": lie,
-    "truth": truth, "flood": flood, "ask": ask, "answers": answers, "fork": fork,
+    "truth": truth, "flood": flood, "drain": drain, "ask": ask, "answers": answers, "fork": fork,
 }  # fmt: skip

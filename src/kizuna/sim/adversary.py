@@ -50,6 +50,7 @@ class Byzantine:
         self.answers: Callable[[wire.Pull], bytes | None] = self.answer
         self.answers_blobs: Callable[[wire.BlobPull], bytes | None] = self.answer_blobs
         self.pulls = 0
+        self._kept: tuple[Tree, list[tuple[bytes, bytes]], dict[sign.Purpose, sign.SigningKey]] = Tree(), [], self.keys
         us = victim.identity.party
         both = (provision(self.party, us, discloses=discloses), provision(us, self.party, discloses=discloses))
         self.made = arrangement(self.party, us, *both)
@@ -159,6 +160,17 @@ class Byzantine:
             instrument=made.id, version=instrument.version_of(made), envelope=canonical.encode(envelope).decode()
         )
         return self.treaty("instruments.version-signed.v1", body)
+
+    def keep(self) -> None:
+        """Keep the log and the keys as they are, to go back to."""
+        self._kept = self.tree.copy(), list(self.entries), dict(self.keys)
+
+    def mend(self) -> None:
+        """Go back to what was kept last, and answer honestly."""
+        self.epoch = 0
+        tree, entries, held = self._kept
+        self.tree, self.entries, self.keys = tree.copy(), list(entries), dict(held)
+        self.answers = self.answer
 
     # --- how it serves ---------------------------------------------------------------------------------------------------------------
 

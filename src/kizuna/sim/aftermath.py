@@ -41,6 +41,9 @@ def _channel(stage: Stage, writer: SimNode, reader: SimNode) -> None:
     out, read = sides(writer, reader)
     watch.check("I4", f"{what} has not caught up: {out} and {read}", holds=out[:2] == read[:2] and out[1] == out[3])
     watch.check("I8", f"{what} has two roots", holds=out[2] == read[2])
+    known = reader.core.world.partners[writer.name].keyset.version
+    newest = writer.core.world.identity.public.version
+    watch.check("I4", f"{what}: key set {newest} was never told, {known} is known", holds=known == newest)
     leaves = "SELECT idx, leaf FROM leaf_{} WHERE channel = ? AND epoch = ? ORDER BY idx"
     log = wire.channel_name(writer.name, reader.name), out[0]
     same = writer.store.query(leaves.format("out"), log) == reader.store.query(leaves.format("in"), log)
@@ -170,6 +173,8 @@ def _journal(stage: Stage, node: SimNode) -> None:
     held = {row[0] for row in node.store.query("SELECT id FROM record")}
     lost = [record_id for record_id in node.acknowledged if record_id not in held]
     watch.check("I1", f"`{node.name}` lost {len(lost)} records that it had acknowledged", holds=not lost)
+    owed = [said.text for said in stage.model.owed.get(node.name, ()) if said.record_id not in held]
+    watch.check("I1", f"`{node.name}` was restored, and {owed}, which a partner held, never came home", holds=not owed)
     for text, issuer in node.store.query("SELECT text, issuer FROM note"):
         if TOKEN.fullmatch(text.encode()):
             said = stage.model.notes.get(text.encode())

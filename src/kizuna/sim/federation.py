@@ -43,6 +43,19 @@ _vfs_numbers = itertools.count()
 
 
 @dataclass
+class Hold:
+    """A link that keeps back what is sent on it, in order; `let_go` says how many messages overtake what is kept."""
+
+    kept: list[Callable[[], None]] = field(default_factory=list)
+    overtaking: int | None = None
+    """None: nothing gets through."""
+
+    def let_go(self, overtaking: int) -> None:
+        """Let so many messages through, and then what was kept back, before the next one."""
+        self.overtaking = overtaking
+
+
+@dataclass
 class Weather:
     """What the network does to messages: chances between 0 and 1, delays in milliseconds."""
 
@@ -52,6 +65,8 @@ class Weather:
     cut: set[frozenset[str]] = field(default_factory=set)
     one_way: set[tuple[str, str]] = field(default_factory=set)
     """Links that carry nothing from the first node to the second."""
+    holds: dict[tuple[str, str], Hold] = field(default_factory=dict)
+    """Links that keep back what the first node sends to the second."""
 
 
 class Observer(Protocol):
@@ -443,6 +458,17 @@ class Federation:
         if self.rng.random() < self.weather.loss:
             self.weathered["message-lost"] += 1
             return
+        hold = self.weather.holds.get((sender, receiver))
+        if hold is not None and hold.overtaking is None:
+            self.weathered["message-held"] += 1
+            hold.kept.append(arrive)
+            return
+        if hold is not None and hold.overtaking is not None:
+            hold.overtaking -= 1
+            if hold.overtaking < 0:
+                del self.weather.holds[sender, receiver]
+                for each in hold.kept:
+                    self.after(0, each)
         copies = 2 if self.rng.random() < self.weather.twice else 1
         self.weathered["message-doubled"] += copies - 1
         for _ in range(copies):

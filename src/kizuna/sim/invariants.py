@@ -243,9 +243,10 @@ class Watch:
             self._receipted.pop(log[0], None)
         for channel, epoch, size in node.store.query("SELECT channel, epoch, size FROM channel_in"):
             self._receipted[channel] = epoch, size
+        for log in [log for log in self._taken if log[0].startswith(f"kizuna/{node.name}/to/")]:
+            self._taken[log] = 0  # the backup may be older than the enrolment
         for channel, epoch, receipted in node.store.query("SELECT channel, epoch, receipted FROM channel_out"):
-            for log in [log for log in self._taken if log[0] == channel]:
-                self._taken[log] = receipted if log[1] == epoch else 0
+            self._taken[channel, epoch] = receipted
         self._read_again(node)
 
     def alerted(self, node: SimNode, alert: fx.Alert) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+import msgspec
+
 from kizuna.domains.instruments.records import Suspended
-from kizuna.kernel import canonical, sign
+from kizuna.kernel import canonical, note, sign
 from kizuna.kernel.channel import wire
+from kizuna.kernel.channel.reader import origin
 from kizuna.kernel.frames import pack
 from kizuna.kernel.label import Grade
 from kizuna.kernel.merkle import Tree, leaf_hash
@@ -282,6 +285,55 @@ def _sign_with_another_key(evil: Byzantine) -> None:
     evil.keys[sign.Purpose.CHECKPOINT] = sign.SigningKey(evil.rng.randbytes(32), sign.Purpose.CHECKPOINT)
 
 
+def _sign_nothing(evil: Byzantine) -> None:
+    evil.say("x")
+    text, _, _ = evil.checkpoint().rpartition(b"\n\n")
+    nobody = sign.SigningKey(evil.rng.randbytes(32), sign.Purpose.CHECKPOINT)
+    unsigned = note.sign_note(text.decode() + "\n", "nobody", nobody).to_bytes()
+    evil.answers = lambda pull: wire.pack_message(
+        evil.head(pull), [unsigned, b"", *(part for entry in evil.entries[pull.start :] for part in entry)]
+    )
+
+
+def _sign_for_another_log(evil: Byzantine) -> None:
+    evil.say("x")
+    other = evil.checkpoint(origin=origin(evil.reverse, evil.epoch))
+    evil.answers = lambda pull: wire.pack_message(
+        evil.head(pull), [other, b"", *(part for entry in evil.entries[pull.start :] for part in entry)]
+    )
+
+
+def _show_what_it_did_not_sign(evil: Byzantine) -> None:
+    """Sign one entry and show another in its place."""
+    at = evil.say("signed")
+    signed, _ = evil.entries[at]
+    body = evil.issue(NoteSaid(text="shown", source="y")).bytes(evil.names())
+    named = {"body_sha256": hashlib.sha256(body).hexdigest(), "body_size": len(body)}
+    shown, _ = wire.encode_header(msgspec.structs.replace(wire.decode_header(signed), **named))
+    evil.entries[at] = shown, body
+
+
+def _sign_two_logs_after_what_is_held(evil: Byzantine) -> None:
+    """Show the checkpoint over an entry, keep that entry back, and show another log in which another stands in its place."""
+    other = evil.tree.copy()
+    evil.say("signed and kept back")
+    evil.keep()
+    text = evil.issue(NoteSaid(text="of the other log", source="y")).bytes(evil.names())
+    data, _ = evil.entries[-1]
+    named = {"body_sha256": hashlib.sha256(text).hexdigest(), "body_size": len(text)}
+    shown, leaf = wire.encode_header(msgspec.structs.replace(wire.decode_header(data), **named))
+    other.append(leaf)
+
+    def answer(pull: wire.Pull) -> bytes:
+        if pull.seen < evil.tree.size:
+            lead = evil.tree.consistency_proof(pull.start, evil.tree.size) if pull.start else []
+            head = evil.head(pull, end=pull.start, proof=tuple(item.hex() for item in lead))
+            return wire.pack_message(head, [evil.checkpoint(), b""])
+        return wire.pack_message(evil.head(pull), [evil.checkpoint(tree=other), b"", shown, text])
+
+    evil.answers = answer
+
+
 def _leave_an_entry_out(evil: Byzantine) -> None:
     evil.say("hidden")
     evil.say("shown")
@@ -331,6 +383,10 @@ LOGS: tuple[Lie, ...] = (
     fork_its_log,
     _go_back,
     _sign_with_another_key,
+    _sign_nothing,
+    _sign_for_another_log,
+    _show_what_it_did_not_sign,
+    _sign_two_logs_after_what_is_held,
     _leave_an_entry_out,
     _oversize_header,
     _header_outside_nfc,

@@ -72,6 +72,8 @@ class Model:
     """Until when a node whose clock leapt may release nothing."""
     restored_ms: dict[str, int] = field(default_factory=dict)
     """When a node was put back to a backup; far ahead where it still will be."""
+    owed: dict[str, list[Note]] = field(default_factory=dict)
+    """What a node that was put back to a backup must have again: a partner held it."""
     revoked: set[str] = field(default_factory=set)
     """Nodes whose old keys were revoked."""
 

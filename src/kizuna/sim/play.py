@@ -14,7 +14,7 @@ from kizuna.domains.supply import DOMAIN as SUPPLY
 from kizuna.kernel.label import Grade
 from kizuna.node import effects as fx
 from kizuna.node.world import Limits
-from kizuna.sim import aftermath, orders
+from kizuna.sim import aftermath, lies, orders
 from kizuna.sim.acts import ACTS, LATEST_RESTORE_MS
 from kizuna.sim.adversary import Byzantine
 from kizuna.sim.federation import START_MS
@@ -27,6 +27,10 @@ SETTLED_MS = 10_000
 CALM_MS = 110_000
 """How long after the last fault a clock may be in doubt, and a partner wait before it asks again."""
 LAST_MS = 60_000
+LOG_LIES = 4
+"""So many logs that are none a liar shows once the storm is over."""
+FOUND_MS = 60_000
+"""How soon each of them is found."""
 LIMITS = Limits(pull_entries=8, window_entries=16, quarantine_bytes=48 << 10)
 """Small budgets, so that each is reached."""
 
@@ -134,6 +138,7 @@ def calm(stage: Stage) -> None:
     weather.delay_ms = (1, 40)
     weather.cut.clear()
     weather.one_way.clear()
+    weather.holds.clear()
     for node in stage.nodes.values():
         node.skew_ms = node.paused_until_ms = node.relapses = 0
         node.disk.fail_at = node.disk.error_at = node.disk.capacity = None
@@ -149,9 +154,32 @@ def calm(stage: Stage) -> None:
     if liar is not None and not stage.forked:
         liar.answers, liar.answers_blobs = liar.answer, liar.answer_blobs
     stage.settle(CALM_MS)
+    try_logs(stage)
     for name in stage.nodes:
         for partner in stage.partners(name):
             stage.say(name, stage.rng, frozenset((stage.party(partner),)), 1)
     if liar is not None and not stage.forked:
         stage.tell(liar)
     stage.settle(LAST_MS)
+
+
+def try_logs(stage: Stage) -> None:
+    """Let the liar show some logs that are none: each is found and proved, a person looks into it and reopens the channel, and it is read on."""
+    liar = stage.liar
+    if liar is None or stage.forked:
+        return
+    rng, victim = Random(f"{stage.scenario.seed}/logs"), liar.victim  # noqa: S311 # a simulation repeats itself
+    proved = "SELECT COUNT(*) FROM alert a JOIN journal_body b ON b.seq = a.seq WHERE a.kind = 'fork' AND a.channel = ?"
+    for lie in rng.sample(lies.LOGS, LOG_LIES):
+        liar.keep()
+        ((before,),) = victim.store.query(proved, (liar.channel,))
+        lie(liar)
+        for _ in range(FOUND_MS // 500):
+            stage.federation.run(500)
+            if liar.stopped()[0]:
+                break
+        found = liar.stopped()[0] == "fork" and victim.store.query(proved, (liar.channel,)) == [(before + 1,)]
+        sentence = f"`{victim.name}` has not seen that `{liar.name}` lies: {lie.__name__}"
+        stage.watch.check("I7", sentence, holds=found)
+        liar.mend()
+        victim.do(fx.Reopen(liar.channel, "officer:2:security", "looked into"))

@@ -14,13 +14,13 @@ INDIA, JAPAN, AUSTRALIA, FRANCE = "ind/delhi", "jpn/yokosuka", "aus/perth", "fra
 
 WEIGHTS = {
     "say": 40, "withdraw": 5, "courier": 8, "order": 12, "power": 6, "crash": 2, "relapse": 1, "pause": 2, "full": 2, "disk-error": 2, "cut": 3,
-    "one-way": 2, "weather": 2, "skew": 2, "leap": 1, "rotate": 2, "revoke": 1, "suspend": 1, "amend": 1, "halt": 1, "restore": 1, "join": 0,
-    "lie": 12, "truth": 6, "flood": 1, "ask": 5, "answers": 2, "fork": 0,
+    "one-way": 2, "weather": 2, "skew": 2, "leap": 1, "rotate": 2, "revoke": 1, "suspend": 1, "amend": 1, "halt": 1, "restore": 2, "join": 0,
+    "lie": 12, "truth": 6, "flood": 1, "drain": 1, "ask": 5, "answers": 2, "fork": 0,
 }  # fmt: skip
 """How often each act is drawn; those of weight 0 are placed by `plan` alone."""
 
 FAULTS = frozenset(WEIGHTS) - {"say", "withdraw", "order", "truth", "join"}
-_OF_LIARS = frozenset({"lie", "truth", "flood", "ask", "answers", "fork"})
+_OF_LIARS = frozenset({"lie", "truth", "flood", "drain", "ask", "answers", "fork"})
 _ONCE = frozenset({"suspend", "amend", "restore", "leap"})
 
 
@@ -81,7 +81,6 @@ def plan(seed: int) -> Scenario:
 def _acts(made: Scenario, rng: Random) -> tuple[Act, ...]:
     barred = set() if made.liar else set(_OF_LIARS)
     barred |= set() if made.third == "bundle" else {"courier"}
-    barred |= {"restore"} if made.joins_late else set()  # what is older than an enrolment is no backup of it
     barred |= {"leap"} if made.orders else {"order"}  # an order's days are judged by the clock
     weights = {kind: 0.0 if kind in barred else float(weight) for kind, weight in WEIGHTS.items()}
     for kind in sorted(FAULTS):  # each seed has its own mixture, so that rare ones meet

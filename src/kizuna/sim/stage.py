@@ -128,6 +128,7 @@ class Stage:
     def put_back(self, name: str) -> None:
         """Forget what a restored node lost with its journal, and let its officers load again what no partner can give back."""
         node = self.node(name)
+        self.model.owed[name] = [said for said in self.model.of(name) if self._held_by_a_partner(said)]
         standing = dict(node.store.query("SELECT id, standing FROM record WHERE own = 1"))
         for said in self.model.by_id.values():
             if said.node == name and standing.get(said.record_id, "") == "":
@@ -142,9 +143,13 @@ class Stage:
             if pair not in self.agreements:
                 continue
             if partner not in node.core.world.partners:
-                self._enrol(node, self.node(partner))
+                self._enrol_again(node, self.node(partner))
             elif pair in self.model.amended:
                 self.insist(partial(sign_instrument, node, self.agreements[pair]))
+
+    def _held_by_a_partner(self, said: Note) -> bool:
+        taken = "SELECT 1 FROM leaf_in WHERE record_id = ? AND code = ''"
+        return any(self.node(each).store.query(taken, (said.record_id,)) for each in self.partners(said.node))
 
     def tell(self, liar: Byzantine) -> None:
         """Let the liar say something true."""
@@ -169,10 +174,22 @@ class Stage:
 
     def _enrol(self, node: SimNode, partner: SimNode) -> None:
         """Let a node's officers enrol a partner by its card as it is then, and sign the agreement with it."""
-        by_wire = not (AUSTRALIA in {node.name, partner.name} and self.scenario.third == "bundle")
         pair = frozenset((node.identity.party, partner.identity.party))
-        self.insist(lambda: node.do(fx.Enrol(partner.card(reachable=by_wire), "officer:1:liaison")))
+        self._give_card(node, partner)
         self.insist(lambda: sign_instrument(node, self.agreements[pair]))
+
+    def _enrol_again(self, node: SimNode, partner: SimNode) -> None:
+        """Let a node that was restored to before an enrolment enrol its partner again."""
+        self._enrol(node, partner)
+        if not self._by_wire(node.name, partner.name):  # no bundle tells of newer keys than the card that opens it
+            self._give_card(partner, node)
+
+    def _by_wire(self, one: str, other: str) -> bool:
+        return not (AUSTRALIA in {one, other} and self.scenario.third == "bundle")
+
+    def _give_card(self, node: SimNode, partner: SimNode) -> None:
+        by_wire = self._by_wire(node.name, partner.name)
+        self.insist(lambda: node.do(fx.Enrol(partner.card(reachable=by_wire), "officer:1:liaison")))
 
     def exchange(self) -> None:
         """Carry bundles both ways between those whom no wire joins."""

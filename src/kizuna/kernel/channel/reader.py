@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kizuna.errors import ForkError, KizunaError, RecordError
+from kizuna.errors import ForkError, KizunaError, RecordError, SignatureError
 from kizuna.kernel import note
 from kizuna.kernel.channel.wire import Answer, EntryHeader, decode_header
 from kizuna.kernel.merkle import EMPTY_ROOT, CompactRange, leaf_hash, verify_consistency
@@ -74,6 +74,12 @@ def check_checkpoint(state: ReaderState, epoch: int, data: bytes, public_key: by
     """
     try:
         return note.open_checkpoint(data, origin(state.channel, epoch), public_key)
+    except SignatureError as error:
+        raise ForkError(
+            f"checkpoint of `{state.channel}` bears no signature known here: either its writer has new keys, of which this node was not told"
+            " or lost the word in a restore, or somebody else signed it: read the fingerprint of the writer's card to each other, enrol it"
+            f" again if it is right, then reopen the channel ({error})"
+        ) from error
     except KizunaError as error:
         raise ForkError(f"checkpoint of `{state.channel}` is not acceptable: {error}") from error
 
