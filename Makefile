@@ -19,7 +19,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-emit-index-url --no-emit-find-links
 
 # Every extra but `spark`, which is half a gigabyte: locks/spark.txt is for whoever wants it.
-EXTRAS := $(foreach extra,documents postgres nats cedar cise oidc pkcs11,--extra $(extra))
+EXTRAS := $(foreach extra,documents postgres nats cedar cise oidc pkcs11 xmldsig,--extra $(extra))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fix bench sim soak syscalls docs pages screens sbom lock clean

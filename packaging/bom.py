@@ -35,7 +35,8 @@ PERMISSIVE = frozenset({
     "Python-2.0", "Unlicense", "Zlib",
 })  # fmt: skip
 WORDS = {
-    "Apache 2.0": "Apache-2.0", "Apache Software License": "Apache-2.0", "BSD": "BSD-3-Clause", "BSD License": "BSD-3-Clause",
+    "Apache 2.0": "Apache-2.0", "Apache License, Version 2.0": "Apache-2.0",
+    "Apache Software License": "Apache-2.0", "BSD": "BSD-3-Clause", "BSD License": "BSD-3-Clause",
     "ISC License": "ISC", "ISC License (ISCL)": "ISC", "MIT License": "MIT", "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "PSFL": "PSF-2.0", "Python Software Foundation License": "PSF-2.0",
 }  # fmt: skip

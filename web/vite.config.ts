@@ -12,7 +12,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the pages' policy forbids data: scripts and fonts
     chunkSizeWarningLimit: 1500,
     modulePreload: { polyfill: false },
-    rollupOptions: { input: { page: "src/page.ts", map: "src/map.ts", watch: "src/watch.ts" } },
+    rollupOptions: { input: { page: "src/page.ts", map: "src/map.ts", watch: "src/watch.ts", passkeys: "src/passkeys.ts" } },
   },
   worker: { format: "es" },
 });

@@ -11,6 +11,7 @@ from tests.browser import driving
 from tests.browser.conftest import Sides
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
+PASSWORD = "correct horse battery staple"
 PALETTES = ("day", "dusk", "night")
 
 
@@ -122,3 +123,38 @@ def test_the_keyboard_alone_reaches_everything(sides: Sides) -> None:
     page.keyboard.press("ArrowDown")
     page.wait_for_url(re.compile("/(channels|desk|picture)"))
     expect(page.locator("summary").first).to_contain_text("Liaison officer")
+
+
+def test_a_passkey_is_made_and_signs_in(sides: Sides) -> None:
+    """Stands last: the account's other sessions end with its first passkey."""
+    officer = sides.officer("Japan")
+    page, context = officer.page, officer.page.context
+    assert "browsers keep them for names" in officer.open("/passkeys").locator("main").inner_text()
+    (cookie,) = (each for each in context.cookies() if each["httpOnly"])
+    context.clear_cookies()
+    base = officer.base.replace("127.0.0.1", "localhost")
+    context.add_cookies([{"name": cookie["name"], "value": cookie["value"], "url": base}])
+    device = {
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }  # fmt: skip
+    tools = context.new_cdp_session(page)
+    tools.send("WebAuthn.enable")
+    tools.send("WebAuthn.addVirtualAuthenticator", {"options": device})
+    page.goto(f"{base}/password")
+    for field in ("New password", "New password again"):
+        page.get_by_label(field, exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Keep it").click()
+    page.wait_for_url(f"{base}/picture")
+    page.goto(f"{base}/passkeys")
+    page.get_by_label("Which device is it?").fill("Bridge tablet")
+    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_role("button", name="Make a passkey").click()
+    expect(page.locator("main")).to_contain_text("never used yet")
+    context.clear_cookies()
+    page.goto(f"{base}/signin")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    page.wait_for_url(f"{base}/picture")
+    page.goto(f"{base}/passkeys")
+    expect(page.locator("main")).to_contain_text("last used")
+    assert not officer.faults

@@ -39,8 +39,9 @@ from kizuna.node.picture import LivePicture
 from kizuna.node.plug_settings import Plug
 from kizuna.node.plugging import Plugging
 from kizuna.node.runner import Runner, Shell
-from kizuna.node.settings import Area, OidcSettings
+from kizuna.node.settings import Area
 from kizuna.node.showing import Showing
+from kizuna.node.signin_settings import OidcSettings, PasskeySettings
 from kizuna.node.tokens import Tokens
 from kizuna.node.watch import Watch
 from kizuna.node.world import Limits, Sources
@@ -232,10 +233,12 @@ class Served:
         assets: Assets | None = None,
         domains: Sequence[Domain] = DOMAINS,
         oidc: OidcSettings | None = None,
+        passkeys: PasskeySettings = PasskeySettings(),  # noqa: B008 # frozen
         plugs: tuple[Plug, ...] = (),
     ) -> None:
         self.folder = folder
         self.oidc = oidc
+        self.passkeys = passkeys
         self.address = address
         self.assets = assets
         self.node = TestNode(folder, name, domains=domains)
@@ -274,7 +277,7 @@ class Served:
         offered = domain_routes(self.domains) if self.domains is not DOMAINS else ()
         serving = Serving(
             self.node.keys.files, self.tokens.path, self.folder, partner_port=0, api_port=0,
-            routes=[*routes_of(watch), *offered], address=self.address, oidc=self.oidc,
+            routes=[*routes_of(watch), *offered], address=self.address, oidc=self.oidc, passkeys=self.passkeys,
             pages=lambda office: [
                 *plug_routes(office, self.plugging, self.showing, self.adaptor),
                 *page_routes(office, OFFERED, watch, assets=self.assets),

@@ -20,7 +20,8 @@ from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from kizuna.errors import ConfigError, RefusedError, SignatureError
 from kizuna.node.accounts import Accounts
-from kizuna.node.settings import OidcSettings, parse_settings
+from kizuna.node.settings import parse_settings
+from kizuna.node.signin_settings import OidcSettings
 from kizuna.web.oidc import account_of, check_address, check_token
 from tests.web.harness import Served
 from tests.web.test_pages import COOKIE, Browser, account

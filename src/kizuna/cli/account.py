@@ -22,7 +22,8 @@ from kizuna.cli.base import (
 from kizuna.errors import ConfigError, RefusedError
 from kizuna.kernel.label import MAX_CLASSIFICATION
 from kizuna.node.accounts import Account, Accounts
-from kizuna.node.settings import Settings
+from kizuna.node.settings import Settings, host_port
+from kizuna.node.signin_settings import is_loopback
 from kizuna.node.tokens import ROLES
 
 app = group("account", "Officers' accounts for the pages; a running node sees changes at once.")
@@ -100,18 +101,18 @@ def list_(config: Config = CONFIG, *, json: Json = False) -> None:
     shown = [
         {
             "clearance": each.clearance, "made_ms": each.made_ms, "nationality": each.nationality, "officer": each.officer,
-            "password": bool(each.password), "roles": list(each.roles), "ends_ms": each.ends_ms,
+            "passkeys": len(each.passkeys), "password": bool(each.password), "roles": list(each.roles), "ends_ms": each.ends_ms,
         }
         for each in found
     ]  # fmt: skip
     rows = [
         (
             each.officer, ", ".join(each.roles), each.clearance, each.nationality, "chosen" if each.password else "none yet",
-            shown_instant(each.made_ms), shown_instant(each.ends_ms),
+            len(each.passkeys), shown_instant(each.made_ms), shown_instant(each.ends_ms),
         )
         for each in found
     ]  # fmt: skip
-    columns = ("officer", "roles", "clearance", "nationality", "password", "made", "ends")
+    columns = ("officer", "roles", "clearance", "nationality", "password", "passkeys", "made", "ends")
     lines = [table(*columns, rows=rows)] if found else ["There are no accounts: `kizuna account add` makes one."]
     emit({"accounts": shown}, json_wanted=json, lines=lines)
 
@@ -121,6 +122,34 @@ def remove(officer: Officer, config: Config = CONFIG, *, json: Json = False) -> 
     """Take an account away; whoever is signed in with it is out at the next click."""
     _accounts(settings_of(config)).remove(officer)
     emit({"officer": officer}, json_wanted=json, lines=[f"The account of officer `{officer}` is gone."])
+
+
+@app.command()
+def passkeys(
+    officer: Officer,
+    remove: Annotated[
+        str, typer.Option("--remove", metavar="NAME", help="Forget this one: for who has lost its device.")
+    ] = "",
+    config: Config = CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Show an officer's passkeys, or take one away."""
+    held = _accounts(settings_of(config))
+    if remove:
+        held.remove_passkey(officer, remove)
+        emit(
+            {"officer": officer, "passkey": remove}, json_wanted=json,
+            lines=[f"Passkey `{remove}` of officer `{officer}` counts no more."],
+        )  # fmt: skip
+        return
+    account = held.get(officer)
+    if account is None:
+        raise RefusedError(f"there is no account of officer `{officer[:40]}`: list them first")
+    shown = [{"made_ms": key.made_ms, "name": key.name, "used_ms": key.used_ms} for key in account.passkeys]
+    rows = [(key.name, shown_instant(key.made_ms), shown_instant(key.used_ms)) for key in account.passkeys]
+    lines = [table("passkey", "made", "last used", rows=rows)] if rows else ["There are none: an officer makes them."]
+    emit({"officer": officer, "passkeys": shown}, json_wanted=json, lines=lines)
 
 
 def _accounts(settings: Settings) -> Accounts:
@@ -137,7 +166,15 @@ def sign_in_link(settings: Settings, held: Accounts, officer: str, *, now_ms: in
         ConfigError: the accounts cannot be read or written.
     """
     code = held.invite(officer, now_ms=now_ms, ends_ms=now_ms + good_ms, random=random)
-    return f"{settings.users.address or f'http://{settings.users.listen}'}/signin/{code}"
+    return f"{settings.users.address or _by_name(settings)}/signin/{code}"
+
+
+def _by_name(settings: Settings) -> str:
+    """Return where this machine reaches the pages: by a name where an account may need a passkey, which browsers keep for names alone."""
+    host, port = host_port(settings.users.listen)
+    wanted = settings.users.passkeys
+    by_name = is_loopback(host) and (wanted.required_roles or wanted.required_clearance is not None)
+    return f"http://localhost:{port}" if by_name else f"http://{settings.users.listen}"
 
 
 def first_link(settings: Settings) -> str:

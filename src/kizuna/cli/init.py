@@ -17,7 +17,8 @@ from kizuna.errors import ConfigError, RecordError, RefusedError
 from kizuna.kernel import keys, sign
 from kizuna.kernel.label import PARTY
 from kizuna.node import keyfiles
-from kizuna.node.settings import NODE, host_port, is_loopback
+from kizuna.node.settings import NODE, host_port
+from kizuna.node.signin_settings import is_loopback
 from kizuna.node.treaties import bundled
 
 SETTINGS, ROOT_KEY = "node.toml", "root.key"

@@ -22,13 +22,14 @@ from kizuna.cli.base import (
     table,
     write_file,
 )
-from kizuna.errors import RefusedError
+from kizuna.errors import ConfigError, RefusedError
 from kizuna.formats import stanag4774, stanag4778
 from kizuna.kernel import label as labels
 from kizuna.kernel.label import Grade, Label
 from kizuna.kernel.marking import marking
 from kizuna.kernel.marking_policy import borne
-from kizuna.node.labelling import Policies, confidentiality_of, read_label
+from kizuna.node import keyfiles
+from kizuna.node.labelling import Policies, confidentiality_of, joined, read_label
 
 app = group("label", "Confidentiality labels: what they say, and their other forms (STANAG 4774, 4778, JSON).")
 Form = Literal["json", "4774", "encapsulating", "detached", "embedded"]
@@ -42,6 +43,18 @@ PolicyFiles = Annotated[
 Originator = Annotated[
     str, typer.Option("--originator", metavar="PARTY", help="Whose label it is, where it does not name a party.")
 ]
+VerifyWith = Annotated[
+    Path | None,
+    typer.Option(
+        "--verify-with",
+        metavar="FILE",
+        help="Read the label only where one of these certificates (PEM) has signed the binding, and from what it signed.",
+    ),
+]
+SignedData = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="FILE", help="The data of a detached binding, which its signature covers."),
+]
 Language = Annotated[str, typer.Option("--language", help="Of the marking: en, ja, hi, or one that the policy has.")]
 
 
@@ -52,9 +65,34 @@ def _policies(config: Path, given: list[Path] | None) -> Policies:
     return policies_of(settings_of(config), given or ())
 
 
+def _read(
+    raw: bytes, policies: Policies, originator: str, verify_with: Path | None, data: bytes | None
+) -> tuple[Label, str]:
+    """Return the label in a file, and what is to be said of its signature; where it is verified, the label is read from what was signed."""
+    if verify_with is None:
+        signed = raw.lstrip().startswith(b"<") and b"http://www.w3.org/2000/09/xmldsig#" in raw
+        note = "It bears a signature that was not verified: `--verify-with` does." if signed else ""
+        return read_label(raw, policies, originator), note
+    signing = _signing()
+    trusted = signing.pinned(read_file(verify_with))
+    found = signing.verify(raw, trusted, CLOCK.now_ms(), data)
+    return joined(found.binding.labels, policies, originator), f"Signed by {found.subject}."
+
+
+def _signing() -> Any:
+    """Return the module that signs bindings, which an extra brings."""
+    try:
+        from kizuna.formats import signed_binding  # noqa: PLC0415 # an extra
+    except ImportError as error:
+        raise ConfigError("signed bindings need the extra `kizuna[xmldsig]`: install it") from error
+    return signed_binding
+
+
 @app.command()
 def show(
     file: File,
+    verify_with: VerifyWith = None,
+    data: SignedData = None,
     policy: PolicyFiles = None,
     language: Language = "en",
     originator: Originator = "",
@@ -64,7 +102,8 @@ def show(
 ) -> None:
     """Show a label: its marking and its parts."""
     policies = _policies(config, policy)
-    found = read_label(read_file(file), policies, originator)
+    given = read_file(data) if data is not None else None
+    found, note = _read(read_file(file), policies, originator, verify_with, given)
     text = marking(found, policies, language)
     rows = [*(("grade", _grade(grade, policies)) for grade in found.grades)]
     rows += [
@@ -74,8 +113,9 @@ def show(
         )
     ]  # fmt: skip
     rows.append(("review by", found.review_by or "never"))
-    result = {"label": _plain(found), "marking": text}
-    emit(result, json_wanted=json, lines=[text, table("part", "says", rows=rows)])
+    result = {"label": _plain(found), "marking": text, "signature": note}
+    lines = [text, table("part", "says", rows=rows), *([note] if note else [])]
+    emit(result, json_wanted=json, lines=lines)
 
 
 def _grade(grade: Grade, policies: Policies) -> str:
@@ -96,21 +136,35 @@ def convert(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")],
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="The data to bind.")] = None,
     media_type: Annotated[str, typer.Option("--media-type", help="What the data is, like `text/plain`.")] = "",
+    *,
+    sign_with: Annotated[
+        Path | None,
+        typer.Option(
+            "--sign-with",
+            metavar="FILE",
+            help="Sign the binding by this key, which stands with its certificate in one PEM file.",
+        ),
+    ] = None,
+    verify_with: VerifyWith = None,
     policy: PolicyFiles = None,
     originator: Originator = "",
     config: Config = CONFIG,
-    *,
     json: Json = False,
 ) -> None:
     """Write a label in another form; refused where that form would protect less."""
     policies = _policies(config, policy)
-    found = read_label(read_file(file), policies, originator)
-    made = _converted(found, to, policies, data, media_type)
+    given = read_file(data) if data is not None else None
+    found, _ = _read(read_file(file), policies, originator, verify_with, given)
+    made = _converted(found, to, policies, given, media_type, sign_with)
     write_file(out, made)
     emit({"bytes": len(made), "file": str(out), "form": to}, json_wanted=json, lines=[f"{out}: {len(made)} bytes."])
 
 
-def _converted(found: Label, to: Form, policies: Policies, data: Path | None, media_type: str) -> bytes:
+def _converted(
+    found: Label, to: Form, policies: Policies, data: bytes | None, media_type: str, sign_with: Path | None
+) -> bytes:
+    if sign_with is not None and to not in stanag4778.FORMS:
+        raise RefusedError("a signature is a binding's, and this form is none: mend `--to`, or leave out `--sign-with`")
     if (data is not None) is not (to in stanag4778.FORMS):
         raise RefusedError(
             "a binding needs the data that it binds, and no other form takes any: mend `--to` or `--data`"
@@ -124,7 +178,13 @@ def _converted(found: Label, to: Form, policies: Policies, data: Path | None, me
                 "a label of several policies is several of STANAG 4774: write a binding, which holds all"
             )
         return stanag4774.write(written[0])
-    return stanag4778.bind(written, read_file(data) if data is not None else b"", to, media_type)
+    bound = data if data is not None else b""
+    if sign_with is None:
+        return stanag4778.bind(written, bound, to, media_type)
+    keyfiles.check_private(sign_with)
+    signing = _signing()
+    signed: bytes = signing.bind(written, bound, to, signing.Signer(read_file(sign_with)), CLOCK.now_ms(), media_type)
+    return signed
 
 
 @app.command()
@@ -137,6 +197,7 @@ def explain(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FILE", help="Also: whether a binding is of this data.")
     ] = None,
+    verify_with: VerifyWith = None,
     policy: PolicyFiles = None,
     originator: Originator = "",
     config: Config = CONFIG,
@@ -145,20 +206,27 @@ def explain(
 ) -> None:
     """Say to whom a label lets its data go and why not to others; an agreement in force must permit it besides."""
     policies = _policies(config, policy)
-    raw = read_file(file)
-    found = read_label(raw, policies, originator)
+    raw, given = read_file(file), read_file(data) if data is not None else None
+    found, note = _read(raw, policies, originator, verify_with, given)
     today = shown_instant(CLOCK.now_ms())[:10]
     asked = party or sorted(found.releasable_to | found.originators)
     verdicts = {name: _hindrances(found, name, purpose, today, policies) for name in asked}
-    result: dict[str, Any] = {"marking": marking(found, policies), "parties": verdicts}
+    result: dict[str, Any] = {"marking": marking(found, policies), "parties": verdicts, "signature": note}
     rows = [(name, "yes" if not why else "no", "; ".join(why)) for name, why in verdicts.items()]
     lines: list[Any] = [result["marking"], table("party", "may have it", "why not", rows=rows)]
-    if data is not None:
-        result["bound"] = stanag4778.is_bound(stanag4778.read(raw), read_file(data))
+    if note:
+        lines.append(note)
+    if given is not None:
+        result["bound"] = _is_bound(stanag4778.read(raw), given, verified=verify_with is not None)
         lines.append(
             "The binding is of this data." if result["bound"] else "Nothing shows that the binding is of this data."
         )
     emit(result, json_wanted=json, lines=lines)
+
+
+def _is_bound(binding: stanag4778.Binding, data: bytes, *, verified: bool) -> bool:
+    """Return whether a binding is of this data; a signature that was verified says so of a detached one under any address."""
+    return (verified and binding.form == stanag4778.DETACHED) or stanag4778.is_bound(binding, data)
 
 
 def _hindrances(label: Label, party: str, purpose: str, today: str, policies: Policies) -> list[str]:

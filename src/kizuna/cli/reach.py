@@ -56,7 +56,7 @@ _WORDS: dict[str, type[KizunaError]] = {
     "unknown-type": UnknownTypeError,
     "bundle": BundleError,
     "too-large": RecordError,
-    **dict.fromkeys(("refused", "no-token", "not-signed-in", "not-your-role", "not-held"), RefusedError),
+    **dict.fromkeys(("refused", "no-passkey", "no-token", "not-signed-in", "not-your-role", "not-held"), RefusedError),
     "log-fault": ForkError,
     "too-fast": ChannelError,
     "too-many-tries": ChannelError,

@@ -92,6 +92,7 @@ async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: b
         ),
         address=settings.users.address,
         oidc=settings.users.oidc,
+        passkeys=settings.users.passkeys,
         policies=policies_of(settings),
     )
 

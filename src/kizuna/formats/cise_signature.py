@@ -10,7 +10,6 @@ Sources: W3C XML Signature Syntax and Processing 1.1, Exclusive XML Canonicaliza
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -24,23 +23,29 @@ from lxml import etree
 
 from kizuna.errors import ConfigError, RecordError, SignatureError
 from kizuna.formats.cise import SIGNATURE
+from kizuna.formats.xml_signature import (
+    DSIG,
+    ENVELOPED,
+    EXCLUSIVE,
+    LEAST_RSA_BITS,
+    MORE,
+    algorithm_of,
+    bytes_of,
+    canonical,
+)
 
-DSIG = "http://www.w3.org/2000/09/xmldsig#"
 _XSL = "http://www.w3.org/1999/XSL/Transform"
-_EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 _XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
-_ENVELOPED = f"{DSIG}enveloped-signature"
 _SIGNED_BY: dict[str, type[hashes.SHA1 | hashes.SHA256 | hashes.SHA512]] = {
     f"{DSIG}rsa-sha1": hashes.SHA1,
-    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256": hashes.SHA256,
-    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512": hashes.SHA512,
+    f"{MORE}rsa-sha256": hashes.SHA256,
+    f"{MORE}rsa-sha512": hashes.SHA512,
 }
 _DIGESTS = {
     f"{DSIG}sha1": "sha1",
     "http://www.w3.org/2001/04/xmlenc#sha256": "sha256",
     "http://www.w3.org/2001/04/xmlenc#sha512": "sha512",
 }
-_LEAST_KEY_BITS = 2_048
 _BLANK = " \t\r\n"
 _STYLESHEET = (
     f'<xsl:stylesheet xmlns:xsl="{_XSL}" xmlns:s="{DSIG}" version="1.0"><xsl:strip-space elements="*"/>'
@@ -125,18 +130,18 @@ def verify(root: etree._Element, trusted: Sequence[x509.Certificate], now_ms: in
         raise RecordError("the signature signs nothing")
     weak = _check_digest(root, info)
     certificate = _certificate(signature)
-    method = _attribute(info, "SignatureMethod")
+    method = algorithm_of(info, "SignatureMethod")
     algorithm = _SIGNED_BY.get(method)
     key = certificate.public_key()
     if (
         algorithm is None
-        or _attribute(info, "CanonicalizationMethod") != _EXCLUSIVE
+        or algorithm_of(info, "CanonicalizationMethod") != EXCLUSIVE
         or not isinstance(key, rsa.RSAPublicKey)
     ):
         raise RecordError(f"signature method `{method[:80]}` is not one of this profile's")
-    if key.key_size < _LEAST_KEY_BITS:
+    if key.key_size < LEAST_RSA_BITS:
         raise SignatureError("the key of the signature is too short")
-    value = _bytes_of(signature, f"{{{DSIG}}}SignatureValue")
+    value = bytes_of(signature, f"{{{DSIG}}}SignatureValue")
     if not any(_verifies(key, value, form, algorithm()) for form in _forms(info)):
         raise SignatureError("the signature does not verify")
     _check_certificate(certificate, trusted, now_ms)
@@ -156,24 +161,7 @@ def _forms(info: etree._Element) -> list[bytes]:
     plain = etree.fromstring(
         etree.tostring(info, with_tail=False), etree.XMLParser(remove_blank_text=True, resolve_entities=False)
     )
-    return [_canonical(info), _canonical(plain)]
-
-
-def _canonical(node: etree._Element) -> bytes:
-    made: bytes = etree.tostring(node, method="c14n", exclusive=True, with_comments=False, with_tail=False)
-    return made
-
-
-def _attribute(info: etree._Element, name: str) -> str:
-    found = info.find(f"{{{DSIG}}}{name}")
-    return "" if found is None else found.get("Algorithm", "")
-
-
-def _bytes_of(node: etree._Element, path: str) -> bytes:
-    try:
-        return base64.b64decode("".join((node.findtext(path) or "").split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise RecordError("a part of the signature is not base64") from error
+    return [canonical(info), canonical(plain)]
 
 
 def _check_digest(root: etree._Element, info: etree._Element) -> bool:
@@ -183,12 +171,12 @@ def _check_digest(root: etree._Element, info: etree._Element) -> bool:
         raise RecordError("the signature does not refer to the whole message, and to it alone")
     (reference,) = references
     transforms = reference.findall(f"{{{DSIG}}}Transforms/{{{DSIG}}}Transform")
-    if [each.get("Algorithm") for each in transforms] != [_XSLT, _ENVELOPED] or not _is_known(transforms[0]):
+    if [each.get("Algorithm") for each in transforms] != [_XSLT, ENVELOPED] or not _is_known(transforms[0]):
         raise RecordError("the signature transforms the message in another way than this profile")
-    name = _DIGESTS.get(_attribute(reference, "DigestMethod"))
+    name = _DIGESTS.get(algorithm_of(reference, "DigestMethod"))
     if name is None:
         raise RecordError("the digest of the message is of no known kind")
-    if hashlib.new(name, essence(root)).digest() != _bytes_of(reference, f"{{{DSIG}}}DigestValue"):
+    if hashlib.new(name, essence(root)).digest() != bytes_of(reference, f"{{{DSIG}}}DigestValue"):
         raise SignatureError("the message is not what was signed")
     return name == "sha1"
 
@@ -208,7 +196,7 @@ def _sheet(node: etree._Element) -> list[tuple[str, tuple[tuple[str, str], ...]]
 
 
 def _certificate(signature: etree._Element) -> x509.Certificate:
-    data = _bytes_of(signature, f"{{{DSIG}}}KeyInfo/{{{DSIG}}}X509Data/{{{DSIG}}}X509Certificate")
+    data = bytes_of(signature, f"{{{DSIG}}}KeyInfo/{{{DSIG}}}X509Data/{{{DSIG}}}X509Certificate")
     try:
         return x509.load_der_x509_certificate(data)
     except ValueError as error:
@@ -231,15 +219,15 @@ def _check_certificate(certificate: x509.Certificate, trusted: Sequence[x509.Cer
 
 def sign(root: etree._Element, key: Key, *, unsafe_sha1: bool = False) -> None:
     """Put a signature into a message, after its payload or its services."""
-    method = f"{DSIG}rsa-sha1" if unsafe_sha1 else "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+    method = f"{DSIG}rsa-sha1" if unsafe_sha1 else f"{MORE}rsa-sha256"
     digest = f"{DSIG}sha1" if unsafe_sha1 else "http://www.w3.org/2001/04/xmlenc#sha256"
     value = base64.b64encode(hashlib.new(_DIGESTS[digest], essence(root)).digest()).decode()
     info = (
-        f'<SignedInfo xmlns="{DSIG}"><CanonicalizationMethod Algorithm="{_EXCLUSIVE}"/><SignatureMethod Algorithm="{method}"/>'
-        f'<Reference URI=""><Transforms><Transform Algorithm="{_XSLT}">{_STYLESHEET}</Transform><Transform Algorithm="{_ENVELOPED}"/>'
+        f'<SignedInfo xmlns="{DSIG}"><CanonicalizationMethod Algorithm="{EXCLUSIVE}"/><SignatureMethod Algorithm="{method}"/>'
+        f'<Reference URI=""><Transforms><Transform Algorithm="{_XSLT}">{_STYLESHEET}</Transform><Transform Algorithm="{ENVELOPED}"/>'
         f'</Transforms><DigestMethod Algorithm="{digest}"/><DigestValue>{value}</DigestValue></Reference></SignedInfo>'
     )
-    signed = key.private.sign(_canonical(etree.fromstring(info)), padding.PKCS1v15(), _SIGNED_BY[method]())
+    signed = key.private.sign(canonical(etree.fromstring(info)), padding.PKCS1v15(), _SIGNED_BY[method]())
     certificate = base64.b64encode(key.certificate.public_bytes(serialization.Encoding.DER)).decode()
     whole = (
         f'<Signature xmlns="{DSIG}">{info}<SignatureValue>{base64.b64encode(signed).decode()}</SignatureValue>'

@@ -2,7 +2,7 @@
 
 *Encapsulating*: the binding holds the data. *Detached*: the binding is a file of its own and names the data by the digest of RFC 6920, so that other
 data is told from it, or by any other address, which proves nothing. *Embedded*: the binding stands inside an XML document and refers to the whole of
-it by an empty address. The standard's signed profile (XML signatures) is not written here; in Kizuna the record that carries a file signs its digest.
+it by an empty address. Its XML signatures are `kizuna.formats.signed_binding`'s; in Kizuna the record that carries a file signs its digest.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def read(document: bytes) -> Binding:
     Raises:
         RecordError: there is none or more than one, or it is malformed.
     """
-    root = xml_safe.parse(document, "the binding")
+    root = parsed(document)
     found = [element for element in root.iter() if name_of(element) == (NAMESPACE, "BindingInformation")]
     if len(found) != 1:
         raise RecordError(
@@ -60,6 +60,15 @@ def read(document: bytes) -> Binding:
     if len(bindings) != 1:
         raise RecordError(f"the binding has {len(bindings)} parts `MetadataBinding`: one is read")
     return _binding(bindings[0], inside=found[0] is not root)
+
+
+def parsed(document: bytes) -> ET.Element:
+    """Return the root of a document that may bear a binding.
+
+    Raises:
+        RecordError: it is malformed, out of bounds, or declares a document type.
+    """
+    return xml_safe.parse(document, "the binding")
 
 
 def _named(parent: ET.Element, local: str) -> Iterator[ET.Element]:
@@ -88,31 +97,33 @@ def _binding(element: ET.Element, *, inside: bool) -> Binding:
     return Binding(form=ENCAPSULATING, labels=labels, data=data, media_type=held[0].get(f"{{{_XMIME}}}contentType", ""))
 
 
-def bind(labels: Sequence[ConfidentialityLabel], data: bytes, form: str, media_type: str = "") -> bytes:
+def bind(labels: Sequence[ConfidentialityLabel], data: bytes, form: str, media_type: str = "", name: str = "") -> bytes:
     """Return a document in which labels are bound to `data`: an originator's and its alternatives.
 
-    Where `form` is `EMBEDDED`, `data` is the XML document that takes the binding in.
+    Where `form` is `EMBEDDED`, `data` is the XML document that takes the binding in. `name` is the `Id` by which a signature means the binding.
 
     Raises:
         RecordError: the form is not known, or `data` is to take a label in and is no UTF-8 XML document that can.
     """
     if form == ENCAPSULATING:
-        return _document(labels, "", base64.b64encode(data).decode(), media_type)
+        return _document(labels, "", base64.b64encode(data).decode(), media_type, name)
     if form == DETACHED:
-        return _document(labels, digest_address(data), "", media_type)
+        return _document(labels, digest_address(data), "", media_type, name)
     if form != EMBEDDED:
         raise RecordError(f"`{form[:40]}` is no form of binding: choose {', '.join(FORMS)}")
-    return _embedded(labels, data)
+    return _embedded(labels, data, name)
 
 
-def _document(labels: Sequence[ConfidentialityLabel], address: str, held: str, media_type: str) -> bytes:
-    made = _element(labels, address, held, media_type)
+def _document(labels: Sequence[ConfidentialityLabel], address: str, held: str, media_type: str, name: str) -> bytes:
+    made = _element(labels, address, held, media_type, name)
     return bytes(ET.tostring(made, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
-def _element(labels: Sequence[ConfidentialityLabel], address: str, held: str, media_type: str) -> ET.Element:
+def _element(labels: Sequence[ConfidentialityLabel], address: str, held: str, media_type: str, name: str) -> ET.Element:
     root = ET.Element("mb:BindingInformation", {"xmlns:mb": NAMESPACE, "xmlns:xmime": _XMIME})
-    binding = ET.SubElement(ET.SubElement(root, "mb:MetadataBindingContainer"), "mb:MetadataBinding")
+    binding = ET.SubElement(
+        ET.SubElement(root, "mb:MetadataBindingContainer"), "mb:MetadataBinding", {"Id": name} if name else {}
+    )
     ET.SubElement(binding, "mb:Metadata").extend(stanag4774.element_of(label) for label in labels)
     attributes = {"xmime:contentType": media_type} if media_type else {}
     if held:
@@ -122,7 +133,7 @@ def _element(labels: Sequence[ConfidentialityLabel], address: str, held: str, me
     return root
 
 
-def _embedded(labels: Sequence[ConfidentialityLabel], document: bytes) -> bytes:
+def _embedded(labels: Sequence[ConfidentialityLabel], document: bytes, name: str) -> bytes:
     root = xml_safe.parse(document, "the document")
     declared = _DECLARED(document)
     if any(name_of(element)[0] == NAMESPACE for element in root.iter()):
@@ -130,7 +141,7 @@ def _embedded(labels: Sequence[ConfidentialityLabel], document: bytes) -> bytes:
     if declared is not None and declared[1].lower() not in {b"utf-8", b"us-ascii"}:
         raise RecordError(f"the document is in `{declared[1].decode()[:20]}`: give it in UTF-8")
     end = _end_of_root(document)
-    made = document[:end] + bytes(ET.tostring(_element(labels, "", "", ""), encoding="utf-8")) + document[end:]
+    made = document[:end] + bytes(ET.tostring(_element(labels, "", "", "", name), encoding="utf-8")) + document[end:]
     read(made)
     return made
 

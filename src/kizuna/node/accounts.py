@@ -1,7 +1,7 @@
-"""Officers' accounts for the pages: roles, clearance, nationality, a password kept as its Argon2id hash, and one-time links to sign in with.
+"""Officers' accounts for the pages: roles, clearance, nationality, a password as its Argon2id hash, passkeys, and one-time links to sign in with.
 
 There is no default password. An account begins without one and with a link, shown once; who follows it chooses a password. Like tokens, accounts
-lie in one file that is read again when it has changed. Sessions and the limits on trying are the web layer's.
+lie in one file that is read again when it has changed. Sessions, the limits on trying and what a passkey signs are the web layer's.
 """
 
 from __future__ import annotations
@@ -30,6 +30,22 @@ LEAST_PASSWORD = 12
 MOST_PASSWORD = 256
 _OFFICER = re.compile(r"[a-z0-9][a-z0-9-]{0,39}").fullmatch
 _LEAST_DIFFERENT = 5
+MOST_PASSKEYS = 10
+_NAMED = re.compile(r"\S(.{0,38}\S)?").fullmatch
+
+
+class Passkey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key in an officer's authenticator: the authenticator's id of it, the public key (COSE), both base64url, and what the officer calls it.
+
+    `count` is how often the authenticator said that it has signed; one that does not count says 0 for ever.
+    """
+
+    count: int
+    id: str
+    made_ms: int
+    name: str
+    public: str
+    used_ms: int
 
 
 class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -48,6 +64,7 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     roles: tuple[str, ...]
     federated: str = ""
     ends_ms: int = 0
+    passkeys: tuple[Passkey, ...] = ()
 
     def lasts(self, now_ms: int) -> bool:
         """Return whether the account counts at an instant."""
@@ -84,6 +101,22 @@ def check(account: Account) -> None:
         raise RefusedError(f"clearance `{account.clearance}` is not a grade from 0 to {MAX_CLASSIFICATION}")
     if not PARTY(account.nationality):
         raise RefusedError(f"nationality `{account.nationality[:40]}` is not a party's name, like `ind`")
+
+
+def check_passkey_name(account: Account, name: str) -> None:
+    """Accept a name for one more passkey of an account.
+
+    Raises:
+        RefusedError: it is none or taken, or the account may have none, or no more.
+    """
+    if not _NAMED(name) or not name.isprintable():
+        raise RefusedError("a passkey needs a name of up to 40 characters: say which device it is")
+    if account.federated:
+        raise RefusedError("this account signs in through its provider and has no passkeys here")
+    if any(key.name == name for key in account.passkeys):
+        raise RefusedError("a passkey of this name is there already: choose another name")
+    if len(account.passkeys) >= MOST_PASSKEYS:
+        raise RefusedError("this account has as many passkeys as one may have: remove one first")
 
 
 def check_password(text: str, officer: str) -> None:
@@ -214,14 +247,89 @@ class Accounts:
         hashed = self._hasher.hash(text)
 
         def changed(kept: _Kept) -> _Kept:
-            found = next((account for account in kept.accounts if account.officer == officer), None)
-            if found is None:
-                raise RefusedError(f"there is no account of officer `{officer[:40]}`")
-            if found.federated:
+            if _one(kept, officer).federated:
                 raise RefusedError("this account signs in through its provider and has no password here")
             return _Kept(tuple(_with(account, officer, hashed) for account in kept.accounts), kept.links)
 
         self._change(changed)
+
+    def by_passkey(self, id_: str) -> tuple[Account, Passkey] | None:
+        """Return the account that holds a passkey, and the passkey, or None.
+
+        Raises:
+            ConfigError: the file cannot be read.
+        """
+        found = ((account, key) for account in self._load().accounts for key in account.passkeys)
+        return next(((account, key) for account, key in found if key.id == id_), None)
+
+    def add_passkey(self, officer: str, passkey: Passkey) -> None:
+        """Keep a passkey of an officer.
+
+        Raises:
+            RefusedError: the name is none or taken, the passkey is somebody's, there are too many, or there is no such account.
+            ConfigError: the file cannot be read or written.
+        """
+
+        def added(account: Account, kept: _Kept) -> Account:
+            check_passkey_name(account, passkey.name)
+            if any(key.id == passkey.id for each in kept.accounts for key in each.passkeys):
+                raise RefusedError("this passkey is known already: use another device")
+            return msgspec.structs.replace(account, passkeys=(*account.passkeys, passkey))
+
+        self._change_one(officer, added)
+
+    def remove_passkey(self, officer: str, name: str) -> None:
+        """Forget a passkey of an officer by its name.
+
+        Raises:
+            RefusedError: there is none of that name, or no such account.
+            ConfigError: the file cannot be read or written.
+        """
+
+        def removed(account: Account, _kept: _Kept) -> Account:
+            rest = tuple(key for key in account.passkeys if key.name != name)
+            if len(rest) == len(account.passkeys):
+                raise RefusedError(f"there is no passkey `{name[:40]}` of this officer: list them first")
+            return msgspec.structs.replace(account, passkeys=rest)
+
+        self._change_one(officer, removed)
+
+    def used_passkey(self, officer: str, id_: str, count: int, now_ms: int) -> None:
+        """Keep that a passkey was used, and how often its authenticator says it was.
+
+        Raises:
+            RefusedError: it was used as often already, so that there may be two of it; or it is not there any more.
+            ConfigError: the file cannot be read or written.
+        """
+
+        def used(account: Account, _kept: _Kept) -> Account:
+            key = next((key for key in account.passkeys if key.id == id_), None)
+            if key is None or (count <= key.count and (count or key.count)):
+                raise RefusedError("the counter of this passkey went back")
+            now = msgspec.structs.replace(key, count=count, used_ms=now_ms)
+            return msgspec.structs.replace(
+                account, passkeys=tuple(now if each is key else each for each in account.passkeys)
+            )
+
+        self._change_one(officer, used)
+
+    def reset(self, officer: str) -> None:
+        """Forget an officer's password, passkeys and links: nothing but a new link lets in then.
+
+        Raises:
+            RefusedError: there is no such account, or a provider vouches for it.
+            ConfigError: the file cannot be read or written.
+        """
+
+        def reset(kept: _Kept) -> _Kept:
+            account = _one(kept, officer)
+            if account.federated:
+                raise RefusedError("this account signs in through its provider: its provider recovers it")
+            bare = msgspec.structs.replace(account, password="", passkeys=())
+            links = tuple(link for link in kept.links if link.officer != officer)
+            return _Kept(tuple(bare if each is account else each for each in kept.accounts), links)
+
+        self._change(reset)
 
     def verify(self, officer: str, text: str) -> Account | None:
         """Return the account whose password this is, or None; takes as long for an officer that there is as for one that there is not.
@@ -298,6 +406,14 @@ class Accounts:
         with self._alone():
             self._save(change(self._load()))
 
+    def _change_one(self, officer: str, change: Callable[[Account, _Kept], Account]) -> None:
+        def changed(kept: _Kept) -> _Kept:
+            account = _one(kept, officer)
+            made = change(account, kept)
+            return _Kept(tuple(made if each is account else each for each in kept.accounts), kept.links)
+
+        self._change(changed)
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         try:
@@ -320,6 +436,13 @@ class Accounts:
             part.replace(self.path)
         except OSError as error:
             raise ConfigError(f"the accounts cannot be written: {error}", where=str(self.path)) from error
+
+
+def _one(kept: _Kept, officer: str) -> Account:
+    found = next((account for account in kept.accounts if account.officer == officer), None)
+    if found is None:
+        raise RefusedError(f"there is no account of officer `{officer[:40]}`")
+    return found
 
 
 def _with(account: Account, officer: str, hashed: str) -> Account:

@@ -1,4 +1,4 @@
-"""What a security officer asks of the journal, as rows: who read, who changed what lets records go, and what was refused.
+"""What a security officer asks of the journal, as rows: who read, who changed what lets records go or an account, and what was refused.
 
 The rows are filled from the journal like all tables. Records said and released by the thousand are not among them: those are counted and listed from
 the channels' own tables.
@@ -12,6 +12,7 @@ from kizuna.kernel.journal import Db, Entry
 from kizuna.node.noting import NOTICE_TYPES
 from kizuna.node.parsed import parse
 
+ACCOUNT = "account"
 READ = "read"
 MOST_READ = 200
 """So many records one entry of reads names at most."""
@@ -22,7 +23,8 @@ SCHEMA = (
     "CREATE INDEX audit_by_kind ON audit (kind, seq)",
 )
 KINDS = {
-    "read": "reads",
+    ACCOUNT: "accounts",
+    READ: "reads",
     "setting": "policy",
     "instrument": "policy",
     "partner": "policy",
@@ -40,7 +42,7 @@ KINDS = {
     "refused": "faults",
 }
 """The kinds of row by the group in which an officer looks for them."""
-_WHAT = ("act", "name", "value", "instrument", "kind", "version", "sentence", "reason")
+_WHAT = ("act", "officer", "name", "value", "instrument", "kind", "version", "sentence", "reason")
 
 
 def fill(db: Db, seq: int, entry: Entry, channel: str) -> None:

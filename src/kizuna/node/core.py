@@ -67,6 +67,7 @@ class Core:
             fx.LoadInstrument: self.desk.load_instrument,
             fx.NoteHanded: self.handing.note,
             fx.Operate: self.operating.operate,
+            fx.NoteAccount: self.watching.note_account,
             fx.NoteReads: self.watching.note_reads,
             fx.RemovePartner: self.desk.remove,
             fx.Relabel: self.consenting.relabel,

@@ -115,6 +115,17 @@ class NoteReads:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteAccount:
+    """Journal what was done to an officer's account; `name` is the passkey's, where it is about one. The reply is the act."""
+
+    officer: str
+    act: str
+    actor: str
+    name: str = ""
+    second_actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StopChannel:
     """Stop what goes to one partner until the channel is reopened. The reply is the channel."""
 
@@ -287,6 +298,7 @@ Command = (
     | RemovePartner
     | LoadInstrument
     | Halt
+    | NoteAccount
     | NoteReads
     | StopChannel
     | Act

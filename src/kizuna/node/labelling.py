@@ -154,10 +154,19 @@ def read_label(data: bytes, policies: Policies, originator: str = "") -> Label:
             found = stanag4778.read(data).labels
         except RecordError:
             raise error from None
-    joined = labels.aggregate(label_of(each, policies, originator) for each in found)
-    if joined is None:
+    return joined(found, policies, originator)
+
+
+def joined(found: Iterable[ConfidentialityLabel], policies: Policies, originator: str = "") -> Label:
+    """Return several labels of STANAG 4774 as one of ours, which demands what each demands.
+
+    Raises:
+        RecordError: there is none, or one says what is not known.
+    """
+    made = labels.aggregate(label_of(each, policies, originator) for each in found)
+    if made is None:
         raise RecordError("the file binds no label")
-    return joined
+    return made
 
 
 def label_of(found: ConfidentialityLabel, policies: Policies, originator: str = "") -> Label:

@@ -26,7 +26,7 @@ LEAST_CERTIFICATE_DAYS = 30
 _DAY_MS = 86_400_000
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _KINDS = frozenset({
-    "acted", "alert", "checkpoint", "erased", "handed", "instrument", "key-revoked", "keyset", "own-key-revoked", "own-keyset",
+    "account", "acted", "alert", "checkpoint", "erased", "handed", "instrument", "key-revoked", "keyset", "own-key-revoked", "own-keyset",
     "partner", "partner-removed", "queued", "read",
     "receipt-in", "receipt-out", "received", "record", "released", "reopened", "setting",
 })  # fmt: skip

@@ -6,7 +6,6 @@ Opening what the settings name is left to `kizuna.node.service`.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import tomllib
 from collections.abc import Sequence
@@ -17,10 +16,10 @@ import msgspec
 
 from kizuna.errors import ConfigError, RecordError
 from kizuna.kernel import label
-from kizuna.kernel.label import MAX_CLASSIFICATION, PARTY, Grade, Label
+from kizuna.kernel.label import Grade, Label
 from kizuna.node.plug_settings import CiseSettings, Plug, check_cise, check_plugs
 from kizuna.node.sea_settings import Anchorage, Area, Retention, check_anchorages, check_areas, check_retention
-from kizuna.node.tokens import ROLES
+from kizuna.node.signin_settings import OidcSettings, PasskeySettings, check_oidc, check_passkeys, is_loopback
 from kizuna.node.world import Limits
 
 NODE = re.compile(r"[a-z][a-z0-9-]{1,31}/[a-z][a-z0-9-]{1,63}").fullmatch
@@ -48,44 +47,13 @@ class PartnerSettings(_Part, frozen=True, kw_only=True):
     address: str = ""
 
 
-class OidcSettings(_Part, frozen=True, kw_only=True):
-    """A provider of identities (OpenID Connect): who it is, who we are to it, and what its claims amount to here; what is not mapped is denied."""
-
-    issuer: str = ""
-    client_id: str = ""
-    secret: Path | None = None
-    """The file with the client's secret; none for a public client, which PKCE alone protects."""
-    scope: str = "openid profile"
-    title: str = ""
-    """What officers call the provider."""
-    officer: str = "sub"
-    roles_claim: str = "groups"
-    roles: dict[str, str] = {}
-    clearance_claim: str = "clearance"
-    clearances: dict[str, int] = {}
-    nationality_claim: str = "nationality"
-    nationalities: dict[str, str] = {}
-
-    def client_secret(self) -> str:
-        """Return the client's secret, empty where there is none.
-
-        Raises:
-            ConfigError: its file cannot be read.
-        """
-        if self.secret is None:
-            return ""
-        try:
-            return self.secret.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"the secret of `users.oidc` cannot be read: {error}", where=str(self.secret)) from error
-
-
 class UserSettings(_Part, frozen=True, kw_only=True):
     """The listener for users and programs, and the address under which browsers reach it through a proxy with TLS."""
 
     listen: str = "127.0.0.1:7080"
     address: str = ""
     oidc: OidcSettings = OidcSettings()
+    passkeys: PasskeySettings = PasskeySettings()
     unsafe_not_loopback: bool = False
     """Listen beyond loopback without TLS: only inside a container whose network is the boundary."""
 
@@ -345,7 +313,8 @@ def _check(source: _Source, settings: Settings) -> None:
     if settings.store != SQLITE and not re.match(r"postgres(ql)?://|\w+\s*=", settings.store):
         source.fail(("store",), "is neither `sqlite` nor a PostgreSQL connection string: give one of the two")
     _check_addresses(source, settings)
-    _check_oidc(source, settings.users.oidc)
+    check_oidc(settings.users.oidc, source.fail)
+    check_passkeys(settings.users.passkeys, settings.users.address, source.fail)
     for key, value in msgspec.structs.asdict(settings.limits).items():
         if value < 1:
             source.fail(("limits", key), f"`{value}` is not at least 1: give more, or remove the line")
@@ -389,37 +358,9 @@ def _check_addresses(source: _Source, settings: Settings) -> None:
         )
 
 
-def _check_oidc(source: _Source, oidc: OidcSettings) -> None:
-    """Refuse a provider that could let nobody in, or whose claims amount to what there is not."""
-    if not oidc.issuer:
-        return
-    for key in ("client_id", "roles", "clearances", "nationalities"):
-        if not getattr(oidc, key):
-            source.fail(("users", "oidc", key), "is missing: without it the provider lets nobody in")
-    for said, role in oidc.roles.items():
-        if role not in ROLES:
-            source.fail(("users", "oidc", "roles"), f"`{said[:40]}` is mapped to `{role[:40]}`, which is not a role")
-    for said, grade in oidc.clearances.items():
-        if not 0 <= grade <= MAX_CLASSIFICATION:
-            source.fail(("users", "oidc", "clearances"), f"`{said[:40]}` is mapped to `{grade}`, which is not a grade")
-    for said, party in oidc.nationalities.items():
-        if not PARTY(party):
-            source.fail(
-                ("users", "oidc", "nationalities"), f"`{said[:40]}` is mapped to `{party[:40]}`, which is not a party"
-            )
-
-
 def _reached(address: str) -> bool:
     """Return whether only this machine reaches an address; see `host_port`."""
     return is_loopback(host_port(address)[0])
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches the host."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_feeds(source: _Source, settings: Settings) -> None:

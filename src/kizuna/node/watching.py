@@ -1,11 +1,11 @@
-"""What is done for the security officer: reads are journalled, and one channel is stopped by hand."""
+"""What is done for the security officer: reads and what befalls accounts are journalled, and one channel is stopped by hand."""
 
 from __future__ import annotations
 
 from kizuna.errors import RefusedError
 from kizuna.kernel.journal import Entry
 from kizuna.node import effects as fx
-from kizuna.node.auditing import MOST_READ, READ
+from kizuna.node.auditing import ACCOUNT, MOST_READ, READ
 from kizuna.node.effects import Alert, Effect, Reply
 from kizuna.node.world import World, plain
 
@@ -13,7 +13,7 @@ STOPPED = "stopped-by-officer"
 
 
 class Watching:
-    """Journals reads, and stops channels."""
+    """Journals reads and what befalls accounts, and stops channels."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -28,6 +28,18 @@ class Watching:
         return [
             self._world.commit(
                 entries, lambda _seqs, _now_ms: [Reply(reply_to, len(found))], lambda error: [Reply(reply_to, error)]
+            )
+        ]
+
+    def note_account(self, command: fx.NoteAccount, reply_to: int, now_ms: int) -> list[Effect]:
+        """Journal what was done to an account."""
+        meta = {"act": command.act, "actor": command.actor, "officer": command.officer}
+        meta |= {"name": command.name} if command.name else {}
+        meta |= {"second_actor": command.second_actor} if command.second_actor else {}
+        entry = Entry(kind=ACCOUNT, at_ms=now_ms, meta=meta)
+        return [
+            self._world.commit(
+                [entry], lambda _seqs, _now_ms: [Reply(reply_to, command.act)], lambda error: [Reply(reply_to, error)]
             )
         ]
 

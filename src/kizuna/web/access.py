@@ -20,7 +20,7 @@ from litestar.params import SkipValidation
 from kizuna.errors import RefusedError
 from kizuna.kernel.journal import Store
 from kizuna.kernel.marking_policy import BUNDLED, MarkingPolicy
-from kizuna.kernel.ports import Clock
+from kizuna.kernel.ports import Clock, Random
 from kizuna.node.accounts import Account, Accounts
 from kizuna.node.core import Core
 from kizuna.node.facts import Identity
@@ -28,8 +28,9 @@ from kizuna.node.metrics import Health, Metrics
 from kizuna.node.runner import Runner
 from kizuna.node.tokens import ROLES, Officer, Tokens
 from kizuna.web.bodies import Call
-from kizuna.web.errors import NoTokenError, NotSignedInError, NotYourRoleError
+from kizuna.web.errors import NoPasskeyError, NoTokenError, NotSignedInError, NotYourRoleError
 from kizuna.web.oidc import Provider
+from kizuna.web.passkeys import Passkeys
 from kizuna.web.rates import PLACE, SESSION, TOKEN, Rates
 from kizuna.web.reading import Reading
 from kizuna.web.sessions import Session, Sessions, Tries
@@ -88,6 +89,8 @@ class Office:
     tries: Tries
     rates: Rates
     reading: Reading
+    passkeys: Passkeys
+    random: Random
     address: str = ""
     """Where browsers reach the pages, `https://...`; empty: over loopback, without TLS."""
     oidc: Provider | None = None
@@ -123,7 +126,7 @@ def guard(office: Office) -> Callable[[Connection, BaseRouteHandler], None]:
         access = handler.opt.get("access", frozenset())
         _check_rate(office, connection)
         if handler.opt.get("page"):
-            _check_page(office, connection, access)
+            _check_page(office, connection, handler.opt)
             return
         if access == OPEN or (access == LOOPBACK and _is_local(connection)):
             return
@@ -149,8 +152,12 @@ def _check_rate(office: Office, connection: Connection) -> None:
     office.rates.take(caller, rate, now_ms)
 
 
-def _check_page(office: Office, connection: Connection, access: frozenset[str] | str) -> None:
-    """Accept a browser's request: what it changes must come from our own pages, and its session must be of a role that may."""
+def _check_page(office: Office, connection: Connection, handler_opt: Mapping[str, Any]) -> None:
+    """Accept a browser's request: what it changes must come from our own pages, and its session must be of a role that may.
+
+    Who must have a passkey and has none opens only what is marked for accounts that are not finished.
+    """
+    access = handler_opt.get("access", frozenset())
     if connection.scope.get("method") not in {"GET", "HEAD"}:
         _check_origin(connection)
     signed_in = session_of(office, connection)
@@ -159,9 +166,11 @@ def _check_page(office: Office, connection: Connection, access: frozenset[str] |
         return
     if signed_in is None:
         raise NotSignedInError("sign in first")
-    session, _ = signed_in
+    session, account = signed_in
     if session.role not in access:
         raise NotYourRoleError(f"role `{session.role}` may not do this")
+    if not handler_opt.get("unfinished") and office.passkeys.missing(account):
+        raise NoPasskeyError("this account needs a passkey before anything else")
     connection.state.officer = session.caller
 
 
@@ -183,15 +192,16 @@ def session_of(office: Office, connection: Connection) -> tuple[Session, Account
         or account is None
         or session.role not in account.roles
         or not account.lasts(office.clock.now_ms())
+        or (account.passkeys and not session.strong)
     ):
         office.sessions.end(text)
         return None
     return session, account
 
 
-def page(roles: frozenset[str] | str) -> dict[str, Any]:
-    """Return the route options of a page that these roles may open."""
-    return {"access": roles, "page": True}
+def page(roles: frozenset[str] | str, *, unfinished: bool = False) -> dict[str, Any]:
+    """Return the route options of a page that these roles may open; `unfinished`: also who must have a passkey and has none yet."""
+    return {"access": roles, "page": True, "unfinished": unfinished}
 
 
 def officer_of(office: Office, header: str) -> Officer:

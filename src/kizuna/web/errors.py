@@ -37,6 +37,10 @@ class NotSignedInError(KizunaError):
     """A page asked for by a browser that is not signed in."""
 
 
+class NoPasskeyError(KizunaError):
+    """A page asked for by an officer who must have a passkey first."""
+
+
 class NotYourRoleError(KizunaError):
     """A call that another role may make."""
 
@@ -52,6 +56,7 @@ class TooLargeError(KizunaError):
 STATUSES: tuple[tuple[type[KizunaError], int, str, str], ...] = (
     (NoTokenError, 401, "no-token", "send `Authorization: Bearer` with a token that an administrator has made"),
     (NotSignedInError, 401, "not-signed-in", "sign in at `/signin`"),
+    (NoPasskeyError, 403, "no-passkey", "make a passkey at `/passkeys`"),
     (TooManyTriesError, 429, "too-many-tries", "wait, then try again"),
     (TooFastError, 429, "too-fast", "wait, then go on"),
     (NotYourRoleError, 403, "not-your-role", "ask an officer of a role that may"),

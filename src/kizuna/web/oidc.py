@@ -24,7 +24,7 @@ from kizuna.errors import ChannelError, ConfigError, RefusedError, SignatureErro
 from kizuna.kernel import canonical
 from kizuna.kernel.ports import Clock, Random
 from kizuna.node.accounts import Account
-from kizuna.node.settings import OidcSettings, is_loopback
+from kizuna.node.signin_settings import OidcSettings, is_loopback
 
 ALGORITHMS = ("ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512")
 """How a token may be signed: never `none`, never by a key that both sides hold."""

@@ -27,7 +27,7 @@ from kizuna.web.access import Office
 from kizuna.web.assets import Assets
 from kizuna.web.bodies import Call
 from kizuna.web.catalogue import NAMES, Words, language_of
-from kizuna.web.errors import NotSignedInError, branch_of
+from kizuna.web.errors import NoPasskeyError, NotSignedInError, branch_of
 from kizuna.web.rates import TooFastError
 from kizuna.web.sessions import Session
 from kizuna.web.sight import Ceilings, Sight
@@ -119,6 +119,7 @@ class Pages:
         return View(
             pages=self,
             path=request.url.path,
+            host=request.headers.get("host", ""),
             session=request.state.session,
             account=request.state.account,
             words=Words(_language(request), desk),
@@ -145,6 +146,8 @@ class View:
 
     pages: Pages
     path: str
+    host: str
+    """As the browser asked for it, with the port."""
     session: Session | None
     account: Account | None
     words: Words
@@ -165,6 +168,11 @@ class View:
     def role(self) -> str:
         """The role in which the officer is signed in; empty where nobody is."""
         return self.session.role if self.session is not None else ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether somebody is signed in and may go further than to make a passkey."""
+        return self.account is not None and not self.office.passkeys.missing(self.account)
 
     @property
     def sight(self) -> Sight:
@@ -250,6 +258,8 @@ def problem(pages: Pages) -> dict[Any, Any]:
     def on_error(request: Call, error: KizunaError) -> Response[Any]:
         if isinstance(error, NotSignedInError):
             return redirect("/signin")
+        if isinstance(error, NoPasskeyError):
+            return redirect("/passkeys")
         status, _, remedy = branch_of(error)
         answer = _failed(pages, request, status, str(error), remedy)
         if isinstance(error, TooFastError):

@@ -20,6 +20,7 @@ from kizuna.web.bodies import Call
 from kizuna.web.catalogue import NAMES
 from kizuna.web.errors import NotHeldError, NotYourRoleError, on_kizuna_error
 from kizuna.web.pages import HEADERS, LANGUAGE_COOKIE, PALETTE_COOKIE, PALETTES, Pages, View, problem, redirect
+from kizuna.web.passkeys import ATTEMPT_MS
 from kizuna.web.sessions import WHOLE_MS
 
 FIRST_PAGE = {"watch": "/picture", "liaison": "/channels", "security": "/channels", "administrator": "/channels"}
@@ -34,8 +35,13 @@ class Arrival:
     def __init__(self, pages: Pages) -> None:
         self._office = pages.office
 
-    def let_in(self, request: Call, account: Account, role: str = "") -> Response[Any]:
-        """Return the answer that begins a fresh session in a role, the account's first where none is named."""
+    def let_in(
+        self, request: Call, account: Account, role: str = "", *, strong: bool = False, path: str = "/"
+    ) -> Response[Any]:
+        """Return the answer that begins a fresh session in a role, the account's first where none is named, and leads on to `path`.
+
+        A session that a passkey has begun stays one through a change of role.
+        """
         office = self._office
         old: str = request.cookies.get(office.cookie, "")
         before = office.sessions.find(old, office.clock.now_ms())
@@ -44,8 +50,9 @@ class Arrival:
         text = office.sessions.begin(
             account.officer, chosen, office.clock.now_ms(), instead_of=old,
             begun_ms=before.begun_ms if before is not None and same and role else None,
+            strong=strong or (before is not None and same and bool(role) and before.strong),
         )  # fmt: skip
-        answer = redirect("/")
+        answer = redirect(path)
         answer.set_cookie(self._cookie(text, WHOLE_MS // 1000))
         return answer
 
@@ -57,9 +64,26 @@ class Arrival:
         answer.headers["clear-site-data"] = '"cache", "storage"'
         return answer
 
-    def _cookie(self, text: str, max_age_s: int) -> Cookie:
+    def ask_passkey(self, view: View, account: Account) -> Response[Any]:
+        """Return the page that asks who has shown a password or a link for a passkey of the account; it lets nobody in."""
+        passkeys = self._office.passkeys
+        if not passkeys.domain(view.host):
+            wrong = view.words(
+                "this account needs its passkey, which works under a name alone: open the pages by their name"
+            )
+            return signin_page(view, account.officer, wrong)
+        begun = passkeys.begin(view.host, account)
+        answer: Response[Any] = view.page("passkey_asked.html", script="passkeys", options=begun.options)
+        answer.set_cookie(self.attempt(begun.browser))
+        return answer
+
+    def attempt(self, browser: str) -> Cookie:
+        """Return the cookie by which a browser is known that has begun to sign with a passkey; empty takes it away."""
+        return self._cookie(browser, ATTEMPT_MS // 1000 if browser else 0, "-passkey")
+
+    def _cookie(self, text: str, max_age_s: int, suffix: str = "") -> Cookie:
         return Cookie(
-            key=self._office.cookie, value=text, max_age=max_age_s, path="/", httponly=True, samesite="strict",
+            key=self._office.cookie + suffix, value=text, max_age=max_age_s, path="/", httponly=True, samesite="strict",
             secure=self._office.secure,
         )  # fmt: skip
 
@@ -92,6 +116,8 @@ def _signing(pages: Pages) -> list[ControllerRouterHandler]:
             office.tries.failed(officer, place, office.clock.now_ms())
             view = pages.view(request)
             return signin_page(view, officer, view.words("officer id and password do not fit together"))
+        if account.passkeys:
+            return await asyncio.to_thread(arrival.ask_passkey, pages.view(request), account)
         return arrival.let_in(request, account)
 
     @get(
@@ -109,13 +135,15 @@ def _signing(pages: Pages) -> list[ControllerRouterHandler]:
             office.tries.failed(f"by link from {place}", place, office.clock.now_ms())
             view = pages.view(request)
             return signin_page(view, "", view.words("this link has been used or has ended: ask for another"))
+        if account.passkeys:
+            return arrival.ask_passkey(pages.view(request), account)
         answer = arrival.let_in(request, account)
         # A browser that comes from another site does not send a strict cookie along a redirect: so the page itself leads on.
         shown = pages.view(request).page("arrived.html", officer=account.officer)
         shown.cookies.extend(answer.cookies)
         return shown
 
-    @post("/signout", opt=access.page(EVERYONE), include_in_schema=False, exception_handlers=failing)
+    @post("/signout", opt=access.page(EVERYONE, unfinished=True), include_in_schema=False, exception_handlers=failing)
     async def sign_out(request: Call) -> Response[Any]:
         await forms.read_fields(request)
         return arrival.let_out(request)
@@ -127,7 +155,15 @@ def signin_page(view: View, officer: str = "", wrong: str = "") -> Response[str]
     """Return the page to sign in on, with what was wrong."""
     provider = view.office.oidc
     title = "" if provider is None else provider.settings.title or provider.settings.issuer
-    return view.page("signin.html", status=403 if wrong else 200, officer=officer, wrong=wrong, provider=title)
+    return view.page(
+        "signin.html",
+        status=403 if wrong else 200,
+        script="passkeys",
+        officer=officer,
+        wrong=wrong,
+        provider=title,
+        passkeys=bool(view.office.passkeys.domain(view.host)),
+    )
 
 
 def _choosing(pages: Pages) -> list[ControllerRouterHandler]:
@@ -174,8 +210,9 @@ def _choosing(pages: Pages) -> list[ControllerRouterHandler]:
             await asyncio.to_thread(_change, office, account, given)
         except RefusedError as error:
             return _password(view, str(error))
+        strong = request.state.session.strong
         office.sessions.end_all(account.officer)
-        return arrival.let_in(request, account)
+        return arrival.let_in(request, account, strong=strong)
 
     return [preferences, role, password, change]
 
@@ -243,6 +280,6 @@ async def second_person(view: View, given: Mapping[str, str], roles: frozenset[s
         office.tries.failed(officer, "second person", view.now_ms)
         raise RefusedError("this needs two persons: the second officer's id and password do not fit together")
     may = [role for role in account.roles if role in roles]
-    if view.session is None or account.officer == view.session.officer or not may:
+    if view.session is None or account.officer == view.session.officer or not may or office.passkeys.missing(account):
         raise RefusedError("this needs two persons: the second must be another than the first, in a role that may")
     return Officer(account.officer, may[0]).actor

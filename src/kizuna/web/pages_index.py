@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 from kizuna.kernel.domain import Domain
 from kizuna.node.watch import Watch
 from kizuna.web import (
+    pages_accounts,
     pages_case,
     pages_desk,
     pages_dryrun,
@@ -32,6 +33,7 @@ from kizuna.web.pages_exercises import exercise_pages
 from kizuna.web.pages_forecast import forecast_pages
 from kizuna.web.pages_handover import handover_pages
 from kizuna.web.pages_incident import incident_pages
+from kizuna.web.pages_passkeys import passkey_pages
 from kizuna.web.pages_supply import supply_pages
 
 TASKS = (
@@ -44,6 +46,7 @@ TASKS = (
     pages_liaison.WITHHELD,
     pages_liaison.ALERTS,
     pages_security.TASK,
+    pages_accounts.TASK,
 )
 
 
@@ -59,6 +62,8 @@ def page_routes(
     pages = Pages(office, TASKS, assets, domains)
     return [
         *account_pages(pages),
+        *passkey_pages(pages),
+        *pages_accounts.accounts_pages(pages),
         *pages_oidc.oidc_pages(pages),
         *pages_picture.picture_pages(pages, watch, own_units=own_units),
         *claim_pages(pages),

@@ -27,12 +27,13 @@ from kizuna.web.pages_desk import PAGE_ROWS
 
 SECURITY = frozenset({"security"})
 TASK = Task("/security", "Security", SECURITY)
-GROUPS = ("reads", "releases", "policy", "acts", "faults")
+GROUPS = ("reads", "releases", "policy", "acts", "accounts", "faults")
 GROUP_TITLES = {
     "reads": "Who read what",
     "releases": "Who released what",
     "policy": "Changes of policy and partners",
     "acts": "Relabels, withdrawals and backfills",
+    "accounts": "Accounts and passkeys",
     "faults": "Failed signatures and faults",
 }
 COLUMNS = ("seq", "at_ms", "kind", "actor", "partner", "record", "what", "entry_sha256")

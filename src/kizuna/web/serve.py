@@ -28,7 +28,7 @@ from kizuna.node.accounts import Accounts
 from kizuna.node.facts import Partner, load_partners, without_expired
 from kizuna.node.metrics import Health, Metrics, disk_space
 from kizuna.node.runner import Committed
-from kizuna.node.settings import OidcSettings
+from kizuna.node.signin_settings import OidcSettings, PasskeySettings
 from kizuna.node.tokens import Tokens
 from kizuna.web import tls
 from kizuna.web.access import Office, RunningNode
@@ -36,6 +36,7 @@ from kizuna.web.api import make_app
 from kizuna.web.listening import listen
 from kizuna.web.oidc import Provider
 from kizuna.web.partners import PartnerClient, PartnerListener
+from kizuna.web.passkeys import Passkeys
 from kizuna.web.rates import Rates
 from kizuna.web.reading import Reading
 from kizuna.web.sessions import Sessions, Tries
@@ -70,6 +71,7 @@ class Serving:
     address: str = ""
     """Where browsers reach the users' listener through a proxy, `https://...`; empty: over loopback."""
     oidc: OidcSettings | None = None
+    passkeys: PasskeySettings = field(default_factory=PasskeySettings)
     policies: Mapping[str, MarkingPolicy] = field(default_factory=lambda: BUNDLED)
     """By which pages are marked."""
     random: Random = os.urandom
@@ -206,7 +208,8 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
 
     return Office(
         node, Tokens(serving.tokens), clock, health, Metrics(node.store, health), Hub(),
-        Accounts(serving.tokens.with_name(ACCOUNTS)), Sessions(serving.random), Tries(), Rates(), Reading(node.runner.do), serving.address,
+        Accounts(serving.tokens.with_name(ACCOUNTS)), Sessions(serving.random), Tries(), Rates(), Reading(node.runner.do),
+        Passkeys(serving.passkeys, serving.address, node.identity.node, clock, serving.random), serving.random, serving.address,
         Provider(serving.oidc, clock, serving.random) if serving.oidc is not None and serving.oidc.issuer else None,
         serving.policies,
     )  # fmt: skip

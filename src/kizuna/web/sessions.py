@@ -33,13 +33,17 @@ class TooManyTriesError(KizunaError):
 
 @dataclass
 class Session:
-    """One browser that is signed in as one officer in one role; `csrf` must come with everything that it changes."""
+    """One browser that is signed in as one officer in one role; `csrf` must come with everything that it changes.
+
+    `strong` is a session that a passkey has begun: no other counts for an account that has one.
+    """
 
     officer: str
     role: str
     csrf: str
     begun_ms: int
     used_ms: int
+    strong: bool = False
 
     @property
     def caller(self) -> Officer:
@@ -59,15 +63,23 @@ class Sessions:
         self._held: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
 
-    def begin(self, officer: str, role: str, now_ms: int, *, instead_of: str = "", begun_ms: int | None = None) -> str:
+    def begin(
+        self,
+        officer: str,
+        role: str,
+        now_ms: int,
+        *,
+        instead_of: str = "",
+        begun_ms: int | None = None,
+        strong: bool = False,
+    ) -> str:
         """Return what the browser is to hold for a fresh session; what it held before counts no more.
 
         A session that only changes its role keeps the time at which it began: it does not live longer by that.
         """
         text = canonical.b64(self._random(_BYTES))
-        made = Session(
-            officer, role, canonical.b64(self._random(_BYTES)), now_ms if begun_ms is None else begun_ms, now_ms
-        )
+        begun_ms = now_ms if begun_ms is None else begun_ms
+        made = Session(officer, role, canonical.b64(self._random(_BYTES)), begun_ms, now_ms, strong)
         with self._lock:
             self._held.pop(_digest(instead_of), None)
             self._held[_digest(text)] = made
