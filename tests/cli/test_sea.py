@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kizuna.domains.maritime.traffic import Traffic
+from kizuna.formats.aivdm_out import Fix, position_a, sentences
 
 if TYPE_CHECKING:
     from conftest import Kizuna
@@ -137,11 +138,22 @@ def test_positions_whose_time_has_passed_end_and_the_events_of_the_others_are_fo
 ) -> None:
     config = folder / "node.toml"
     rule = '[[retention]]\ndays = 1\nsource_kind = "simulated"\n'
+    odd = folder / "odd.nmea"
+    fixes = [
+        Fix(mmsi=419_000_900, lon_600000=54_000_000, lat_600000=(30 if k == 7 else 10) * 600_000, speed_dkn=0, course_ddeg=0,
+            heading_deg=None, second=60)
+        for k in range(15)
+    ]  # fmt: skip
+    said = [
+        sentences(position_a(fix, 0), received_ms=NOW_MS + k * 60_000, station="sim-bay") for k, fix in enumerate(fixes)
+    ]
+    odd.write_bytes(b"".join(line.rstrip() + b"\r\n" for lines in said for line in lines))
     config.write_text(config.read_text(encoding="utf-8") + FEED, encoding="utf-8")
-    done = kizuna("ingest", recording, "--config", config, "--json").json
+    done = kizuna("ingest", recording, odd, "--config", config, "--json").json
     found = kizuna("archive", "events", "--sources", "simulated", "--config", config, "--json")
     assert found.code == 0, found.err
-    assert found.json["events"]
+    jumps = [each for each in found.json["events"] if each["kind"] == "impossible-speed"]
+    assert [each["mmsi"] for each in jumps] == [[419_000_900]]
     assert kizuna("archive", "events", "--sources", "dreamt", "--config", config).code == 6
     assert kizuna("archive", "retain", "--config", config, "--json").json == {"ended": True, "ends": []}
     config.write_text(config.read_text(encoding="utf-8") + rule, encoding="utf-8")

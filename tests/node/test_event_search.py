@@ -134,15 +134,14 @@ READY = importlib.util.find_spec("pyspark") is not None and shutil.which("java")
 @pytest.mark.timeout(600)
 def test_a_cluster_of_spark_gives_what_one_table_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARK_LOCAL_DIRS", str(tmp_path / "scratch"))
-    monkeypatch.setenv("SPARK_WORKER_DIR", str(tmp_path / "work"))
     _, india, _ = pair("spark")
     archives = Archives(tmp_path / "positions")
     keys = filled(archives, "live")
     period = Period("ind", "live", START, END)
     wanted = whole(india.store, archives, keys, period, END)
-    with spark("local-cluster[2,1,1024]", archives, keys, period, share_rows=400) as engine:
+    with spark("local-cluster[2,1,1024]", archives, keys, period, share_rows=2000) as engine:
         assert said(search(engine, india.store, keys, period, RULES, END)) == wanted
-    damaged = next((tmp_path / "positions").rglob("*.parquet"))
+    damaged = next((tmp_path / "positions" / "ind").rglob("*.parquet"))
     damaged.write_bytes(b"damaged")
     with pytest.raises(ConfigError, match="did not finish"), spark("local[1]", archives, keys, period):
         pass

@@ -119,23 +119,19 @@ def converted(served: Served, name: str, *options: str) -> list[dict[str, Any]]:
 
 
 def converts(served: Served) -> None:
+    told = pages(client(served, "integrator"), "vessels", 100)
+    whole = {ship["properties"]["mmsi"]: ship["geometry"]["coordinates"] for ship in told}
     ships = converted(served, "vessels", "-oo", "PAGE_SIZE=7")
-    whole = {ship["id"]: ship for ship in pages(client(served, "integrator"), "vessels", 100)}
-    assert {str(ship["id"]) for ship in ships} == {str(each) for each in whole}
-    first = ships[0]
-    lon, lat = first["geometry"]["coordinates"]
-    same = next(ship for key, ship in whole.items() if str(key) == str(first["id"]))
-    assert same["geometry"]["coordinates"] == pytest.approx([lon, lat], abs=1e-6)
-    near = converted(
-        served, "vessels", "-spat", *(str(edge) for edge in (lon - 0.01, lat - 0.01, lon + 0.01, lat + 0.01))
-    )
-    assert first["id"] in [ship["id"] for ship in near]
+    found = {ship["properties"]["mmsi"]: ship["geometry"]["coordinates"] for ship in ships}
+    assert len(ships) == len(found) == len(whole) > 20
+    assert found == {mmsi: pytest.approx(place, abs=1e-6) for mmsi, place in whole.items()}
+    mmsi, (lon, lat) = next(iter(found.items()))
+    edges = [str(edge) for edge in (lon - 0.01, lat - 0.01, lon + 0.01, lat + 0.01)]
+    near = [ship["properties"]["mmsi"] for ship in converted(served, "vessels", "-spat", *edges)]
+    assert mmsi in near
     assert len(near) < len(ships)
-    assert sorted(each["properties"]["kind"] for each in converted(served, "events")) == [
-        "area-entry",
-        "encounter",
-        "gap",
-    ]
+    events = [each["properties"]["kind"] for each in converted(served, "events")]
+    assert sorted(events) == ["area-entry", "encounter", "gap"]
     assert {each["geometry"]["type"] for each in converted(served, "areas")} == {"Polygon"}
 
 

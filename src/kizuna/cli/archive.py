@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from msgspec import to_builtins
@@ -127,7 +127,7 @@ def retain(
                 ageing.once()
             finally:
                 picture.stop()
-    ends = [
+    ends: list[dict[str, Any]] = [
         {
             "party": each.ending.party, "source_kind": each.ending.source_kind, "source": each.ending.source, "rule": each.ending.rule,
             "batches": len(each.ending.records), "positions": each.rows,

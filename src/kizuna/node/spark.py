@@ -28,7 +28,7 @@ from kizuna.storage.positions import stretches_of
 SHARE_ROWS = 1 << 20
 """Rows of a share: some tens of megabytes for a worker."""
 _SAID = "share int, kind string, data binary"
-_SAID_ARROW = pa.schema([("share", pa.int32()), ("kind", pa.string()), ("data", pa.binary())])
+_SAID_ARROW = pa.schema([pa.field("share", pa.int32()), pa.field("kind", pa.string()), pa.field("data", pa.binary())])
 _LOCAL = "local"
 _TASKS_A_CORE = 2
 """Where Spark would cut a shuffle into two hundred, whatever it has to shuffle and to do it with."""
@@ -172,7 +172,7 @@ class _Parcels:
         self._step = step
 
     def __call__(self, share: pa.Table) -> Iterator[Parcel]:
-        return self._step(share["data"].to_pylist())
+        return self._step([data for data in share["data"].to_pylist() if data is not None])
 
 
 class _Each:
@@ -184,8 +184,8 @@ class _Each:
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for share in _shares(batches):
             for parcel in self._work(share):
-                columns = [pa.array([value]) for value in parcel]
-                yield pa.table(dict(zip(_SAID_ARROW.names, columns, strict=True))).cast(_SAID_ARROW).to_batches()[0]
+                said = dict(zip(_SAID_ARROW.names, parcel, strict=True))
+                yield pa.RecordBatch.from_pylist([said], schema=_SAID_ARROW)
 
 
 def _shares(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
