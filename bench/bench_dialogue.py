@@ -137,7 +137,8 @@ def _steps() -> Iterator[tuple[Any, ...]]:
         yield from _rows("milestone", f"milestone-{number}", _milestone(number), NOW_MS - DAY_MS)
 
 
-def _fill(db: Db, _seq: int, _entry: Entry) -> None:
+def fill(db: Db, _seq: int, _entry: Entry) -> None:
+    """Put mechanisms, and the steps of all cases, into the tables."""
     for number in range(MECHANISMS):
         name = f"mechanism-{number:02}"
         body = MechanismDescribed(
@@ -165,7 +166,7 @@ def _fill(db: Db, _seq: int, _entry: Entry) -> None:
 def _made() -> tuple[SqliteStore, float]:
     store = open_sqlite(":memory:", Projections(
         "1", (*labelled.SCHEMA, *(each for domain in DOMAINS for each in domain.schema)),
-        (*labelled.TABLES, *(each for domain in DOMAINS for each in domain.tables)), _fill,
+        (*labelled.TABLES, *(each for domain in DOMAINS for each in domain.tables)), fill,
         lambda db: casework.settle(db, KINDS),
     ))  # fmt: skip
     store.commit([Entry(kind="record", at_ms=0, meta={})])

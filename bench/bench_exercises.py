@@ -33,7 +33,8 @@ ASKED: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def _editions(db: Db, rng: random.Random) -> None:
+def editions(db: Db, rng: random.Random) -> None:
+    """Put the editions into the table."""
     for number in range(EDITIONS):
         year, month, day = 2000 + number % 28, 1 + number % 12, 1 + number % 20
         forces = tuple(
@@ -56,7 +57,8 @@ def _editions(db: Db, rng: random.Random) -> None:
         insert(db, "exercises_edition", EDITION_COLUMNS, row_of(values, case_id="", record_id=f"{number:064x}"))
 
 
-def _training(db: Db, rng: random.Random) -> None:
+def training(db: Db, rng: random.Random) -> None:
+    """Put a pledge with its courses, seats, money and investments into the tables."""
     db.execute(
         "INSERT INTO training_pledge (record_id, stated_by, pledge, given_by, persons_min, counting_rule, amount_min, currency, period_years,"
         " announced_on, preferred, text) VALUES ('1', 'jpn', ?, 'jpn', 20000, 'persons', '2000000000', 'USD', 3, '2026-01-01', 1, 'x')",
@@ -144,4 +146,4 @@ def _slowest(domain: Domain, fill: Callable[[Db, random.Random], None]) -> list[
 
 def run() -> list[dict[str, Any]]:
     """Return the slowest of five runs of every query."""
-    return [*_slowest(EXERCISES, _editions), *_slowest(TRAINING, _training)]
+    return [*_slowest(EXERCISES, editions), *_slowest(TRAINING, training)]

@@ -86,7 +86,8 @@ def _changed(value: Any, number: str, shift_ms: int, edition: str) -> Any:
     return edition if value == "exercise-jimex-2026" else NUMBER.sub(number, value)
 
 
-def _rows(at: int, recorder: Recorder) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def rows_of(at: int, recorder: Recorder) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield what fills the tables with one more order like one that was recorded."""
     for sql, params in recorder.rows:
         party = next(found[1] for value in params if isinstance(value, str) and (found := NUMBER.search(value)))
         number, edition = f"{party}-2026-navy-{at + 10_000:06}", f"exercise-{at % EDITIONS}"
@@ -107,7 +108,7 @@ def loaded(path: Path, node: SimNode, kinds: list[Recorder]) -> Store:
             return
         many: dict[str, list[tuple[Any, ...]]] = {}
         for at in range(entry.meta["from"], entry.meta["to"]):
-            for sql, params in _rows(at, kinds[at % len(kinds)]):
+            for sql, params in rows_of(at, kinds[at % len(kinds)]):
                 many.setdefault(sql, []).append(params)
         for sql, rows in many.items():
             db.executemany(sql, rows)
@@ -146,6 +147,7 @@ def queries(store: Store, node: SimNode) -> list[dict[str, Any]]:
         "orders_by_exercise": ("orders", {"activity_ref": "exercise-7"}),
         "orders_by_year": ("orders", {"year": 2026}),
         "order": ("order", {"order_no": own}),
+        "states": ("states", {}),
         "balance": ("balance", {}),
         "statement_by_exercise": ("statement", {"partner": "jpn", "activity_ref": "exercise-7"}),
         "statement_by_year": ("statement", {"partner": "jpn", "year": 2026}),

@@ -6,6 +6,7 @@ import io
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ from typing import IO, Any
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
+from kizuna.formats.aivdm_out import Fix, position_a, sentences
+from kizuna.node.settings import read_settings
 from kizuna.web.assets import Assets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +32,9 @@ FLAGS = (
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 LINK = re.compile(r"^\s*(India|Japan)\s+(http://127\.0\.0\.1:\d+)(/signin/\S+)", re.MULTILINE)
+PARTIES = {"India": "ind", "Japan": "jpn"}
 START_S = 150.0
+DEGREE = 600_000
 SHOWN_MS = 60_000
 expect.set_options(timeout=SHOWN_MS)
 
@@ -86,6 +91,37 @@ def _wait(said: IO[str]) -> Demo:
         if len(found) == 2:
             return Demo({side: base for side, base, _ in found}, {side: base + path for side, base, path in found})
     raise AssertionError(f"the demo printed no links: {text}")
+
+
+def second(folder: Path, side: str) -> str:
+    """Return the link of a side's second officer, as its administrator would make it; `folder` is where the demo is kept."""
+    settings = folder / PARTIES[side] / "node.toml"
+    command = [sys.executable, "-m", "kizuna", "account", "link", "second", "--config", str(settings)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = re.search(r"http://\S+/signin/\S+", told)
+    assert found, told
+    return found[0]
+
+
+def heard(folder: Path, mmsi: int, lat: float, lon: float) -> float:
+    """Let Japan's receiver hear a ship, and return when that was."""
+    config = next(path for path in folder.rglob("*.toml") if path.read_text(encoding="utf-8").startswith('node = "jpn'))
+    host, _, port = read_settings(config).feeds[0].address.rpartition(":")
+    at = time.time()
+    fix = Fix(
+        mmsi=mmsi, lon_600000=round(lon * DEGREE), lat_600000=round(lat * DEGREE), speed_dkn=121, course_ddeg=450, heading_deg=45,
+        second=int(at) % 60,
+    )  # fmt: skip
+    lines = sentences(position_a(fix, 0), channel="A", sequence=1, received_ms=int(at * 1000), station="test")
+    with socket.create_connection((host, int(port)), timeout=10) as feed:
+        feed.sendall(b"".join(line.rstrip() + b"\r\n" for line in lines))
+    return at
+
+
+def partners_ship(page: Page) -> tuple[float, float]:
+    """Return where a ship is that India knows from Japan alone: beside it a new one is heard and may be shown."""
+    found = page.evaluate("fetch('/picture/vessels?origin=partner').then((answer) => answer.json())")
+    return found["vessels"][0]["lat"], found["vessels"][0]["lon"]
 
 
 @dataclass
@@ -153,10 +189,3 @@ def violations(page: Page, *, contrast_alone: bool = False) -> list[str]:
         for each in found["violations"]
         for node in each["nodes"]
     ]
-
-
-def smaller(png: bytes) -> bytes:
-    """Return a picture of the same look in fewer bytes: 128 colours, packed hard."""
-    out = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-    return out.getvalue()

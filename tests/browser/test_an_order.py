@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +13,6 @@ from tests.browser import driving
 from tests.browser.driving import Demo
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
-PARTIES = {"India": "ind", "Japan": "jpn"}
 
 
 @pytest.fixture(scope="module")
@@ -32,24 +28,6 @@ def _arrive(browser: Browser, demo: Demo, side: str, link: str) -> Page:
     page.goto(link)
     page.wait_for_url(f"{demo.base[side]}/picture")
     return page
-
-
-def _second(folder: Path, side: str) -> str:
-    """Return the link of the side's second officer, as its administrator would make it."""
-    command = [
-        sys.executable,
-        "-m",
-        "kizuna",
-        "account",
-        "link",
-        "second",
-        "--config",
-        str(folder / PARTIES[side] / "node.toml"),
-    ]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found = re.search(r"http://\S+/signin/\S+", told)
-    assert found, told
-    return found[0]
 
 
 def _role(page: Page, base: str, role: str) -> None:
@@ -105,8 +83,8 @@ def test_an_order_is_requested_in_one_browser_and_accepted_in_the_other(
         currency="INR", lines__0__line_no="1", lines__0__category="water", lines__0__description="fresh water", lines__0__unit="m3",
         lines__0__quantity="120",
     )  # fmt: skip
-    second = _arrive(browser, demo, "India", _second(folder, "India"))
-    japan = _arrive(browser, demo, "Japan", _second(folder, "Japan"))
+    second = _arrive(browser, demo, "India", driving.second(folder, "India"))
+    japan = _arrive(browser, demo, "Japan", driving.second(folder, "Japan"))
     _role(second, asked, "logistics")
     _role(japan, answers, "logistics")
     second.goto(f"{asked}/desk/supply/drafts")
@@ -137,7 +115,7 @@ def test_an_order_is_requested_in_one_browser_and_accepted_in_the_other(
 
 def test_a_brief_downloads_and_opens(browser: Browser, kept: tuple[Demo, Path], tmp_path: Path) -> None:
     demo, folder = kept
-    page = _arrive(browser, demo, "Japan", _second(folder, "Japan"))
+    page = _arrive(browser, demo, "Japan", driving.second(folder, "Japan"))
     _role(page, demo.base["Japan"], "desk")
     _do(page, f"{demo.base['Japan']}/desk/dialogue/do/load-bundled")
     page.goto(f"{demo.base['Japan']}/boards/dialogue")

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Route, expect
 
 from kizuna.domains.maritime.fleet import GAP_MMSI, OWN_UNITS
-from kizuna.formats.aivdm_out import Fix, position_a, sentences
-from kizuna.node.settings import read_settings
 from kizuna.node.sightings import mercator
 from kizuna.web import looking
 from tests.browser import driving
@@ -25,9 +20,6 @@ from tests.browser.driving import Demo
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 NEW = 431_777_001
 WITHHELD = OWN_UNITS["jpn"][0]
-MOST_S, LOADED_S = 2.0, 15.0
-"""From the receiver in Japan to the screen in India; a machine that has more to do than processors is given time."""
-DEGREE = 600_000
 
 
 @pytest.fixture(scope="module")
@@ -41,32 +33,11 @@ def demo(browser: Browser, folder: Path) -> Iterator[Demo]:  # without a browser
         yield running
 
 
-def heard(folder: Path, mmsi: int, lat: float, lon: float) -> float:
-    """Let Japan's receiver hear a ship, and return when that was."""
-    config = next(path for path in folder.rglob("*.toml") if path.read_text(encoding="utf-8").startswith('node = "jpn'))
-    host, _, port = read_settings(config).feeds[0].address.rpartition(":")
-    at = time.time()
-    fix = Fix(
-        mmsi=mmsi, lon_600000=round(lon * DEGREE), lat_600000=round(lat * DEGREE), speed_dkn=121, course_ddeg=450, heading_deg=45,
-        second=int(at) % 60,
-    )  # fmt: skip
-    lines = sentences(position_a(fix, 0), channel="A", sequence=1, received_ms=int(at * 1000), station="test")
-    with socket.create_connection((host, int(port)), timeout=10) as feed:
-        feed.sendall(b"".join(line.rstrip() + b"\r\n" for line in lines))
-    return at
-
-
-def partners_ship(page: Page) -> tuple[float, float]:
-    """Return where a ship is that India knows from Japan alone: beside it a new one is heard and may be shown."""
-    found = page.evaluate("fetch('/picture/vessels?origin=partner').then((answer) => answer.json())")
-    return found["vessels"][0]["lat"], found["vessels"][0]["lon"]
-
-
-def test_what_japan_hears_india_sees_in_two_seconds_and_what_is_withheld_never(sides: Sides, folder: Path) -> None:
+def test_what_japan_hears_india_sees_by_itself_and_what_is_withheld_never(sides: Sides, folder: Path) -> None:
     india, japan = sides.officer("India"), sides.officer("Japan")
     page = india.open("/picture")
     driving.drawn(page)
-    lat, lon = partners_ship(page)
+    lat, lon = driving.partners_ship(page)
     page.locator("#filter-text").fill(str(NEW))
     expect(page.locator("#count")).to_have_text("0 of 0 shown")
     for _ in range(4):
@@ -81,7 +52,7 @@ def test_what_japan_hears_india_sees_in_two_seconds_and_what_is_withheld_never(s
           seen.observe(count, { childList: true, characterData: true, subtree: true });
         }"""
     )
-    at = heard(folder, NEW, lat + 0.05, lon + 0.05)
+    at = driving.heard(folder, NEW, lat + 0.05, lon + 0.05)
     expect(page.locator("#count")).to_have_text("1 of 1 shown")
     took_s = page.evaluate("window.seenAt") / 1000 - at
     expect(page.locator("#map")).to_have_attribute("data-drawn", "1")
@@ -92,12 +63,11 @@ def test_what_japan_hears_india_sees_in_two_seconds_and_what_is_withheld_never(s
     page.wait_for_timeout(2500)
     ink = page.evaluate("getComputedStyle(document.body).getPropertyValue('--partner').trim()")
     assert driving.colours(page, ".sea").get(ink, 0) > 20
-    loaded = os.getloadavg()[0] > (os.cpu_count() or 1)
-    assert took_s < (LOADED_S if loaded else MOST_S)
+    print(f"on the screen after {took_s:.2f} s")  # `make bench ONLY=pages` measures it
 
     assert japan.open(f"/vessels/{WITHHELD}?simulated=true").locator("h1").inner_text().startswith("SIM PATROL")
-    heard(folder, WITHHELD, lat + 0.04, lon + 0.04)
-    heard(folder, NEW, lat + 0.051, lon + 0.051)
+    driving.heard(folder, WITHHELD, lat + 0.04, lon + 0.04)
+    driving.heard(folder, NEW, lat + 0.051, lon + 0.051)
     page.locator("#filter-text").fill("")
     page.wait_for_timeout(3000)
     seen = page.evaluate(
@@ -207,7 +177,9 @@ def test_an_area_is_drawn_shared_and_watched(sides: Sides) -> None:
 def test_a_crowd_is_shaded_by_its_count_and_says_how_many(sides: Sides) -> None:
     officer = sides.officer("India", palette="night")
     lat, lon = np.meshgrid(np.arange(5, 15, 0.05), np.arange(82, 92, 0.05))
-    x, y = (each.ravel() >> 18 for each in mercator((lat * DEGREE).astype(int), (lon * DEGREE).astype(int)))
+    x, y = (
+        each.ravel() >> 18 for each in mercator((lat * driving.DEGREE).astype(int), (lon * driving.DEGREE).astype(int))
+    )
     places, counts = np.unique(np.stack((x, y)), axis=1, return_counts=True)
     cells = np.empty(len(counts), looking.CELL)
     cells["x"], cells["y"], cells["count"] = places[0], places[1], counts

@@ -8,13 +8,15 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import msgspec
 
 from kizuna.kernel import canonical
 from kizuna.node import effects as fx
-from tests.web.harness import POLICY, Served, arrangement, introduce, note, secret, until
-from tests.web.test_pages import signed_in
+from tests.web.harness import DESK, POLICY, Served, arrangement, introduce, note, secret, until
+from tests.web.test_pages import Browser, signed_in
 
 
 def test_who_read_what_is_found_filtered_and_exported_with_its_place_in_the_journal(tmp_path: Path) -> None:
@@ -70,6 +72,58 @@ def test_a_channel_is_stopped_and_opened_again_in_two_steps_each(tmp_path: Path)
                 assert served.node.core.world.halted is halted
             assert (await guard.open("/security/stop", form | {"reason": " "}))[0] == 400
             assert "halted" in (await guard.open("/security?group=policy"))[1]
+
+    asyncio.run(story())
+
+
+async def _compared(browser: Browser, node: str, theirs: bytes) -> tuple[int, str]:
+    form: Any = aiohttp.FormData({"csrf": await browser.csrf(), "node": node})
+    form.add_field("theirs", theirs, filename="theirs.json")
+    return await browser.open("/channels/compare", form)
+
+
+def test_where_two_sides_part_is_shown_entry_by_entry(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Served(tmp_path / "a", "ind/delhi") as served:
+            async with Served(tmp_path / "b", "jpn/tokyo") as other:
+                await introduce(served, other)
+                await served.node.do(fx.Say((note("crosses", "ind", "jpn"),)))
+                channel = served.node.core.world.out_channel("jpn/tokyo")
+                await until(lambda: other.node.notes() == {"crosses"} and channel.receipted == channel.tree.size)
+                ours = await signed_in(served, "7", "liaison")
+                theirs = await signed_in(other, "8", "security", nationality="jpn")
+                _, text = await ours.open("/channels/compare?node=jpn/tokyo")
+                assert "Nothing is missing and nothing differs in what the partner has signed." in text
+                _, file = await theirs.open("/channels/compare.json?node=ind/delhi")
+                assert theirs.headers["content-disposition"] == 'attachment; filename="jpn-tokyo-ind-delhi.json"'
+                assert (
+                    "Nothing is missing and nothing differs." in (await _compared(ours, "jpn/tokyo", file.encode()))[1]
+                )
+            altered = json.loads(file)
+            altered["in"]["leaves"][0] = "00" * 32
+            _, text = await _compared(ours, "jpn/tokyo", json.dumps(altered).encode())
+            assert "The two logs differ from entry 0 on." in text
+            assert 'class="note alarm"' in text
+
+            # the partner is gone: what leaves in a bundle lies beyond its receipt, and is named
+            said = await served.node.do(fx.Say((note("is carried", "ind", "jpn"),)))
+            now_ms = served.node.clock.now_ms()
+            await served.node.do(fx.ExportBundle("jpn/tokyo", now_ms + 3_600_000, DESK))
+            _, text = await ours.open("/channels/compare?node=jpn/tokyo")
+            beyond = f"receipt: {channel.tree.size - channel.receipted}, from entry {channel.receipted} on."
+            assert beyond in text
+            assert said[0].record_id[:12] in text  # type: ignore[index] # a tuple of said records
+            assert beyond in (await ours.open("/channels"))[1]
+
+            _, own = await ours.open("/channels/compare.json?node=jpn/tokyo")
+            assert (await _compared(ours, "jpn/tokyo", own.encode()))[0] == 409
+            assert (await _compared(ours, "jpn/tokyo", b"{}"))[0] == 400
+            no_file = {"csrf": await ours.csrf(), "node": "jpn/tokyo", "theirs": "?"}
+            assert (await ours.open("/channels/compare", no_file))[0] == 400
+            assert (await ours.open("/channels/compare?node=jpn/nowhere"))[0] == 404
+            watch = await signed_in(served, "9", "watch")
+            assert "/channels/compare" not in (await watch.open("/channels"))[1]
+            assert (await watch.open("/channels/compare?node=jpn/tokyo"))[0] == 403
 
     asyncio.run(story())
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import jinja2
+import msgspec
 from jinja2.ext import babel_extract
 
+from kizuna.domains.exercises.measures import FORMULAS
 from kizuna.kernel.domain import Domain
 from kizuna.node import offering
-from kizuna.web import forms, pages, pages_index, pages_liaison, searching
+from kizuna.web import forms, pages, pages_compare, pages_index, pages_liaison, searching
 from kizuna.web.errors import STATUSES
 from kizuna.web.pages_desk import first_sentence
-from kizuna.web.shown import title
+from kizuna.web.shown import GRAVITY, title
 
 SOURCE = Path(pages.__file__).parent
 TEMPLATES = sorted((SOURCE / "templates").glob("*.html"))
@@ -42,7 +44,8 @@ def of_pages() -> set[str]:
     found = {text for texts in templates().values() for text in texts}
     found |= {task.title for task in pages_index.TASKS} | set(pages.ROLE_TITLES.values()) | set(pages.PALETTES)
     found |= set(pages_liaison.REASONS.values()) | {remedy for *_, remedy in STATUSES}
-    found |= set(searching.KIND_TITLES.values())
+    found |= set(searching.KIND_TITLES.values()) | {text for pair in pages_compare.MEANT.values() for text in pair}
+    found |= set(FORMULAS.values()) | set(GRAVITY.values())
     found |= {sentence for _, sentence in forms._SENTENCES} | set(forms._LABEL_TEXTS.values())
     for path in sorted(SOURCE.glob("pages*.py")):
         text = path.read_text(encoding="utf-8")
@@ -59,6 +62,8 @@ def of_domain(domain: Domain) -> set[str]:
     found = {head, text}
     for offered in (*domain.operations, *domain.queries):
         found |= {offered.text, *_of_fields(offered.asks)}
+    for query in domain.queries:
+        found |= set(_of_shown(get_type_hints(query.run)["return"]))
     for kind in domain.cases:
         found |= set(kind.table.states) | {row.name for row in kind.table.transitions}
     return found - {""}
@@ -72,6 +77,16 @@ def _of_fields(kind: type) -> Iterator[str]:
             yield field.said
         if get_origin(field.type) is Literal:
             yield from (title(str(choice)) for choice in get_args(field.type))
+
+
+def _of_shown(kind: Any) -> Iterator[str]:
+    """Yield the names under which what a query returns is shown, whatever it is made of."""
+    for part in get_args(kind):
+        yield from _of_shown(part)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        for name, part in get_type_hints(kind).items():
+            yield title(name)
+            yield from _of_shown(part)
 
 
 def literal_text(path: Path) -> list[str]:

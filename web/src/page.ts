@@ -5,6 +5,7 @@ import "./style.css";
 import "./picture.css";
 import "./shell.css";
 import "./desks.css";
+import "./screens.css";
 import "htmx.org";
 
 /** Shows the time in the head of the page, UTC first. */

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import msgspec
 import typer
 
 from kizuna.cli.base import (
@@ -22,10 +22,10 @@ from kizuna.cli.base import (
     table,
     write_file,
 )
-from kizuna.cli.divergence import divergence, standing
 from kizuna.cli.reach import reach
 from kizuna.cli.reading import reading
-from kizuna.errors import ConfigError, ForkError, RecordError, RefusedError
+from kizuna.errors import ConfigError, ForkError
+from kizuna.node.divergence import divergence, standing, told
 
 app = group("channel", "Channels with partners, and bundles for those that no wire reaches.")
 _DAY_MS = 86_400_000
@@ -77,7 +77,7 @@ def import_(
 def status(config: Config = CONFIG, *, json: Json = False) -> None:
     """Show where both channels with each partner stand."""
     with reading(settings_of(config)) as node:
-        found = [standing(node.store, name) for name in node.partners]
+        found = [standing(node.store, name, CLOCK.now_ms()) for name in node.partners]
     rows = []
     for one in found:
         out, in_ = one["out"], one["in"]
@@ -119,42 +119,20 @@ def compare(
     settings = settings_of(config)
     with reading(settings) as held:
         held.partner(node)
-        ours = standing(held.store, node, leaves=True)
+        ours = standing(held.store, node, CLOCK.now_ms(), leaves=True)
     ours["of"] = settings.node
-    findings = divergence(ours, _theirs(theirs, settings.node, node) if theirs else None)
-    diverged = [finding for finding in findings if finding["diverged"]]
+    findings = divergence(ours, told(read_file(theirs), settings.node, node) if theirs else None)
+    diverged = [finding for finding in findings if finding.diverged]
     if not leaves:
         for side in ("out", "in"):
             ours[side].pop("leaves")
-    result = {**ours, "agree": not diverged, "findings": findings}
-    lines = [finding["sentence"] for finding in findings] or [
+    result = {**ours, "agree": not diverged, "findings": msgspec.to_builtins(findings)}
+    lines = [finding.sentence for finding in findings] or [
         f"Nothing is missing and nothing differs in the channels with `{node}`."
     ]
     emit(result, json_wanted=json, lines=lines)
     if diverged:
         raise ForkError(f"the channels with `{node}` diverge: stop them, tell the security officer")
-
-
-def _theirs(path: Path, us: str, node: str) -> dict[str, Any]:
-    try:
-        found = jsonlib.loads(read_file(path))
-        sides = {
-            side: {key: found[side][key] for key in ("channel", "epoch", "size", "root", "leaves")}
-            for side in ("out", "in")
-        }
-        of, of_whom = str(found["of"]), str(found["node"])
-        for side in sides.values():
-            side["leaves"] = [bytes.fromhex(leaf).hex() for leaf in side["leaves"]]
-            if len(side["leaves"]) != side["size"]:
-                raise ValueError("sizes")  # noqa: TRY301 # told with the rest, below
-    except (ValueError, KeyError, TypeError) as error:
-        wanted = "`kizuna channel compare --leaves --json`"
-        raise RecordError(f"`{path}` is not what {wanted} prints at the partner's: ask for that") from error
-    if (of, of_whom) != (node, us):
-        raise RefusedError(
-            f"`{path}` compares `{of}` with `{of_whom}`, not `{node}` with `{us}`: ask for the right one"
-        )
-    return sides
 
 
 @app.command()

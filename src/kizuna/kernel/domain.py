@@ -79,14 +79,16 @@ BlobCheck = Callable[[bytes], object]
 class Seek:
     """What of a record of one class is looked for, and as what it is found.
 
-    `kind` groups what is found, `title` are the fields of which the first that says anything names it, `ref` those that tell which thing it is about,
-    the record's subject where there are none; `text` are the fields that are looked through, all texts where none is named.
+    `kind` groups what is found, `title` are the fields of which the first that says anything names it, or all together where it takes them `whole`;
+    `ref` those that tell which thing it is about, the record's subject where there are none; `text` are the fields that are looked through, all texts
+    where none is named.
     """
 
     kind: str
     title: tuple[str, ...] = ()
     ref: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from kizuna.node.parsed import parse
 from kizuna.node.schema import SCHEMA, TABLES
 from kizuna.node.tables import HANDLERS, erased, hold_received
 
-VERSION = "7"
+VERSION = "8"
 
 _header_decoder = msgspec.json.Decoder(EntryHeader)
 

@@ -103,7 +103,8 @@ def _drop(db: Db, doc: int) -> None:
 
 def _title(fact: Fact[Any], seek: Seek) -> str:
     names = seek.title or TITLES
-    said = next((text for name in names if (text := _first(getattr(fact.body, name, None)))), "")
+    parts = [text for name in names if (text := _first(getattr(fact.body, name, None)))]
+    said = " · ".join(parts if seek.whole else parts[:1])
     key = _plain(fact.subject).partition(":")[2] if _is_case(fact.subject, seek) else ""
     return " · ".join(part for part in (key, " ".join(said.split())) if part)[:TITLE_CHARS]
 

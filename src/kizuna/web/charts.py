@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import floor, log10
 
 from markupsafe import Markup
 
@@ -16,6 +17,7 @@ _TICKS = 4
 _CHAR = 7
 _BOX, _BOX_HIGH, _ROW, _COLUMN = 220, 50, 74, 280
 _LANE = 26
+_ROUND = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 
 
 _TIP = Markup(
@@ -74,11 +76,24 @@ def _linked(href: str, said: str, part: Markup) -> Markup:
     return Markup('<a href="{}" aria-label="{}">{}</a>').format(href, said, inner)
 
 
+def _step(values: Sequence[float]) -> float:
+    """Return what a line of the grid adds, round, and whole where all values are, so that the top line is no lower than any value."""
+    least = max(values, default=0) / _TICKS or 1
+    whole = all(float(value).is_integer() for value in values)
+    scale = 10.0 ** floor(log10(least))
+    steps = (each * scale for each in (*_ROUND, *(10 * each for each in _ROUND)))
+    return next(each for each in steps if each >= least and (not whole or each.is_integer()))
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value.is_integer() else f"{value:.3g}"
+
+
 def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[Bar]], unknown: str = "?") -> Markup:
     """Return a chart with a group of bars for each label and a bar in it for each series, in the order given."""
     slot = max(64, _BAR * len(series) + 18)
     width = max(360, _LEFT + slot * len(labels) + 10)
-    most = max((bar.value for each in series.values() for bar in each if bar.value is not None), default=0) or 1
+    most = _TICKS * _step([bar.value for each in series.values() for bar in each if bar.value is not None])
     base = _TOP + _HEIGHT
     parts: list[Markup] = []
     x = float(_LEFT)
@@ -93,7 +108,7 @@ def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[Bar]],
         y = base - _HEIGHT * tick / _TICKS
         parts += [
             Markup('<line class="grid" x1="{}" x2="{}" y1="{y}" y2="{y}"/>').format(_LEFT, width - 6, y=f"{y:.0f}"),
-            _text(_LEFT - 6, y + 4, f"{most * tick / _TICKS:.3g}", ' text-anchor="end" class="soft"'),
+            _text(_LEFT - 6, y + 4, _figure(most * tick / _TICKS), ' text-anchor="end" class="soft"'),
         ]
     said = []
     for place, label in enumerate(labels):

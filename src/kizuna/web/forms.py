@@ -190,16 +190,16 @@ def _spelled(asked: FieldAsked) -> Any:
 # --- reading ----------------------------------------------------------------------------------------------------------------------
 
 
-async def read_fields(request: Call) -> dict[str, str]:
-    """Return what a form of ours sent, by name; files as their base64, lists line by line.
+async def read_fields(request: Call, limit: int = 2 * MAX_BODY_BYTES) -> dict[str, str]:
+    """Return what a form of ours sent, by name, where it is no larger than `limit` bytes; files as their base64, lists line by line.
 
     Raises:
         NotYourRoleError: the form was not made for this session.
         RecordError: a name stands twice that may not.
         TooLargeError: it is larger than any form of ours.
     """
-    if int(request.headers.get("content-length", "0") or 0) > 2 * MAX_BODY_BYTES:
-        raise TooLargeError(f"the form has more than {2 * MAX_BODY_BYTES} bytes")
+    if int(request.headers.get("content-length", "0") or 0) > limit:
+        raise TooLargeError(f"the form has more than {limit} bytes")
     given: dict[str, str] = {}
     for name, value in (await request.form()).multi_items():
         text = (

@@ -30,7 +30,7 @@ from kizuna.web.catalogue import NAMES, Words, language_of
 from kizuna.web.errors import NoPasskeyError, NotSignedInError, branch_of
 from kizuna.web.rates import TooFastError
 from kizuna.web.sessions import Session
-from kizuna.web.sight import Ceilings, Sight
+from kizuna.web.sight import Ceilings, Labels, Sight
 
 PALETTES = ("day", "dusk", "night")
 LANGUAGE_COOKIE = "kizuna-language"
@@ -105,6 +105,7 @@ class Pages:
         """Who may do what domains offer; a page shows no way to what its reader may not do."""
         self.assets = Assets() if assets is None else assets
         self.ceilings = Ceilings(office.node.store)
+        self.labels = Labels()
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_TEMPLATES),
             autoescape=True,
@@ -112,6 +113,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.filters["coded"] = shown.coded
         self._templates.globals |= {"languages": NAMES, "palettes": PALETTES, "role_titles": ROLE_TITLES}
 
     def view(self, request: Call, desk: str = "") -> View:
@@ -182,7 +184,7 @@ class View:
                 raise NotSignedInError("sign in first")
             self._sight = Sight(
                 self.office.node.store, self.pages.ceilings, self.office.node.identity.party, self.account,
-                self.office.node.core.world.ledger.relabels, self.office.policies,
+                self.office.node.core.world.ledger.relabels, self.office.policies, self.pages.labels,
             )  # fmt: skip
         return self._sight
 
@@ -236,9 +238,13 @@ class View:
             "instant": shown.instant,
             "ago": lambda at_ms: shown.ago(at_ms, self.now_ms, self.words),
             "title_of": lambda name: self.words(shown.title(name)),
+            "state_of": lambda name: shown.state(name, self.words),
             "role_title": lambda role: self.words(ROLE_TITLES.get(role, role)),
             "party_name": lambda code: shown.party(code, self.words.language),
+            "grouped": lambda number: shown.grouped(number, self.words.language),
             "place": shown.place,
+            "noted": lambda note: shown.noted(note, self.words),
+            "told": lambda what: shown.told(what, self.words),
             "query": lambda **parts: urlencode(parts),
             "query_of": lambda asked, page: urlencode({**asked, "page": page}),
             "marked": self.sight.marked(self.words.language) if self.account is not None else "",

@@ -19,6 +19,7 @@ from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError, branch_of
 from kizuna.web.pages import Pages, Task, View, number, problem
 from kizuna.web.pages_desk import PAGE_ROWS, ask, offers, operate
+from kizuna.web.searching import KIND_TITLES
 
 TASK = Task("/cases", "Cases", OFFICERS)
 _BY_NAME = {query.name: query for query in QUERIES}
@@ -42,7 +43,9 @@ def case_pages(pages: Pages, domains: Sequence[Domain]) -> list[ControllerRouter
         )
         rows, more = forms.page_of(found, page, PAGE_ROWS)
         kinds = sorted(view.office.node.core.world.kinds.by_name)
-        values: dict[str, Any] = {"rows": rows, "more": more, "page_number": page, "asked": given, "kinds": kinds}
+        values: dict[str, Any] = {
+            "rows": rows, "more": more, "page_number": page, "asked": given, "kinds": kinds, "titles": KIND_TITLES,
+        }  # fmt: skip
         htmx = request.headers.get("hx-request") == "true"
         return view.swap("cases_found.html", **values) if htmx else view.page("cases.html", **values)
 

@@ -17,7 +17,9 @@ from kizuna.web.pages_desk import ask
 
 _NAME = DOMAIN.name
 _BY_NAME = {query.name: query for query in DOMAIN.queries}
-_MOST = "1000"
+_MILESTONES = 100
+_CARDS = 200
+"""A board of more is no board: a forum, an owner or a party narrows it, and the list goes on."""
 _SHOWN = 40
 _MET = "held"
 
@@ -33,14 +35,14 @@ def dialogue_pages(pages: Pages) -> list[ControllerRouterHandler]:
         view = pages.view(request, _NAME)
         asked = {name: request.query_params.get(name, "") for name in ("owner", "party", "mechanism")}
         given = {name: value for name, value in asked.items() if value}
-        found = _rows(view, "commitments", **given, limit=_MOST)
+        found = _rows(view, "commitments", **given, limit=str(_CARDS))
         mechanisms = _rows(view, "mechanisms")
         columns: dict[str, list[dict[str, Any]]] = {}
         for row in found:
             columns.setdefault(row["state"], []).append(row)
         late = sum(row["days_overdue"] > 0 for row in found)
         return view.page(
-            "board.html", columns=columns, total=len(found), late=late, asked=asked, mechanisms=mechanisms,
+            "board.html", columns=columns, total=len(found), whole=len(found) < _CARDS, late=late, asked=asked, given=given, mechanisms=mechanisms,
             agendas=[
                 _agenda(view, row) for row in mechanisms[:_SHOWN] if asked["mechanism"] in {"", row["mechanism"]}
             ],
@@ -49,11 +51,12 @@ def dialogue_pages(pages: Pages) -> list[ControllerRouterHandler]:
     @get("/boards/roadmap", **options)
     def roadmap(request: Call) -> Response[str]:
         view = pages.view(request, _NAME)
-        found = view.sight.rows(ask(view, _BY_NAME["roadmap"], {"limit": _MOST}), _NAME) or {
+        found = view.sight.rows(ask(view, _BY_NAME["roadmap"], {"limit": str(_MILESTONES)}), _NAME) or {
             "items": [],
             "milestones": [],
         }
-        return view.page("roadmap.html", found=found, chart=_slips(view, found["milestones"]))
+        whole = len(found["milestones"]) < _MILESTONES
+        return view.page("roadmap.html", found=found, whole=whole, chart=_slips(view, found["milestones"]))
 
     return [board, roadmap]
 

@@ -27,6 +27,7 @@ from kizuna.web.assets import Assets
 from kizuna.web.pages import Pages
 from kizuna.web.pages_account import account_pages
 from kizuna.web.pages_claims import claim_pages
+from kizuna.web.pages_compare import compare_pages
 from kizuna.web.pages_dialogue import dialogue_pages
 from kizuna.web.pages_exchange import exchange_pages
 from kizuna.web.pages_exercises import exercise_pages
@@ -70,6 +71,7 @@ def page_routes(
         *dialogue_pages(pages),
         *exercise_pages(pages),
         *supply_pages(pages),
+        *compare_pages(pages),
         *exchange_pages(pages),
         *forecast_pages(pages),
         *pages_dryrun.dryrun_pages(pages),

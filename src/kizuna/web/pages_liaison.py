@@ -13,10 +13,12 @@ from litestar.types import ControllerRouterHandler
 from kizuna.kernel.label import PARTY, Grade, Label
 from kizuna.node.facts import outstanding_bundles
 from kizuna.web import access, reads
-from kizuna.web.access import LIAISONS, OFFICERS
+from kizuna.web.access import CARRIERS, LIAISONS, OFFICERS
 from kizuna.web.bodies import Call
+from kizuna.web.catalogue import Words
 from kizuna.web.errors import NotHeldError
 from kizuna.web.pages import Pages, Task, View, number, problem
+from kizuna.web.pages_compare import entries
 from kizuna.web.pages_exchange import taken_back
 from kizuna.web.rehearsals import Clause, clause_named
 
@@ -63,12 +65,14 @@ def _lists(pages: Pages) -> list[ControllerRouterHandler]:
         unconfirmed = {
             each.node: sum(not row.confirmed_at_ms for row in taken_back(view, each.node)) for each in state.channels
         }
+        parted = {each.node: _parted_ms(view, each) for each in state.channels}
         instruments = sorted(
             reads.instruments(view.office.node.core.world.releaser.index, state.now_ms), key=_in_force_first
         )
         return view.page(
-            "channels.html", state=state, bundles=bundles, instruments=instruments, lags=lags, unconfirmed=unconfirmed
-        )
+            "channels.html", state=state, bundles=bundles, instruments=instruments, lags=lags, unconfirmed=unconfirmed, parted=parted,
+            may_compare=view.role in CARRIERS,
+        )  # fmt: skip
 
     @get("/withheld", opt=access.page(WITHHOLDERS), **options)
     def withheld(request: Call) -> Response[str]:
@@ -101,6 +105,12 @@ def _lists(pages: Pages) -> list[ControllerRouterHandler]:
 def _lag_s(channel: reads.ChannelState, now_ms: int) -> int | None:
     """Return for how many seconds the oldest thing that may go waits; None where nothing does."""
     return max(0, now_ms - channel.out_due_since_ms) // 1000 if channel.out_due else None
+
+
+def _parted_ms(view: View, channel: reads.ChannelState) -> int:
+    """Return since when the first entry beyond the partner's receipt is in our log, 0 where there is none."""
+    log = {"channel": f"kizuna/{view.office.node.identity.node}/to/{channel.node}", "epoch": channel.out_epoch}
+    return next((each.at_ms for each in entries(view, "out", log, channel.out_receipted, 1)), 0)
 
 
 def _in_force_first(state: reads.InstrumentState) -> tuple[bool, str, str]:
@@ -157,6 +167,9 @@ def _record(pages: Pages) -> list[ControllerRouterHandler]:
         if not view.sight.record(record_id):
             raise NotHeldError("no such record is held")
         found = reads.record_shown(view.office.node, record_id)
+        view.words = Words(
+            view.words.language, found.type.partition(".")[0]
+        )  # its fields are called as its desk calls them
         to = request.query_params.get("to", "")
         parties = sorted({each.party for each in reads.partners(view.office.node)})
         why = explained(view, record_id, to) if PARTY(to) else None
@@ -180,7 +193,11 @@ def _facts(facts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     about: dict[str, Any] = {}
     for name, value in facts.items():
         first, _, rest = name.partition("/")
-        if first != "payload":
+        if first == "releasable_to":
+            about.setdefault(first, []).append(rest)
+        elif first == "caveats":
+            about.setdefault(first, []).extend(value if isinstance(value, list) else [])
+        elif first != "payload":
             about[name] = value
         elif "/" in rest:
             payload.setdefault(rest.partition("/")[0], []).append(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,7 +17,7 @@ from kizuna.web.pages_desk import PAGE_ROWS, ask
 
 _NAME = DOMAIN.name
 _BY_NAME = {query.name: query for query in DOMAIN.queries}
-_MOST = "1000"
+_MOST = 1000
 
 
 def supply_pages(pages: Pages) -> list[ControllerRouterHandler]:
@@ -35,10 +34,10 @@ def supply_pages(pages: Pages) -> list[ControllerRouterHandler]:
         view = pages.view(request, _NAME)
         state = request.query_params.get("state", "")
         page = number(request.query_params.get("page", ""))
-        orders = _rows(view, "orders", limit=_MOST)
-        states = Counter(row["state"] for row in orders)
-        chosen = [row for row in orders if state in ("", row["state"])]
-        rows, more = chosen[page * PAGE_ROWS : (page + 1) * PAGE_ROWS], len(chosen) > (page + 1) * PAGE_ROWS
+        asked = {"state": state} if state else {}
+        orders = _rows(view, "orders", **asked, limit=str(min(_MOST, (page + 1) * PAGE_ROWS + 1)))
+        states = {row["state"]: row["orders"] for row in _rows(view, "states")}
+        rows, more = orders[page * PAGE_ROWS : (page + 1) * PAGE_ROWS], len(orders) > (page + 1) * PAGE_ROWS
         bars = {
             view.words("Orders"): [
                 charts.Bar(count, f"/boards/supply?{urlencode({'state': name})}") for name, count in states.items()
@@ -49,7 +48,7 @@ def supply_pages(pages: Pages) -> list[ControllerRouterHandler]:
         )
         return view.page(
             "supply.html", rows=rows, more=more, page_number=page, state=state, states=states, chart=chart, balances=_rows(view, "balance"),
-            due=_rows(view, "due", limit="50"), asked={"state": state} if state else {}, whole=len(orders) < int(_MOST),
+            due=_rows(view, "due", limit="50"), asked=asked,
         )  # fmt: skip
 
     return [board]

@@ -162,10 +162,24 @@ def _queue(view: View, asked: dict[str, str]) -> dict[str, Any]:
     incidents = shown(view, "incidents", state="open", limit="50")
     requests = [row for row in shown(view, "requests", state="asked", limit="50") if row["addressee"] == party]
     return {
-        "alerts": alerts, "more": more, "page_number": page, "state": state, "states": _STATES, "incidents": incidents, "requests": requests,
+        "names": _names(view, alerts), "alerts": alerts, "more": more,
+        "page_number": page, "state": state, "states": _STATES, "incidents": incidents, "requests": requests,
         "chosen": asked.get("alert", alerts[0]["alert"] if alerts else ""), "raised": sum(row["state"] == "raised" for row in alerts),
         "theirs": sum(row["owner"] != party for row in incidents), "asked": {"state": state},
     }  # fmt: skip
+
+
+def _names(view: View, alerts: Sequence[dict[str, Any]]) -> dict[int, str]:
+    """Return what the vessels of alerts call themselves, as far as this officer may see it: the newest name of each."""
+    vessels = sorted({row[name] for row in alerts for name in ("mmsi", "other_mmsi") if row[name]})
+    if not vessels:
+        return {}
+    rows = view.office.node.store.query(
+        f"SELECT mmsi, name, record_id FROM maritime_static WHERE mmsi IN ({','.join('?' * len(vessels))}) AND exercise = ''"
+        " AND name IS NOT NULL ORDER BY reported_at_ms",
+        vessels,
+    )
+    return {mmsi: name for mmsi, name, record_id in rows if view.sight.record(record_id)}
 
 
 def _page(view: View, asked: dict[str, str], refused: str = "", status: int = 200) -> Response[str]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from kizuna.kernel.journal import Store
+from kizuna.kernel.journal import Db, Store
 from kizuna.kernel.label import MAX_CLASSIFICATION, Grade, Label, aggregate, join
 from kizuna.kernel.lifecycle import Act
 from kizuna.kernel.marking import marking
@@ -28,6 +28,12 @@ from kizuna.node.relabelled import relabels_of
 _RECORD_ID = re.compile(r"[0-9a-f]{64}").fullmatch
 _CASE = re.compile(r"[a-z][a-z0-9.-]{1,63}:.{1,100}").fullmatch
 _PAGE = 10_000
+_AT_ONCE = 400
+_MOST_LABELS = 100_000
+_Held = tuple[tuple[int, ...], tuple[Act, ...]]
+"""The entries that brought a record, and the acts that relabelled it."""
+_Seen = tuple[Label | None, int, bool]
+"""A label, its grade in this node's policy, and whether it is an exercise's."""
 
 
 class Ceilings:
@@ -103,6 +109,49 @@ class Ceilings:
         self._found[type_, issuer] = (joined, max(highest, level))
 
 
+class Labels:
+    """The labels of held records as they were last read, for all pages; one is read anew where a holding came or went, or it was relabelled."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[_Held, _Seen]] = {}
+
+    def of(self, db: Db, record_ids: Sequence[str], relabels: Mapping[str, tuple[Act, ...]]) -> dict[str, _Seen]:
+        """Return of each record its label, its grade in this node's policy and whether it is an exercise's, as `label_held` does."""
+        found = {}
+        for record_id, seqs in _holdings(db, record_ids).items():
+            acts = relabels.get(record_id, ())
+            kept = self._read.get(record_id)
+            if kept is None or kept[0] != (seqs, acts):
+                kept = ((seqs, acts), label_held(db, record_id, acts))
+                if len(self._read) >= _MOST_LABELS:
+                    self._read.clear()
+                self._read[record_id] = kept
+            found[record_id] = kept[1]
+        return found
+
+
+def _holdings(db: Db, record_ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return of each record the entries that brought what is still held of it."""
+    found: dict[str, tuple[int, ...]] = dict.fromkeys(record_ids, ())
+    for some in _chunks(record_ids):
+        rows = db.execute(
+            f"SELECT h.record_id, h.seq FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id IN ({_marks(some)})"
+            " AND b.body IS NOT NULL ORDER BY h.seq",
+            some,
+        )
+        for record_id, seq in rows:
+            found[record_id] += (int(seq),)
+    return found
+
+
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (values[at : at + _AT_ONCE] for at in range(0, len(values), _AT_ONCE))
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ",".join("?" * len(values))
+
+
 class Sight:
     """What one officer may see within one page, and the labels that came onto it."""
 
@@ -114,7 +163,9 @@ class Sight:
         account: Account,
         relabels: Mapping[str, tuple[Act, ...]] | None = None,
         policies: Mapping[str, MarkingPolicy] = BUNDLED,
+        labels: Labels | None = None,
     ) -> None:
+        self._read = labels or Labels()
         self._store = store
         self._relabels = relabels or {}
         self._ceilings = ceilings
@@ -191,38 +242,44 @@ class Sight:
 
         A row is judged by the records and cases that it names; one that names none by the highest grade of all that is held of the domain.
         """
-        if isinstance(found, list | tuple):
-            return [row for row in found if self._row(row, prefix)]
-        return found if self._row(found, prefix) else None
+        rows = found if isinstance(found, list | tuple) else [found]
+        named = self._named(rows)
+        self._learn(sorted(set().union(*named)))
+        unnamed = not all(named) and self.issuers({prefix}) >= self._ceilings.of({prefix}).keys()
+        seen = [
+            row for row, names in zip(rows, named, strict=True) if (self.records(sorted(names)) if names else unnamed)
+        ]
+        return seen if isinstance(found, list | tuple) else next(iter(seen), None)
 
-    def _row(self, row: Any, prefix: str) -> bool:
-        named = sorted(self._named(row))
-        if named:
-            return self.records(named)
-        ceilings = self._ceilings.of({prefix})
-        return self.issuers({prefix}) >= ceilings.keys()
+    def _named(self, rows: Sequence[Any]) -> list[set[str]]:
+        """Return for each row the held records that it names, and those of the cases that it names."""
+        named = [{text for text in _texts(row) if _RECORD_ID(text) or _CASE(text)} for row in rows]
+        told: dict[str, set[str]] = {}
+        for some in _chunks(sorted(set().union(*named))):
+            for text, record_id in self._store.query(
+                f"SELECT id, id FROM record WHERE id IN ({_marks(some)})"
+                f" UNION SELECT case_id, record_id FROM case_step WHERE case_id IN ({_marks(some)})",
+                (*some, *some),
+            ):
+                told.setdefault(text, set()).add(str(record_id))
+        return [set().union(*(told.get(text, ()) for text in texts)) for texts in named]
 
-    def _named(self, value: Any) -> set[str]:
-        """Return the held records that a value names, and those of the cases that it names."""
-        texts = {text for text in _texts(value) if _RECORD_ID(text) or _CASE(text)}
-        if not texts:
-            return set()
-        marks = ",".join("?" * len(texts))
-        rows = self._store.query(
-            f"SELECT id FROM record WHERE id IN ({marks}) UNION SELECT record_id FROM case_step WHERE case_id IN ({marks})",
-            (*sorted(texts), *sorted(texts)),
-        )
-        return {str(record_id) for (record_id,) in rows}
-
-    def _look(self, record_id: str) -> tuple[Label | None, int]:
-        known = self._known.get(record_id)
-        if known is None:
-            with self._store.view() as db:
-                label, level, exercise = label_held(db, record_id, self._relabels.get(record_id, ()))
-            known = self._known[record_id] = (label, level)
+    def _learn(self, record_ids: Sequence[str]) -> None:
+        """Look at the labels of several records at once."""
+        unknown = [each for each in record_ids if each not in self._known]
+        if not unknown:
+            return
+        with self._store.view() as db:
+            found = self._read.of(db, unknown, self._relabels)
+        for record_id, (label, level, exercise) in found.items():
+            self._known[record_id] = (label, level)
             if exercise:
                 self._exercises.add(record_id)
-        return known
+
+    def _look(self, record_id: str) -> tuple[Label | None, int]:
+        if record_id not in self._known:
+            self._learn([record_id])
+        return self._known[record_id]
 
 
 def _texts(value: Any) -> Iterable[str]:

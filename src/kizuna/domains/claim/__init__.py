@@ -13,5 +13,5 @@ from kizuna.kernel.domain import Domain, Seek
 
 DOMAIN = Domain(
     name="claim", records=RECORDS, schema=SCHEMA, tables=TABLES, apply=APPLY, forget=forget, operations=OPERATIONS,
-    queries=QUERIES, sought=dict.fromkeys((ClaimAsserted, ClaimAssertedV2), Seek(kind="claim", title=("value", "subject"))),
+    queries=QUERIES, sought=dict.fromkeys((ClaimAsserted, ClaimAssertedV2), Seek(kind="claim", title=("subject", "predicate", "value"), whole=True)),
 )  # fmt: skip

@@ -126,7 +126,9 @@ def _complexities(editions: Sequence[Edition]) -> tuple[Fraction, int, Counter[s
             each.units is None or each.live is None or each.night is None or each.live_fire is None or each.cross_deck is None
             or not each.domains
         ):  # fmt: skip
-            lacks[tuple(value is None for value in _needed(each))] += 1
+            lacks[
+                each.units is None, not each.domains, each.live is None, each.night is None, each.live_fire is None, each.cross_deck is None
+            ] += 1  # fmt: skip
             continue
         size, known = each.units * len(each.domains), known + 1
         live, night = live + size * each.live, night + size * each.night

@@ -53,6 +53,17 @@ class DueWanted(Wanted, frozen=True):
     limit: LIMIT = 100
 
 
+class StatesWanted(Wanted, frozen=True):
+    """Which counts: of all orders."""
+
+
+class StateRow(msgspec.Struct, frozen=True):
+    """How many orders stand in a state."""
+
+    state: str
+    orders: int
+
+
 class OverdueWanted(Wanted, frozen=True):
     """Which overdue orders."""
 
@@ -236,6 +247,15 @@ def orders(desk: Desk, wanted: OrdersWanted) -> Sequence[OrderRow]:
     return [_row(row) for row in rows]
 
 
+def states(desk: Desk, _wanted: StatesWanted) -> Sequence[StateRow]:
+    """Return how many of our orders stand in each state, the most first."""
+    rows = desk.db.execute(
+        "SELECT state, COUNT(*) FROM supply_side WHERE party = ? GROUP BY state ORDER BY COUNT(*) DESC, state",
+        (desk.party,),
+    )
+    return [StateRow(state, int(count)) for state, count in rows]
+
+
 def _row(row: Sequence[Any]) -> OrderRow:
     values = dict(zip(OrderRow.__struct_fields__, row, strict=True))
     currency = values["currency"]
@@ -377,6 +397,7 @@ QUERIES = (
         asks=OrderWanted,
         run=order,
     ),
+    Query(name="states", text="How many orders stand in each state.", asks=StatesWanted, run=states),
     Query(name="balance", text="What is open, for each partner, currency and method.", asks=BalanceWanted, run=balance),
     Query(name="due", text="What falls due, the earliest first.", asks=DueWanted, run=due),
     Query(name="overdue", text="Orders that are owed past their day.", asks=OverdueWanted, run=overdue),
