@@ -304,7 +304,10 @@ def _is_id(name: str) -> bool:
 def _check_shape(signature: etree._Element, expected: Sequence[tuple[str, list[str]]]) -> None:
     """Accept a signature that is made of just what this profile makes it of."""
     info = signature.find(f"{{{DSIG}}}SignedInfo")
-    names = [etree.QName(child).localname if isinstance(child.tag, str) else "" for child in signature]
+    names = [
+        etree.QName(child).localname if isinstance(child.tag, str) else ""  # type: ignore[redundant-expr] # a comment's is a function
+        for child in signature
+    ]
     if info is None or names not in (["SignedInfo", "SignatureValue", "KeyInfo"], ["SignedInfo", "SignatureValue"]):
         raise SignatureError("the signature has parts that this profile does not know")
     if algorithm_of(info, "CanonicalizationMethod") != EXCLUSIVE or len(info[0]):

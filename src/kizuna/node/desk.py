@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
@@ -208,7 +209,7 @@ class Desk:
         if pinned.get(keyset.party, card.root_bytes) != card.root_bytes:
             raise RefusedError(f"party `{keyset.party}` is pinned under another root: one root for each party")
         facts.check_unshared(card.root, keyset, world.identity, world.partners.values())
-        meta = {
+        meta: dict[str, Any] = {
             "actor": command.actor,
             "channel_in": wire.channel_name(keyset.node, world.identity.node),
             "channel_out": wire.channel_name(world.identity.node, keyset.node),
@@ -222,9 +223,8 @@ class Desk:
         }
         entry = Entry(kind="partner", at_ms=now_ms, meta=meta, body=command.card)
         entries = [entry]
-        if (
-            known is None and world.identity.former
-        ):  # its card of us may be older than our keys, and a restore forgets who was told of them
+        if known is None and world.identity.former:
+            # Its card of us may be older than our keys, and a restore forgets who was told of them.
             entries.append(own_keyset_entry(world.identity, [meta["channel_out"]], (command.actor, ""), now_ms))
         return [self._world.commit(entries, self._partners_changed(reply_to, keyset.node), _reply_error(reply_to))]
 

@@ -28,7 +28,12 @@ from kizuna.storage.positions import stretches_of
 SHARE_ROWS = 1 << 20
 """Rows of a share: some tens of megabytes for a worker."""
 _SAID = "share int, kind string, data binary"
-_SAID_ARROW = pa.schema([pa.field("share", pa.int32()), pa.field("kind", pa.string()), pa.field("data", pa.binary())])
+_FIELDS: list[pa.Field[Any]] = [
+    pa.field("share", pa.int32()),
+    pa.field("kind", pa.string()),
+    pa.field("data", pa.binary()),
+]
+_SAID_ARROW = pa.schema(_FIELDS)
 _LOCAL = "local"
 _TASKS_A_CORE = 2
 """Where Spark would cut a shuffle into two hundred, whatever it has to shuffle and to do it with."""
