@@ -227,3 +227,22 @@ def test_what_was_signed_by_keys_that_a_full_disk_kept_out_counts_though_newer_o
     assert codes(yokosuka) == {""}
     assert notes(yokosuka) == {"by the second keys", "by the third keys"}
     assert yokosuka.core.world.partners[delhi.name].keyset.version == 3
+
+
+def test_a_rotation_that_fails_does_not_forget_that_the_keys_before_it_wait_to_be_told() -> None:
+    federation, delhi, yokosuka, _ = pair("fails twice")
+    delhi.disk.capacity = delhi.disk.used
+    for _ in range(2):
+        made = next_identity(delhi)
+        with pytest.raises(ConfigError):
+            delhi.do(fx.Rotate(made, ONE, TWO))
+        if delhi.core.world.identity.public.version == 1:
+            delhi.identity = made
+            delhi.crash()
+    federation.run(2_000)
+    delhi.disk.capacity = None
+    say(delhi, "by the second keys")
+    federation.run(60_000)
+    assert notes(yokosuka) == {"by the second keys"}
+    assert codes(yokosuka) == {""}
+    assert yokosuka.core.world.partners[delhi.name].keyset.version == 2

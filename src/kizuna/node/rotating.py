@@ -63,7 +63,7 @@ class Rotating:
 
         def failed(error: KizunaError) -> list[Effect]:
             self._world.identity = held
-            self._telling = held.public.version
+            self._telling = 0  # the keys held may wait to be told themselves
             return [Reply(reply_to, error)]
 
         return [self._told((command.actor, command.second_actor), now_ms, then, failed)]

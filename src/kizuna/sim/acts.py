@@ -185,7 +185,7 @@ def _hold_back(stage: Stage, name: str, rng: Random, until_ms: int) -> None:
 
     def end() -> None:
         for hold in links.values():
-            hold.let_go(rng.choice((1, 1, 1, 2)))
+            hold.is_over = True
 
     at_ms = until_ms * rng.choice((1, 2)) // 4
     stage.federation.after(at_ms, begin)

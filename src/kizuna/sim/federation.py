@@ -44,15 +44,11 @@ _vfs_numbers = itertools.count()
 
 @dataclass
 class Hold:
-    """A link that keeps back what is sent on it, in order; `let_go` says how many messages overtake what is kept."""
+    """A link that keeps back what is sent on it; once it is over, one message overtakes what was kept, which comes before the next."""
 
     kept: list[Callable[[], None]] = field(default_factory=list)
-    overtaking: int | None = None
-    """None: nothing gets through."""
-
-    def let_go(self, overtaking: int) -> None:
-        """Let so many messages through, and then what was kept back, before the next one."""
-        self.overtaking = overtaking
+    is_over: bool = False
+    overtaken: bool = False
 
 
 @dataclass
@@ -459,16 +455,16 @@ class Federation:
             self.weathered["message-lost"] += 1
             return
         hold = self.weather.holds.get((sender, receiver))
-        if hold is not None and hold.overtaking is None:
+        if hold is not None and not hold.is_over:
             self.weathered["message-held"] += 1
             hold.kept.append(arrive)
             return
-        if hold is not None and hold.overtaking is not None:
-            hold.overtaking -= 1
-            if hold.overtaking < 0:
-                del self.weather.holds[sender, receiver]
-                for each in hold.kept:
-                    self.after(0, each)
+        if hold is not None and hold.overtaken:
+            del self.weather.holds[sender, receiver]
+            for each in hold.kept:
+                self.after(0, each)
+        elif hold is not None:
+            hold.overtaken = True
         copies = 2 if self.rng.random() < self.weather.twice else 1
         self.weathered["message-doubled"] += copies - 1
         for _ in range(copies):
