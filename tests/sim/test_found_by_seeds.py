@@ -172,7 +172,7 @@ def test_a_receipt_that_was_lost_before_its_key_was_revoked_is_signed_anew(resta
     assert delhi.core.world.partners[yokosuka.name].revoked
     if restarts:
         yokosuka.crash()
-    delhi.serve = hears  # type: ignore[method-assign]
+    delhi.serve = hears  # type: ignore[method-assign] # it hears again
     federation.run(60_000)
     out, read = sides(delhi, yokosuka)
     assert out == read
