@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kizuna.errors import ChannelError, ConfigError, JournalCorruptError, KizunaError
-from kizuna.kernel.journal import Entry
+from kizuna.kernel.journal import Entry, OutcomeUnknownError
 from kizuna.node import effects as fx
 from kizuna.node.core import Core
 from kizuna.node.filling import projections
@@ -56,6 +56,7 @@ class Picky:
     def __init__(self, store: SqliteStore) -> None:
         self.store = store
         self.refused = ""
+        self.silent = False
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.store, name)
@@ -63,7 +64,10 @@ class Picky:
     def commit(self, entries: Sequence[Entry]) -> list[int]:
         if any(entry.kind == self.refused for entry in entries):
             raise ConfigError("no space left")
-        return self.store.commit(entries)
+        made = self.store.commit(entries)
+        if self.silent:
+            raise OutcomeUnknownError("the server went away amid a commit")
+        return made
 
 
 @dataclass
@@ -104,6 +108,17 @@ def test_a_commit_that_cannot_be_made_takes_no_other_with_it(bench: Bench) -> No
     bench.runner.stop()
     assert bench.store.query("SELECT COUNT(*) FROM record") == [(2,)]  # type: ignore[operator] # handed through
     assert bench.runner.fault is None
+
+
+def test_what_may_have_been_committed_is_not_committed_again(bench: Bench) -> None:
+    bench.store.silent = True
+    said, halted = together(bench, SAY, HALT)
+    for asked in (said, halted):
+        with pytest.raises(OutcomeUnknownError):
+            asked.result(5)
+    bench.runner.stop()
+    assert isinstance(bench.runner.fault, OutcomeUnknownError), "the core ends: started again, it reads what was kept"
+    assert bench.store.query("SELECT COUNT(*) FROM record") == [(1,)]  # type: ignore[operator] # handed through
 
 
 def test_a_mark_that_cannot_be_raised_fails_its_own_commit_alone(bench: Bench) -> None:

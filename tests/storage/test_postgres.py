@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kizuna.errors import ConfigError, JournalConflictError
-from kizuna.kernel.journal import Db, Entry, Projections
+from kizuna.kernel.journal import Db, Entry, OutcomeUnknownError, Projections
 from tests.contract.journals import COUNTING, PostgresEngine, entry
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
@@ -85,6 +85,33 @@ def test_an_answer_lost_after_the_commit_is_found_out(engine: PostgresEngine, mo
     assert store.commit([entry(1), entry(2)]) == [1, 2]
     assert store.commit([entry(3)]) == [3]
     assert store.verify().count == 3
+    store.close()
+
+
+@pytest.mark.postgres
+def test_a_commit_of_which_nobody_can_be_asked_is_neither_denied_nor_made_again(
+    engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = engine.open()
+    execute = psycopg.Connection.execute
+
+    def away(*_args: Any, **_options: Any) -> Any:
+        raise psycopg.OperationalError("the server is starting up")
+
+    def lose_answer(self: Any, query: Any, *args: Any, **options: Any) -> Any:
+        result = execute(self, query, *args, **options)
+        if query == "COMMIT":
+            self.close()
+            raise psycopg.OperationalError("the connection was lost")
+        return result
+
+    with monkeypatch.context() as patched:
+        patched.setattr(psycopg.Connection, "execute", lose_answer)
+        patched.setattr(psycopg, "connect", away)
+        with pytest.raises(OutcomeUnknownError, match="may have been kept"):
+            store.commit([entry(1), entry(2)])
+    assert store.head().seq == 2
+    assert store.commit([entry(3)]) == [3]
     store.close()
 
 

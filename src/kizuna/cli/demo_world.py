@@ -43,6 +43,7 @@ from kizuna.node.tokens import ROLES
 
 ARRANGEMENT = "ind-jpn-2018-navy-implementing-arrangement"
 SUPPLIES = "ind-jpn-2020-reciprocal-supplies-services"
+HOST = "127.0.0.1"
 START_S = 30.0
 PORTS = range(20_000, 32_000)
 BUNDLE_GOOD_MS = 3_600_000
@@ -225,13 +226,22 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
-def prepare(folder: Path, instruments: Sequence[Instrument], clock: Clock, random: Random) -> tuple[DemoNode, DemoNode]:
+def prepare(
+    folder: Path, instruments: Sequence[Instrument], clock: Clock, random: Random, hosts: Sequence[str] = (HOST, HOST)
+) -> tuple[DemoNode, DemoNode]:
     """Return two nodes with keys, each other's cards, the instruments and both signatures on the arrangement; neither runs.
+
+    Args:
+        folder: Where they are made.
+        instruments: What both load.
+        clock: Tells the time.
+        random: Source of fresh bytes.
+        hosts: The address at which each hears its partner.
 
     Raises:
         ConfigError: the folder cannot be used.
     """
-    nodes = [_make(folder / side.party, side, clock, random) for side in SIDES]
+    nodes = [_make(folder / side.party, side, host, clock, random) for side, host in zip(SIDES, hosts, strict=True)]
     cards = {node.side.party: _card(node) for node in nodes}
     for node in nodes:
         other = next(card for party, card in cards.items() if party != node.side.party)
@@ -240,7 +250,7 @@ def prepare(folder: Path, instruments: Sequence[Instrument], clock: Clock, rando
     return nodes[0], nodes[1]
 
 
-def _make(folder: Path, side: Side, clock: Clock, random: Random) -> DemoNode:
+def _make(folder: Path, side: Side, host: str, clock: Clock, random: Random) -> DemoNode:
     try:
         folder.mkdir(parents=True, mode=0o700)
     except OSError as error:
@@ -248,12 +258,12 @@ def _make(folder: Path, side: Side, clock: Clock, random: Random) -> DemoNode:
     partners_port, users_port, feed_port = free_ports(3)
     node = DemoNode(side, folder, partners_port, users_port, feed_port)
     root = keyfiles.create_root(folder / "root.key", random)
-    keyfiles.create_keys(folder / "keys", side.node, ["127.0.0.1"], root, clock.now_ms(), random)
+    keyfiles.create_keys(folder / "keys", side.node, [host], root, clock.now_ms(), random)
     others = ", ".join(f'"{other.party}"' for other in SIDES if other is not side)
     units = ", ".join(str(mmsi) for mmsi in OWN_UNITS[side.party])
     node.config.write_text(
         f'node = "{side.node}"\ndata = "data"\nkeys = "keys"\nhigh_water = "marks/high-water.json"\nown_units = [{units}]\n\n'
-        f'[partners]\nlisten = "127.0.0.1:{node.partners_port}"\naddress = "127.0.0.1:{node.partners_port}"\n\n'
+        f'[partners]\nlisten = "{host}:{node.partners_port}"\naddress = "{host}:{node.partners_port}"\n\n'
         f'[users]\nlisten = "127.0.0.1:{node.users_port}"\n\n[desk]\npolicy = "{side.party}.example.v1"\n\n'
         f'[[feeds]]\nsource = "{side.source}"\nkind = "tcp-server"\naddress = "127.0.0.1:{node.feed_port}"\n'
         "simulated = true\n\n"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from kizuna.errors import ConfigError, JournalCorruptError, KizunaError, RecordError, RefusedError
+from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError, KizunaError, RecordError, RefusedError
 from kizuna.kernel import canonical
 
 if TYPE_CHECKING:
@@ -98,6 +98,10 @@ class Verification(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
 
 
+class OutcomeUnknownError(JournalConflictError):
+    """A commit whose answer was lost while nobody could be asked whether it was made: never make it again, read the journal anew."""
+
+
 class Db(Protocol):
     """Portable SQL for projections and queries.
 
@@ -153,6 +157,7 @@ class Store(Protocol):
             RecordError: an entry's header cannot be written as canonical JSON; nothing was kept.
             RefusedError: an entry is of kind `erased`; nothing was kept.
             JournalConflictError: another writer holds the journal, or opened it with other projections.
+            OutcomeUnknownError: the answer was lost: it may have been made.
             JournalCorruptError: the store is damaged; stop.
             ConfigError: the disk is full, read-only or failing; nothing was acknowledged.
         """

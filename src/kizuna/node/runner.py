@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import structlog
 
 from kizuna.errors import ChannelError, JournalConflictError, JournalCorruptError, KizunaError, RefusedError
-from kizuna.kernel.journal import Entry, Store
+from kizuna.kernel.journal import Entry, OutcomeUnknownError, Store
 from kizuna.kernel.ports import Clock
 from kizuna.node import effects as fx
 from kizuna.node.core import Core
@@ -239,8 +239,8 @@ class Runner:
         """Return for each commit its sequence numbers or why it was not made; where they cannot be made together, each is made alone."""
         try:
             return self._durable(commits)
-        except JournalCorruptError:
-            raise
+        except (JournalCorruptError, OutcomeUnknownError):
+            raise  # what may have been made is not made again; a core that does not know where its logs end signs nothing more
         except KizunaError as error:
             _log.error(
                 "commit failed", error=type(error).__name__, commits=len(commits)
@@ -280,6 +280,8 @@ class Runner:
             return []
         try:
             return self._shell.store.commit(entries)
+        except OutcomeUnknownError:
+            raise
         except JournalConflictError:
             return self._shell.store.commit(entries)  # another process held the file; the chain is read anew
 

@@ -14,7 +14,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError, RecordError
-from kizuna.kernel.journal import GENESIS, Finding, Head, Verification, check_erasure, link, link_one, restore
+from kizuna.kernel.journal import (
+    GENESIS,
+    Finding,
+    Head,
+    OutcomeUnknownError,
+    Verification,
+    check_erasure,
+    link,
+    link_one,
+    restore,
+)
 from kizuna.storage import journal_sql
 
 try:
@@ -79,7 +89,10 @@ def _translated(where: str) -> Iterator[None]:
     except errors.NumericValueOutOfRange as error:
         raise RecordError("a number beyond 64 bits was asked for: nothing here is so large") from error
     except psycopg.OperationalError as error:
-        raise JournalConflictError(f"the server of {where} does not answer ({error}): read again and retry") from error
+        said = " ".join(str(error).split())
+        raise JournalConflictError(
+            f"the database server of {where} does not answer ({said}): see that it runs, then start or ask again"
+        ) from error
 
 
 class _Db:
@@ -214,10 +227,20 @@ class PostgresStore:
         return linked
 
     def _was_kept(self, last: Stored) -> bool:
-        """Return whether a commit whose answer was lost took place: the chain value names all that it appended."""
-        self._writer = self._connect()
-        with self._transaction():
-            found = _Db(self._writer).execute("SELECT chain FROM journal_entry WHERE seq = ?", (last.seq,))
+        """Return whether a commit whose answer was lost took place: the chain value names all that it appended.
+
+        Raises:
+            OutcomeUnknownError: the server does not say.
+        """
+        try:
+            self._writer = self._connect()
+            with self._transaction():
+                found = _Db(self._writer).execute("SELECT chain FROM journal_entry WHERE seq = ?", (last.seq,))
+        except psycopg.OperationalError as error:
+            raise OutcomeUnknownError(
+                f"the database server of {self._where} went away amid a commit, which may have been kept: see that it runs, then start"
+                " again; the journal then tells"
+            ) from error
         return found == [(last.chain,)]
 
     def _write(self, linked: list[Stored]) -> None:
