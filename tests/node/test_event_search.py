@@ -7,6 +7,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,8 @@ import pyarrow as pa
 import pytest
 
 from kizuna.domains.maritime.events.area import box
-from kizuna.domains.maritime.events.model import Event
-from kizuna.domains.maritime.events.shares import worded
+from kizuna.domains.maritime.events.model import V2, Event
+from kizuna.domains.maritime.events.shares import Parcel, survey, worded
 from kizuna.domains.maritime.tracks.voyages import Port
 from kizuna.errors import ConfigError, RecordError
 from kizuna.formats.positions_arrow import SCHEMA
@@ -24,7 +25,7 @@ from kizuna.node.archives import ArchiveKey, Archives
 from kizuna.node.detecting import Rules, Seen, find, intervals, told_about
 from kizuna.node.event_search import Here, Period, search
 from kizuna.node.landmask import land
-from kizuna.node.spark import spark
+from kizuna.node.spark import Each, OfParcels, OfRows, spark
 from tests.sim.test_watchlog import pair
 
 if TYPE_CHECKING:
@@ -124,6 +125,35 @@ def test_shares_give_what_one_table_gives(tmp_path: Path, source_kind: str) -> N
     nothing = Period("ind", source_kind, 0, HOUR)
     assert search(Here(archives, keys, nothing), india.store, keys, nothing, RULES, END) == ()
     assert search(Here(archives, [], period), india.store, [], period, RULES, END) == ()
+
+
+def test_what_spark_calls_gives_the_same_wherever_it_cuts_its_batches(tmp_path: Path) -> None:
+    archives = Archives(tmp_path)
+    keys = filled(archives, "live")
+    period = Period("ind", "live", START, END)
+    step = partial(survey, thresholds=V2)
+    here = Here(archives, keys, period, most_rows=2000)
+    wanted = sorted(here.of_rows(step))
+    parts = []
+    for share, vessels in enumerate(here.shares):
+        for source, key in enumerate(keys):
+            rows = archives.read(key, START, END, vessels=vessels)
+            for name, value in (("source", source), ("share", share)):
+                rows = rows.append_column(name, pa.array([value] * rows.num_rows, pa.int32()))
+            parts.append(rows)
+    ordered = pa.concat_tables(parts).sort_by([(name, "ascending") for name in ("share", "mmsi", "time_ms")])
+    for most in (97, 10**6):
+        said = list(Each(OfRows(step, tuple(key.source for key in keys)))(ordered.to_batches(max_chunksize=most)))
+        told = [Parcel(*row.values()) for batch in said for row in batch.to_pylist()]
+        assert sorted(told) == wanted
+    again = [
+        pa.RecordBatch.from_pylist([{"share": share, "kind": "heard", "data": b"%d" % k}])
+        for k, share in enumerate((1, 1, 2))
+    ]
+    counted = list(Each(OfParcels(lambda data: iter([Parcel(len(data), "heard", b"".join(data))])))(again))
+    assert [batch.to_pylist() for batch in counted] == [
+        [{"share": 2, "kind": "heard", "data": b"01"}], [{"share": 1, "kind": "heard", "data": b"2"}],
+    ]  # fmt: skip
 
 
 READY = importlib.util.find_spec("pyspark") is not None and shutil.which("java") is not None

@@ -73,7 +73,8 @@ class Here:
         self, archives: Archives, keys: Sequence[ArchiveKey], period: Period, *, most_rows: int = MOST_ROWS
     ) -> None:
         self._archives, self._keys, self._period = archives, keys, period
-        self._shares = stretches_of(self._counts(), most_rows)
+        self.shares = stretches_of(self._counts(), most_rows)
+        """The stretches of vessels, a share each."""
 
     def _counts(self) -> Counter[int]:
         """Return how many rows each vessel has, counted a day of a source at a time."""
@@ -91,7 +92,7 @@ class Here:
     def of_rows(self, step: RowStep) -> list[Parcel]:
         """See `Engine`."""
         said: list[Parcel] = []
-        for vessels in self._shares:
+        for vessels in self.shares:
             span = self._period.from_ms, self._period.to_ms
             said += step({key.source: self._archives.read(key, *span, vessels=vessels) for key in self._keys})
         return said

@@ -93,12 +93,12 @@ class Spark:
         """See `event_search.Engine`."""
         if self._sorted is None:
             return self._session.createDataFrame(_SAID_ARROW.empty_table())
-        return self._sorted.mapInArrow(_Each(_Rows(step, tuple(self._names))), _SAID).persist()
+        return self._sorted.mapInArrow(Each(OfRows(step, tuple(self._names))), _SAID).persist()
 
     def of_parcels(self, said: Any, kind: Kind, step: ParcelStep) -> Any:
         """See `event_search.Engine`."""
         parcels = said.where(said.kind == kind).repartition(self._tasks, "share").sortWithinPartitions("share")
-        return parcels.mapInArrow(_Each(_Parcels(step)), _SAID).persist()
+        return parcels.mapInArrow(Each(OfParcels(step)), _SAID).persist()
 
     def home(self, said: Any, kind: Kind) -> list[bytes]:
         """See `event_search.Engine`."""
@@ -158,35 +158,38 @@ def _session(master: str) -> Any:
         ) from error
 
 
-class _Rows:
-    """A step over rows, from the one table of a share that Spark brings."""
+class OfRows:
+    """A step over rows, from the one table of a share that Spark brings; `names` are those of the sources, by their number in it."""
 
     def __init__(self, step: RowStep, names: tuple[str, ...]) -> None:
         self._step, self._names = step, names
 
     def __call__(self, share: pa.Table) -> Iterator[Parcel]:
+        """Return what the step says of a share."""
         source = np.asarray(share["source"].combine_chunks())
         rows = share.select(SCHEMA.names).cast(SCHEMA)
         return self._step({name: rows.filter(pa.array(source == number)) for number, name in enumerate(self._names)})
 
 
-class _Parcels:
-    """A step over parcels, the same way."""
+class OfParcels:
+    """A step over parcels, from the one table of those of an address."""
 
     def __init__(self, step: ParcelStep) -> None:
         self._step = step
 
     def __call__(self, share: pa.Table) -> Iterator[Parcel]:
+        """Return what the step says of what an address was sent."""
         return self._step([data for data in share["data"].to_pylist() if data is not None])
 
 
-class _Each:
+class Each:
     """What Spark calls with the batches of a partition, sorted by share: the step, once a share."""
 
     def __init__(self, work: Callable[[pa.Table], Iterator[Parcel]]) -> None:
         self._work = work
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield a row for each parcel, a batch of its own: some are large."""
         for share in _shares(batches):
             for parcel in self._work(share):
                 said = dict(zip(_SAID_ARROW.names, parcel, strict=True))
