@@ -54,11 +54,11 @@ class Pairs(NamedTuple):
 
 
 class Stretches(NamedTuple):
-    """Consecutive grid times at which a pair was near: the first rows of the slots of both, and how many there are."""
+    """Consecutive grid times at which a pair was near: the first rows of the slots of both, and how many times there are."""
 
     a: NDArray[np.int64]
     b: NDArray[np.int64]
-    places: NDArray[np.int64]
+    length: NDArray[np.int64]
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Stretches:
         """Return some of the stretches."""
@@ -111,7 +111,7 @@ def meetings(clean: Clean, slots: Slots, found: Pairs, given: Given) -> Iterator
     sides = mmsi[slots.row[parts.a]], mmsi[slots.row[parts.b]]
     low, high = np.minimum(*sides), np.maximum(*sides)
     from_ms = slots.slot[parts.a] * step
-    to_ms = from_ms + (parts.places - 1) * step
+    to_ms = from_ms + (parts.length - 1) * step
     order = np.lexsort((to_ms, from_ms, high, low))
     parts, low, high, from_ms, to_ms = parts.take(order), low[order], high[order], from_ms[order], to_ms[order]
     goes_on = (low[1:] == low[:-1]) & (high[1:] == high[:-1]) & _goes_on(clean, slots, parts, (from_ms, to_ms), given)
@@ -144,18 +144,18 @@ def _stretches(clean: Clean, slots: Slots, found: Pairs, given: Given) -> Stretc
     pairs = (found.a[two][order], found.b[two][order])
     columns = (slots.piece, slots.slot, slots.lat, slots.lon, *pairs, float(given.thresholds.encounter_distance_m))
     runs = Stretches(*kernels.filled(kernels.runs, columns, 3, len(order)))
-    runs = runs.take(runs.places >= least)
-    a, b = _ranges(runs.a, runs.places), _ranges(runs.b, runs.places)
+    runs = runs.take(runs.length >= least)
+    a, b = _ranges(runs.a, runs.length), _ranges(runs.b, runs.length)
     good = np.ones(len(a), np.bool_)
     for side in (a, b):
         row = slots.row[side]
         good &= given.receivers.heard(source[row], time[row], time[row + 1])
     if good.all():
         return runs
-    a, b, run = a[good], b[good], np.repeat(np.arange(len(runs.a)), runs.places)[good]
+    a, b, run = a[good], b[good], np.repeat(np.arange(len(runs.a)), runs.length)[good]
     starts = np.concatenate(([0], np.flatnonzero((run[1:] != run[:-1]) | (np.diff(a) != 1)) + 1))[: len(a)]
     parts = Stretches(a[starts], b[starts], np.diff(starts, append=len(a)))
-    return parts.take(parts.places >= least)
+    return parts.take(parts.length >= least)
 
 
 def _away(slots: Slots, parts: Stretches, given: Given) -> Stretches:
@@ -165,7 +165,7 @@ def _away(slots: Slots, parts: Stretches, given: Given) -> Stretches:
     port_lat = np.array([port.lat_600000 for port in given.ports], np.int64)
     port_lon = np.array([port.lon_600000 for port in given.ports], np.int64)
     away, least_m = np.empty(len(parts.a), np.bool_), float(given.thresholds.encounter_anchorage_m)
-    kernels.away(slots.lat, slots.lon, parts.a, parts.places, port_lat, port_lon, least_m, away)
+    kernels.away(slots.lat, slots.lon, parts.a, parts.length, port_lat, port_lon, least_m, away)
     return parts.take(away)
 
 
@@ -175,7 +175,7 @@ def _goes_on(
     """Return whether little time, in which the feeds of both were heard, lies between each stretch and the next."""
     from_ms, to_ms = span[0][1:], span[1][:-1]
     result: NDArray[np.bool_] = from_ms - to_ms < given.thresholds.encounter_between_ms
-    until_ms, last = np.maximum(from_ms, to_ms), parts.places[:-1] - 1
+    until_ms, last = np.maximum(from_ms, to_ms), parts.length[:-1] - 1
     for side in (parts.a[:-1] + last, parts.b[:-1] + last):
         result &= given.receivers.heard(clean.track.source[slots.row[side]], to_ms, until_ms)
     return result
@@ -194,7 +194,7 @@ def _events(
         given: what the search is given.
     """
     track, thresholds = clean.track, given.thresholds
-    first, count = np.stack((parts.a, parts.b), axis=1).ravel(), np.repeat(parts.places, 2)
+    first, count = np.stack((parts.a, parts.b), axis=1).ravel(), np.repeat(parts.length, 2)
     rows = _ranges(first, count)
     before = slots.row[rows]
     live = given.receivers.live(track.source[before], track.time_ms[before], track.time_ms[before + 1])
