@@ -199,15 +199,18 @@ class LivePicture:
         with self._lock:
             return list(self._latencies)
 
+    def takes_back(self) -> bool:
+        """Follow the journal to its end, and return whether something of what stood here was taken back since the last time that it was caught up."""
+        self._follow()
+        return self._acted
+
     def of(self, store: Store) -> LivePicture:
         """Return the picture that an extract of the journal gives, up to where it ends; the node's own store gives this one."""
         if store is self._store:
             return self
         with self._extracting:
             found = self._extracts.get(store)
-            if found is not None:
-                found._follow()
-            if found is None or found._acted:  # what was taken back is to be in no file of an extract
+            if found is None or found.takes_back():  # what was taken back is to be in no file of an extract
                 found = LivePicture(store, self._blobs, self.archives.apart(), self._party, self._clock)
                 self._extracts[store] = found
                 found.rebuild()
