@@ -32,6 +32,11 @@ def test_each_threat_names_tests_that_exist(row: str) -> None:
         assert test in names_in(file), f"`{file}` has no `{test}`"
 
 
+def test_every_test_that_the_model_names_exists() -> None:
+    missing = [f"{file}::{test}" for file, test in NAMED.findall(MODEL) if test not in names_in(file)]
+    assert not missing
+
+
 def test_the_rows_are_numbered_one_after_the_other() -> None:
     assert [int(row.split("|")[1]) for row in ROWS] == list(range(1, len(ROWS) + 1))
 

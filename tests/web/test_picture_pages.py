@@ -78,8 +78,11 @@ def test_what_may_not_be_seen_is_in_no_page_list_stream_or_count(tmp_path: Path)
             await _until_total(high, 2)
             low, guest = (
                 await signed_in(served, "low", "watch", clearance=1),
-                await signed_in(served, "guest", "watch", nationality="jpn"),
+                await signed_in(served, "guest", "watch", nationality="phl"),
             )
+            named = await signed_in(served, "named", "watch", nationality="jpn")
+            head, ships = await first_frame(named)
+            assert (head["shown"], head["total"], ships) == (1, 1, [SHIP]), "our units are released to nobody"
             head, ships = await first_frame(high)
             assert (head["shown"], head["total"], ships) == (2, 2, [SHIP, UNIT])
             assert head["names"] == {str(SHIP * 2): "NEW NAME"}

@@ -16,6 +16,7 @@ from kizuna.errors import ConfigError, RecordError
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MOST_ROWS = 20_000
+_MOST_COLUMNS = 256
 _MAX_UNPACKED = 64 << 20
 
 
@@ -89,7 +90,9 @@ def _rows(data: bytes) -> list[Sequence[object]]:
         book = (
             library.load_workbook(io.BytesIO(data), read_only=True, data_only=True) if size <= _MAX_UNPACKED else None
         )
-        found = [] if book is None else list(book.worksheets[0].iter_rows(values_only=True))
+        # one cell far out makes the library fill everything before it: what is read is bounded, not only the file
+        edges = {"max_row": _MOST_ROWS + 1, "max_col": _MOST_COLUMNS}
+        found = [] if book is None else list(book.worksheets[0].iter_rows(values_only=True, **edges))
     except Exception as error:
         raise RecordError(f"the file is no XLSX that can be read: {type(error).__name__}: save it anew") from error
     if size > _MAX_UNPACKED:

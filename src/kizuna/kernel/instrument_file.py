@@ -74,6 +74,7 @@ def load_partnership(files: Sequence[tuple[str, str]], known: Fields | None = No
     opened = [(_Source(name, text), _parse(name, text)) for name, text in files]
     found: dict[str, tuple[_Source, dict[str, Any]]] = {}
     for source, document in opened:
+        _check_shape(source, document)
         if "instrument" in document:
             values = _instrument(source, document)
             if values["id"] in found:
@@ -124,6 +125,22 @@ def _target(source: _Source, document: dict[str, Any], found: Mapping[str, Any])
     if rules.instrument not in found:
         source.fail(f"`{rules.instrument}` is in no file here: name an instrument by its id", "rules", "instrument")
     return rules.instrument
+
+
+def _check_shape(source: _Source, document: dict[str, Any]) -> None:
+    """Accept a document whose tables are tables: what else is wrong in them is said field by field."""
+    for name in ("instrument", "rules"):
+        if not isinstance(document.get(name, {}), dict):
+            source.fail(f"is no table: write `[{name}]`, once", name)
+    for name in ("citation", "stated", "provision", "exchange", "equivalence"):
+        found = document.get(name, [])
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            source.fail(f"is no list of tables: write each as `[[{name}]]`", name)
+        for nth, each in enumerate(found):
+            if not isinstance(each.get("obligations", {}), dict):
+                source.fail(f"is no table: write `[{name}.obligations]`", name, "obligations", nth)
+    if not isinstance(document.get("instrument", {}).get("id", ""), str):
+        source.fail("`id` is no text: put it in quotation marks", "instrument", "id")
 
 
 def _instrument(source: _Source, document: dict[str, Any]) -> dict[str, Any]:

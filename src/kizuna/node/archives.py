@@ -10,7 +10,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
+import shutil
+import tempfile
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -28,6 +31,8 @@ from kizuna.formats.positions_arrow import SCHEMA, empty, values_of
 from kizuna.storage.positions import ALL_VESSELS, DAY_MS, Box, PositionArchive, Vessels
 
 PARTS_BEFORE_JOINING = 60
+APART = "extract-"
+"""How folders of rows for some readers begin, beside the archives that all is in."""
 _PROGRESS = "journalled.json"
 _MAX_NAME = 120
 _EPOCH = dt.date(1970, 1, 1)
@@ -55,6 +60,19 @@ class Archives:
         self.seq, self.ended = _read_progress(root / _PROGRESS)
         """The journal entries up to which everything is held here, and up to which nothing is that ended."""
         self._written = self.seq
+
+    def sweep(self) -> None:
+        """Remove what a process that was ended left of archives apart; for the one that runs the node, when it begins."""
+        for left in self._root.parent.glob(f"{APART}*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def apart(self) -> Archives:
+        """Return empty archives beside these, of which nothing is left once nobody holds them: an extract of what is held here lies there."""
+        self._root.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix=APART, dir=self._root.parent)
+        made = Archives(Path(folder.name))
+        weakref.finalize(made, folder.cleanup)
+        return made
 
     def add(self, key: ArchiveKey, table: pa.Table) -> None:
         """Hold rows of a source; `flush` makes them durable.

@@ -194,7 +194,15 @@ def _level(channel: str, header: bytes, held: Record) -> int:
     if not channel:
         return max((grade.classification for grade in held.clear.label), default=MAX_CLASSIFICATION)
     said = msgspec.json.decode(msgspec.json.decode(header)["meta"]["header"])
-    return max((grade["classification"] for grade in said["label"]), default=MAX_CLASSIFICATION)
+    told = [grade["classification"] for grade in said["label"]] or _of_agreements(held)
+    return max(told, default=MAX_CLASSIFICATION)
+
+
+def _of_agreements(held: Record) -> list[int]:
+    """Return the grades of what a party says about its agreements, in the policy that is everyone's for that and is not translated."""
+    own = f"{held.clear.issuer}.agreements.v1"
+    grades = [grade.classification for grade in held.clear.label if grade.policy == own]
+    return grades if len(grades) == len(held.clear.label) else []
 
 
 def body_at(store: Store, seq: int) -> bytes | None:

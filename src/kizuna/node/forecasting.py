@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kizuna.errors import RefusedError
 from kizuna.kernel.instrument import Agreement
 from kizuna.kernel.intervals import ALWAYS
+from kizuna.kernel.journal import Store
 from kizuna.kernel.release import Index
 from kizuna.node.facts import load_record
 from kizuna.node.releasing import Releaser
@@ -45,14 +47,14 @@ class Forecast:
     changes: list[Change] = field(default_factory=list)
 
 
-def candidates(world: World) -> tuple[Agreement, ...]:
-    """Return the held versions that do not count now: what somebody may be about to sign."""
-    counting = {each.instrument.id: each.version for each in world.agreements if not each.note and each.in_force}
-    return tuple(each for each in world.agreements if counting.get(each.instrument.id) != each.version)
+def candidates(held: Sequence[Agreement]) -> tuple[Agreement, ...]:
+    """Return those of some versions that do not count now: what somebody may be about to sign."""
+    counting = {each.instrument.id: each.version for each in held if not each.note and each.in_force}
+    return tuple(each for each in held if counting.get(each.instrument.id) != each.version)
 
 
-def forecast(world: World, version: str, after_seq: int, now_ms: int) -> Forecast:
-    """Return what would change for the next `AT_ONCE` of our records, if a held version stood in its family's place and had always been in force.
+def forecast(world: World, store: Store, version: str, after_seq: int, now_ms: int) -> Forecast:
+    """Return what would change for the next `AT_ONCE` of our records in a store, if a held version counted in its family's place, and always had.
 
     What it lets go of that is older than its entry into force would still need a backfill by two persons.
 
@@ -78,8 +80,8 @@ def forecast(world: World, version: str, after_seq: int, now_ms: int) -> Forecas
     if not types:
         return found
     marks = ",".join("?" * len(types))
-    ((found.total,),) = world.store.query(f"SELECT COUNT(*) FROM record WHERE own = 1 AND type IN ({marks})", types)
-    rows = world.store.query(
+    ((found.total,),) = store.query(f"SELECT COUNT(*) FROM record WHERE own = 1 AND type IN ({marks})", types)
+    rows = store.query(
         f"SELECT id, seq FROM record WHERE own = 1 AND type IN ({marks}) AND seq > ? ORDER BY seq LIMIT ?",
         (*types, after_seq, AT_ONCE),
     )
@@ -87,13 +89,15 @@ def forecast(world: World, version: str, after_seq: int, now_ms: int) -> Forecas
         found.looked += 1
         found.next_seq = int(seq)
         for party in parties:
-            _compare(world, releaser, str(record_id), party, now_ms, found)
+            _compare(world, store, releaser, str(record_id), party, now_ms, found)
     found.done = len(rows) < AT_ONCE
     return found
 
 
-def _compare(world: World, releaser: Releaser, record_id: str, party: str, now_ms: int, found: Forecast) -> None:
-    held = load_record(world.store, record_id)
+def _compare(
+    world: World, store: Store, releaser: Releaser, record_id: str, party: str, now_ms: int, found: Forecast
+) -> None:
+    held = load_record(store, record_id)
     if held is None:
         return
     before = world.releaser.rule(held, party, now_ms)

@@ -13,6 +13,7 @@ from kizuna.errors import KizunaError, RefusedError
 from kizuna.kernel import casework
 from kizuna.kernel import label as labels
 from kizuna.kernel.domain import tellers
+from kizuna.kernel.journal import Store
 from kizuna.kernel.label import Grade, Label
 from kizuna.kernel.operation import Desk as Asking
 from kizuna.kernel.operation import LabelAsked, Operation, Outcome, Statement
@@ -45,8 +46,10 @@ class Operating:
         self._queue.append((command, reply_to))
         return [] if self._busy else self._next(now_ms)
 
-    def rehearse(self, command: fx.Operate, now_ms: int) -> tuple[fx.Draft, ...]:
+    def rehearse(self, command: fx.Operate, now_ms: int, store: Store | None = None) -> tuple[fx.Draft, ...]:
         """Return what an operation would say now, with its labels, and say nothing; may be asked from any thread.
+
+        `store` is what the officer may see of the node's own: what they may not see is then to them as if it were not held.
 
         Raises:
             RefusedError: it is not for this officer, or a rule stands against it. Who would stand behind it as a second person is not asked.
@@ -55,7 +58,7 @@ class Operating:
         if operation is None:
             raise RefusedError(f"`{command.domain} {command.operation}` is not something that this node does")
         _check_role(operation, command)
-        outcome = self._decide(operation, command, now_ms)
+        outcome = self._decide(operation, command, now_ms, store)
         return tuple(self.draft(each, command.actor, command.asked.label) for each in outcome.statements)
 
     def _next(self, now_ms: int) -> list[Effect]:
@@ -91,8 +94,8 @@ class Operating:
         self._busy = True
         return effects
 
-    def _decide(self, operation: Operation, command: fx.Operate, now_ms: int) -> Outcome:
-        with self._world.store.view() as db:
+    def _decide(self, operation: Operation, command: fx.Operate, now_ms: int, store: Store | None = None) -> Outcome:
+        with (store or self._world.store).view() as db:
             desk = Asking(
                 db=db, now_ms=now_ms, party=self._world.identity.party, actor=command.actor, kinds=self._world.kinds,
                 agreements=self._world.agreements, second=command.second_actor, random=self._world.random,

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
@@ -100,6 +101,8 @@ class LivePicture:
         self._changed: set[tuple[bool, int]] = set()
         self._acted = False
         self._flushed_ms = 0
+        self._extracts: WeakKeyDictionary[Store, LivePicture] = WeakKeyDictionary()
+        self._extracting = threading.Lock()
         self._wake = threading.Event()
         self._applied = threading.Condition()
         self._stopping = False
@@ -109,6 +112,7 @@ class LivePicture:
 
     def start(self) -> None:
         """Make the picture from archives and journal, then follow the journal in a thread."""
+        self.archives.sweep()
         self.rebuild()
         self._thread.start()
 
@@ -194,6 +198,24 @@ class LivePicture:
         """Return for the newest live positions of partners how long each took from its receiver to this picture."""
         with self._lock:
             return list(self._latencies)
+
+    def takes_back(self) -> bool:
+        """Follow the journal to its end, and return whether something of what stood here was taken back since the last time that it was caught up."""
+        self._follow()
+        return self._acted
+
+    def of(self, store: Store) -> LivePicture:
+        """Return the picture that an extract of the journal gives, up to where it ends; the node's own store gives this one."""
+        if store is self._store:
+            return self
+        with self._extracting:
+            found = self._extracts.get(store)
+            if found is None or found.takes_back():  # what was taken back is to be in no file of an extract
+                found = LivePicture(store, self._blobs, self.archives.apart(), self._party, self._clock)
+                self._extracts[store] = found
+                found.rebuild()
+            found.catch_up()
+            return found
 
     # --- making and following ------------------------------------------------------------------------------------------------------
 

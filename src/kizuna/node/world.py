@@ -173,11 +173,15 @@ class World:
         """The agreements as the journal has them now."""
         return self.releaser.index.agreements
 
+    @property
+    def roots(self) -> dict[str, bytes]:
+        """The root under which each party's word on agreements counts here."""
+        roots = {partner.party: partner.root for partner in self.partners.values()}
+        return roots | {self.identity.party: self.identity.root_public}
+
     def _compile(self) -> Releaser:
         reached = self._said_of_treaties  # before reading: what is said meanwhile is read again
-        roots = {partner.party: partner.root for partner in self.partners.values()}
-        roots[self.identity.party] = self.identity.root_public
-        agreements = treaties.agreements(self.store, roots)
+        agreements = treaties.agreements(self.store, self.roots)
         releaser = self._compiled[1]
         if agreements != releaser.index.agreements:
             releaser = Releaser(

@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
@@ -18,22 +18,20 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import SkipValidation
 
 from kizuna.errors import RefusedError
-from kizuna.kernel.journal import Store
 from kizuna.kernel.marking_policy import BUNDLED, MarkingPolicy
 from kizuna.kernel.ports import Clock, Random
 from kizuna.node.accounts import Account, Accounts
-from kizuna.node.core import Core
-from kizuna.node.facts import Identity
 from kizuna.node.metrics import Health, Metrics
-from kizuna.node.runner import Runner
 from kizuna.node.tokens import ROLES, Officer, Tokens
 from kizuna.web.bodies import Call
-from kizuna.web.errors import NoPasskeyError, NoTokenError, NotSignedInError, NotYourRoleError
+from kizuna.web.books import Books, RunningNode
+from kizuna.web.errors import NoPasskeyError, NotHeldError, NoTokenError, NotSignedInError, NotYourRoleError
 from kizuna.web.oidc import Provider
 from kizuna.web.passkeys import Passkeys
 from kizuna.web.rates import PLACE, SESSION, TOKEN, Rates
 from kizuna.web.reading import Reading
 from kizuna.web.sessions import Session, Sessions, Tries
+from kizuna.web.sight import readers_of
 from kizuna.web.stream import Hub
 
 EVERYONE = frozenset(ROLES)
@@ -48,30 +46,6 @@ LOOPBACK = "loopback"
 
 SECOND_OFFICER = "kizuna-second-officer"
 """The header in which a second person's token stands where an act needs two."""
-
-
-class RunningNode(Protocol):
-    """A node as the web layer sees it."""
-
-    @property
-    def identity(self) -> Identity:
-        """Who it is."""
-        ...
-
-    @property
-    def store(self) -> Store:
-        """Its journal and projections."""
-        ...
-
-    @property
-    def core(self) -> Core:
-        """Its state machine: read, never called, from here."""
-        ...
-
-    @property
-    def runner(self) -> Runner:
-        """Carries commands to the core."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -91,6 +65,7 @@ class Office:
     reading: Reading
     passkeys: Passkeys
     random: Random
+    books: Books
     address: str = ""
     """Where browsers reach the pages, `https://...`; empty: over loopback, without TLS."""
     oidc: Provider | None = None
@@ -221,6 +196,41 @@ def caller(request: Call) -> Officer:
     """Return the officer whom the guard let in."""
     officer: Officer = request.state.officer
     return officer
+
+
+def node_of(office: Office, request: Call) -> RunningNode:
+    """Return the node as the caller may see it, by the account of the token's officer."""
+    return office.books.of(office.accounts.get(caller(request).id))
+
+
+def check_held(office: Office, request: Call, record_id: str) -> None:
+    """Accept the id of a record that the caller may see.
+
+    Raises:
+        NotHeldError: none such is held, or none that they may see: the same answer.
+    """
+    node = node_of(office, request)
+    if node.store is not office.node.store and not node.store.query("SELECT 1 FROM record WHERE id = ?", (record_id,)):
+        raise NotHeldError("no such record is held")
+
+
+def sees_all(office: Office, request: Call) -> bool:
+    """Return whether a caller may see all that is held, whatever that is now; this machine itself may, where it needs no token."""
+    officer = office.tokens.who(
+        request.headers.get("authorization", "").partition(" ")[2].strip(), office.clock.now_ms()
+    )
+    account = office.accounts.get(officer.id) if officer is not None else None
+    return account is None or readers_of(account, office.node.identity.party).whole
+
+
+def check_sees_all(office: Office, request: Call) -> None:
+    """Accept a caller who may see all that is held: for figures that are made of everything.
+
+    Raises:
+        NotYourRoleError: the clearance of the token's officer does not reach so far, or they are of another nation.
+    """
+    if not sees_all(office, request):
+        raise NotYourRoleError("this tells of all that the node holds: your clearance does not reach so far")
 
 
 def second_officer(office: Office, request: Call, roles: frozenset[str]) -> Officer | None:

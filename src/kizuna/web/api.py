@@ -29,7 +29,7 @@ from kizuna.web.api_release import RELEASE_ROUTES
 from kizuna.web.api_search import search
 from kizuna.web.bodies import Call
 from kizuna.web.errors import HANDLERS
-from kizuna.web.stream import event
+from kizuna.web.stream import Seen, as_seen, event
 
 MAX_BODY_BYTES = 256 << 20
 """The most that any route takes: a bundle."""
@@ -55,32 +55,34 @@ def health(office: OfficeDependency) -> Response[Alive]:
 
 
 @get("/metrics", opt=access.opt(access.LOOPBACK), sync_to_thread=True, media_type=CONTENT_TYPE)
-def metrics(office: OfficeDependency) -> bytes:
-    """Return the node's figures in Prometheus' text format. Takes no token from this machine."""
+def metrics(office: OfficeDependency, request: Call) -> bytes:
+    """Return the node's figures in Prometheus' text format. Takes no token from this machine, else one of an officer who may see all that is held."""
+    access.check_sees_all(office, request)
     return office.metrics.text()
 
 
 @get("/api/v1/status", opt=access.opt(EVERYONE), sync_to_thread=True)
-def status(office: OfficeDependency) -> reads.Status:
+def status(office: OfficeDependency, request: Call) -> reads.Status:
     """Return how the node is: journal, partners, channels, what is withheld, clock, certificate, disk, and warnings."""
-    return reads.status(office.node, office.health())
+    return reads.status(access.node_of(office, request), office.health())
 
 
 @get("/api/v1/alerts", opt=access.opt(OFFICERS), sync_to_thread=True)
 def alerts(
-    office: OfficeDependency, before_seq: FromQuery[int] = 1 << 53, limit: FromQuery[int] = 100
+    office: OfficeDependency, request: Call, before_seq: FromQuery[int] = 1 << 53, limit: FromQuery[int] = 100
 ) -> Sequence[reads.Alert]:
     """Return alerts, newest first; `before_seq` pages back."""
-    with office.node.store.view() as db:
+    with access.node_of(office, request).store.view() as db:
         return reads.alerts(db, before_seq, limit)
 
 
 @get("/api/v1/stream", opt=access.opt(EVERYONE))
-async def stream(office: OfficeDependency) -> Stream:
+async def stream(office: OfficeDependency, request: Call) -> Stream:
     """Follow the journal as server-sent events: `head` first, then `committed` with the count of each entry kind; `dropped` when too slow."""
-    head = await asyncio.to_thread(office.node.store.head)
-    events = office.hub.listen(event("head", {"seq": head.seq}))
-    return Stream(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+    seen = Seen(lambda: access.node_of(office, request).store)
+    head = await asyncio.to_thread(seen.head)
+    events = office.hub.listen(event("head", {"seq": head}))
+    return Stream(as_seen(events, seen), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
 @get("/api/openapi.json", opt=access.opt(access.OPEN), include_in_schema=False, sync_to_thread=False)

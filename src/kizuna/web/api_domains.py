@@ -20,6 +20,7 @@ from kizuna.node import offering
 from kizuna.web import access, bodies
 from kizuna.web.access import EVERYONE, Office, OfficeDependency, caller, second_officer
 from kizuna.web.bodies import Call
+from kizuna.web.books import RunningNode
 
 PREFIX = "/api/v1"
 
@@ -60,10 +61,15 @@ def _operation(domain: Domain, operation: Operation) -> ControllerRouterHandler:
         command = fx.Operate(
             domain.name, operation.name, asked, caller(request).actor, second.actor if second is not None else ""
         )
+        await asyncio.to_thread(_rehearse, office, request, command)
         done: fx.Done = await asyncio.wrap_future(office.node.runner.do(command))
         return DoneShown(tuple(SaidShown(each.record_id, each.due, each.held) for each in done.said), done.told)
 
     return run
+
+
+def _rehearse(office: Office, request: Call, command: fx.Operate) -> None:
+    office.books.rehearse(access.node_of(office, request), command, office.clock.now_ms())
 
 
 def _query(domain: Domain, query: Query) -> ControllerRouterHandler:
@@ -74,7 +80,7 @@ def _query(domain: Domain, query: Query) -> ControllerRouterHandler:
     )  # fmt: skip
     def run(office: OfficeDependency, request: Call) -> Response[Any]:
         wanted = offering.wanted(query, request.query_params.multi_items())
-        found = _asked(office, query, wanted, caller(request).actor)
+        found = _asked(office, access.node_of(office, request), query, wanted, caller(request).actor)
         if isinstance(found, Document):
             return Response(found.data, media_type=found.media_type, headers=bodies.attachment(found.name))
         return Response(msgspec.to_builtins(found))
@@ -82,12 +88,11 @@ def _query(domain: Domain, query: Query) -> ControllerRouterHandler:
     return run
 
 
-def _asked(office: Office, query: Query, wanted: Any, actor: str) -> Any:
-    node = office.node
+def _asked(office: Office, node: RunningNode, query: Query, wanted: Any, actor: str) -> Any:
     world = node.core.world
     return offering.ask(
         node.store, query, wanted, offering.Asker(
             now_ms=office.clock.now_ms(), party=node.identity.party, actor=actor, kinds=world.kinds,
-            agreements=world.agreements, random=world.random, tellers=tellers(world.domains),
+            agreements=office.books.agreements(node), random=world.random, tellers=tellers(world.domains),
         ),
     )  # fmt: skip

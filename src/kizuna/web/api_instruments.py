@@ -77,7 +77,7 @@ async def load(office: OfficeDependency, request: Call) -> Loaded:
     made = canonical.decode(data, type=Instrument)
     instrument_check.check(made)
     version = version_of(made)
-    if all(version_of(held) != version for held in await _held(office, made.id)):
+    if all(version_of(held) != version for held in await _held(office, request, made.id)):
         await asyncio.wrap_future(office.node.runner.do(fx.LoadInstrument(data, caller(request).actor)))
     return Loaded(version)
 
@@ -89,7 +89,7 @@ async def load(office: OfficeDependency, request: Call) -> Loaded:
 async def sign_version(office: OfficeDependency, request: Call, name: FromPath[str]) -> SaidOf:
     """Say that our party signs a version, by an envelope made offline with its root key."""
     asked = await bodies.read(request, SignAsked)
-    held = [made for made in await _held(office, name) if version_of(made) == asked.version]
+    held = [made for made in await _held(office, request, name) if version_of(made) == asked.version]
     if not held:
         raise NotHeldError("no such version is held")
     identity = office.node.identity
@@ -108,7 +108,7 @@ async def change_status(office: OfficeDependency, request: Call, name: FromPath[
     reason = "" if asked.act == "resume" else stated(asked.reason)
     if asked.act == "resume" and not asked.lifts:
         raise RecordError("name the suspension that is lifted in `lifts`")
-    held = await _newest(office, name)
+    held = await _newest(office, request, name)
     party, actor = office.node.identity.party, caller(request).actor
     return await _say(office, agreeing.status(held, asked.act, party, actor, reason=reason, lifts=asked.lifts))
 
@@ -120,7 +120,7 @@ async def change_status(office: OfficeDependency, request: Call, name: FromPath[
 async def open_scope(office: OfficeDependency, request: Call, name: FromPath[str]) -> SaidOf:
     """Open a scope for our party; it counts once the other parties have opened it alike."""
     asked = await bodies.read(request, ScopeAsked)
-    held = await _newest(office, name)
+    held = await _newest(office, request, name)
     party, actor = office.node.identity.party, caller(request).actor
     return await _say(office, agreeing.scope_opened(held, asked.name, asked.from_ms, asked.to_ms, party, actor))
 
@@ -132,19 +132,19 @@ async def open_scope(office: OfficeDependency, request: Call, name: FromPath[str
 async def close_scope(office: OfficeDependency, request: Call, name: FromPath[str]) -> SaidOf:
     """Close a scope that our party opened, before its time."""
     asked = await bodies.read(request, CloseAsked)
-    held = await _newest(office, name)
+    held = await _newest(office, request, name)
     return await _say(
         office, agreeing.scope_closed(held, asked.closes, office.node.identity.party, caller(request).actor)
     )
 
 
-async def _held(office: Office, name: str) -> list[Instrument]:
-    held = await asyncio.to_thread(treaties.instruments, office.node.store)
+async def _held(office: Office, request: Call, name: str) -> list[Instrument]:
+    held = await asyncio.to_thread(treaties.instruments, access.node_of(office, request).store)
     return [made for made in held if made.id == name]
 
 
-async def _newest(office: Office, name: str) -> Instrument:
-    held = await _held(office, name)
+async def _newest(office: Office, request: Call, name: str) -> Instrument:
+    held = await _held(office, request, name)
     if not held:
         raise NotHeldError("no such instrument is held")
     return held[-1]

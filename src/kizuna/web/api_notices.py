@@ -86,9 +86,10 @@ async def _told(office: access.Office, command: fx.Command) -> Noticed:
     return Noticed(await asyncio.wrap_future(office.node.runner.do(command)))
 
 
-@get("/api/v1/consents", opt=access.opt(LIAISONS), sync_to_thread=False)
-def consents(office: OfficeDependency) -> Sequence[ConsentShown]:
+@get("/api/v1/consents", opt=access.opt(LIAISONS), sync_to_thread=True)
+def consents(office: OfficeDependency, request: Call) -> Sequence[ConsentShown]:
     """Return the consents that stand here, ours and those that others gave."""
+    held = {record for (record,) in access.node_of(office, request).store.query("SELECT record_id FROM notice")}
     return [
         ConsentShown(
             expires_ms=one.expires_ms,
@@ -105,6 +106,7 @@ def consents(office: OfficeDependency) -> Sequence[ConsentShown]:
             to_ms=one.to_ms,
         )
         for one in office.node.core.world.ledger.consents
+        if one.id in held
     ]
 
 
@@ -133,6 +135,7 @@ async def revoke(office: OfficeDependency, request: Call, consent: FromPath[str]
 async def relabel(office: OfficeDependency, request: Call, record_id: FromPath[str]) -> Noticed:
     """Change the label of an own record; takes a second person's token in `kizuna-second-officer`."""
     asked = await bodies.read(request, RelabelAsked)
+    await asyncio.to_thread(access.check_held, office, request, record_id)
     second = access.second_officer(office, request, LIAISONS)
     command = fx.Relabel(
         record_id,
@@ -155,6 +158,7 @@ async def relabel(office: OfficeDependency, request: Call, record_id: FromPath[s
 async def supersede(office: OfficeDependency, request: Call, record_id: FromPath[str]) -> Noticed:
     """Say that an own record is corrected by another; a holder that may not have that one is told only that this one is retracted."""
     asked = await bodies.read(request, SupersedeAsked)
+    await asyncio.to_thread(access.check_held, office, request, record_id)
     command = fx.Supersede(record_id, asked.successor, stated(asked.reason), caller(request).actor)
     return await _told(office, command)
 

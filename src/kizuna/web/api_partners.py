@@ -102,9 +102,9 @@ def _enrolled(office: access.Office, party: str, name: str) -> str:
 
 
 @get("/api/v1/channels", opt=access.opt(OFFICERS), sync_to_thread=True)
-def channels(office: OfficeDependency) -> Sequence[reads.ChannelState]:
+def channels(office: OfficeDependency, request: Call) -> Sequence[reads.ChannelState]:
     """Return where both channels with each partner stand."""
-    with office.node.store.view() as db:
+    with access.node_of(office, request).store.view() as db:
         return reads.channels(db, office.clock.now_ms())
 
 

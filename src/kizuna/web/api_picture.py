@@ -23,7 +23,8 @@ from kizuna.node.vessel_rows import VesselRow
 from kizuna.node.watch import Watch
 from kizuna.storage.positions import Box
 from kizuna.web import access
-from kizuna.web.access import EVERYONE, OfficeDependency
+from kizuna.web.access import EVERYONE, Office, OfficeDependency
+from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError
 from kizuna.web.stream import Hub, event
 
@@ -116,14 +117,17 @@ class Changes:
 
 def picture_routes(watch: Watch) -> list[ControllerRouterHandler]:
     """Return the routes over a node's watch."""
-    return [*_reads(watch), *_stream(watch.picture)]
+    return [*_reads(watch), *_figures(watch), *_stream(watch.picture)]
 
 
 def _reads(watch: Watch) -> list[ControllerRouterHandler]:
-    picture = watch.picture
+    def seen(office: Office, request: Call) -> LivePicture:
+        return watch.picture.of(access.node_of(office, request).store)
 
     @get("/api/v1/picture", opt=access.opt(EVERYONE), sync_to_thread=True)
     def vessels(
+        office: OfficeDependency,
+        request: Call,
         south: FromQuery[float] = -90,
         west: FromQuery[float] = -180,
         north: FromQuery[float] = 90,
@@ -131,44 +135,55 @@ def _reads(watch: Watch) -> list[ControllerRouterHandler]:
         limit: FromQuery[int] = MOST_VESSELS,
     ) -> Vessels:
         """Return the vessels in a box of degrees, by MMSI; `limit` cuts the list, `total` says how many there are."""
-        rows, total = picture.vessels(box_of(south, west, north, east), max(0, min(limit, MOST_VESSELS)))
+        rows, total = seen(office, request).vessels(box_of(south, west, north, east), max(0, min(limit, MOST_VESSELS)))
         return Vessels(len(rows), total, tuple(rows))
 
     @get("/api/v1/vessels/{mmsi:int}", opt=access.opt(EVERYONE), sync_to_thread=True)
-    def vessel(mmsi: FromPath[int], simulated: FromQuery[bool] = False) -> VesselRow:  # noqa: FBT002 # a query parameter
+    def vessel(
+        office: OfficeDependency,
+        request: Call,
+        mmsi: FromPath[int],
+        simulated: FromQuery[bool] = False,  # noqa: FBT002 # a query parameter
+    ) -> VesselRow:
         """Return one vessel, with who told what."""
-        found = picture.vessel(mmsi, simulated=simulated)
+        found = seen(office, request).vessel(mmsi, simulated=simulated)
         if found is None:
             raise NotHeldError("nothing is known of this vessel")
         return found
 
     @get("/api/v1/events", opt=access.opt(EVERYONE), sync_to_thread=True)
     def events(
-        office: OfficeDependency, since_ms: FromQuery[int] = 0, limit: FromQuery[int] = 100
+        office: OfficeDependency, request: Call, since_ms: FromQuery[int] = 0, limit: FromQuery[int] = 100
     ) -> Sequence[EventShown]:
         """Return events, own and partners', newest first, also those that late input changed or refuted, with what has become of each."""
-        with office.node.store.view() as db:
+        with access.node_of(office, request).store.view() as db:
             rows = queries.events(db, since_ms=since_ms, limit=max(1, min(limit, MOST_EVENTS)), standing=False)
             became = noting.standings(db, [row.record_id for row in rows])
         return [EventShown(**msgspec.structs.asdict(row), standing=became.get(row.record_id, "")) for row in rows]
 
     @get("/api/v1/feeds", opt=access.opt(EVERYONE), sync_to_thread=True)
-    def feeds() -> Sequence[queries.FeedRow]:
+    def feeds(office: OfficeDependency, request: Call) -> Sequence[queries.FeedRow]:
         """Return the state of every feed, own and partners': where one is silent the sea is unknown, not empty."""
-        return picture.feeds()
+        return seen(office, request).feeds()
 
+    return [vessels, vessel, events, feeds]
+
+
+def _figures(watch: Watch) -> list[ControllerRouterHandler]:
     @get("/api/v1/intake", opt=access.opt(EVERYONE), sync_to_thread=True)
-    def intake() -> Intake:
-        """Return what this node's own feeds have brought, and what was set aside, by reason."""
+    def intake(office: OfficeDependency, request: Call) -> Intake:
+        """Return what this node's own feeds have brought, and what was set aside, by reason; for those who may see all that is held."""
+        access.check_sees_all(office, request)
         faults = {name: str(error) for name, error in watch.feeding.faults.items()}
         return Intake(tuple(watch.feeding.statuses()), faults)
 
     @get("/api/v1/picture/latency", opt=access.opt(EVERYONE), sync_to_thread=True)
-    def latency() -> Latency:
-        """Return how fresh partners' positions are when they reach this picture."""
-        return latency_of(picture.latencies_ms())
+    def latency(office: OfficeDependency, request: Call) -> Latency:
+        """Return how fresh partners' positions are when they reach this picture; for those who may see all that is held."""
+        access.check_sees_all(office, request)
+        return latency_of(watch.picture.latencies_ms())
 
-    return [vessels, vessel, events, feeds, intake, latency]
+    return [intake, latency]
 
 
 def _stream(picture: LivePicture) -> list[ControllerRouterHandler]:
@@ -178,8 +193,12 @@ def _stream(picture: LivePicture) -> list[ControllerRouterHandler]:
         return event("picture", {"total": picture.vessels(limit=0)[1]})
 
     @get("/api/v1/picture/stream", opt=access.opt(EVERYONE))
-    async def stream(office: OfficeDependency) -> Stream:
-        """Follow the picture as server-sent events: `picture` first, then `vessels` with those that changed; `dropped` when too slow."""
+    async def stream(office: OfficeDependency, request: Call) -> Stream:
+        """Follow the picture as server-sent events: `picture` first, then `vessels` with those that changed; `dropped` when too slow.
+
+        It tells of all that is held, and so is for those who may see it; the others ask for the picture anew.
+        """
+        await asyncio.to_thread(access.check_sees_all, office, request)
         changes.attach(office.hub)
         head = await asyncio.to_thread(first)
         return Stream(changes.hub.listen(head), media_type="text/event-stream", headers={"x-accel-buffering": "no"})

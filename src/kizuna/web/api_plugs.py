@@ -21,6 +21,7 @@ from kizuna.web import access
 from kizuna.web.access import EVERYONE, Office, OfficeDependency
 from kizuna.web.api_gfw import gfw_routes
 from kizuna.web.api_ogc import ogc_routes
+from kizuna.web.bodies import Call
 
 
 class PlugShown(msgspec.Struct, frozen=True):
@@ -67,14 +68,17 @@ def plug_routes(
     office.metrics.watch(_Figures(plugging))
 
     @get("/api/v1/plugs", opt=access.opt(EVERYONE), sync_to_thread=True)
-    def plugs(office: OfficeDependency) -> Plugs:
-        """Return the plugs, how their sockets are, and what each was given and was not, as journalled each minute."""
-        sockets = {status.name: status for status in plugging.statuses()}
+    def plugs(office: OfficeDependency, request: Call) -> Plugs:
+        """Return the plugs, how their sockets are, and what each was given and was not, as journalled each minute.
+
+        How their sockets are is told to those who may see all that is held.
+        """
+        sockets = {status.name: status for status in plugging.statuses()} if access.sees_all(office, request) else {}
         shown = []
         for plug in plugging.plugs:
             who = plug.gate.recipient
             shown.append(PlugShown(who.name, plug.kind, who.party, who.purpose, who.unset, sockets.get(who.name)))
-        with office.node.store.view() as db:
+        with access.node_of(office, request).store.view() as db:
             return Plugs(tuple(shown), handed(db))
 
     return [plugs, *ogc_routes(plugging, showing), *gfw_routes(plugging, showing), *more]

@@ -13,7 +13,7 @@ from kizuna.errors import RecordError
 from kizuna.kernel.explain import LANGUAGES
 from kizuna.node import effects as fx
 from kizuna.web import access, bodies, reads
-from kizuna.web.access import LIAISONS, OFFICERS, OfficeDependency, caller
+from kizuna.web.access import LIAISONS, OFFICERS, OfficeDependency, caller, node_of
 from kizuna.web.bodies import Asked, Call
 
 _HALTERS = access.CARRIERS
@@ -82,22 +82,22 @@ def stated(reason: str) -> str:
     return text
 
 
-@get("/api/v1/instruments", opt=access.opt(OFFICERS), sync_to_thread=False)
-def instruments(office: OfficeDependency) -> Sequence[reads.InstrumentState]:
+@get("/api/v1/instruments", opt=access.opt(OFFICERS), sync_to_thread=True)
+def instruments(office: OfficeDependency, request: Call) -> Sequence[reads.InstrumentState]:
     """Return the instrument versions that are held, and whether they count now."""
-    return reads.instruments(office.node.core.world.releaser.index, office.clock.now_ms())
+    return reads.instruments(office.books.agreements(node_of(office, request)), office.clock.now_ms())
 
 
-@get("/api/v1/instruments/{name:str}", opt=access.opt(OFFICERS), sync_to_thread=False)
-def instrument(office: OfficeDependency, name: FromPath[str]) -> Sequence[reads.InstrumentShown]:
+@get("/api/v1/instruments/{name:str}", opt=access.opt(OFFICERS), sync_to_thread=True)
+def instrument(office: OfficeDependency, request: Call, name: FromPath[str]) -> Sequence[reads.InstrumentShown]:
     """Return all held versions of one instrument, whole."""
-    return reads.instrument(office.node.core.world.releaser.index, name, office.clock.now_ms())
+    return reads.instrument(office.books.agreements(node_of(office, request)), name, office.clock.now_ms())
 
 
 @get("/api/v1/records/{record_id:str}", opt=access.opt(OFFICERS), sync_to_thread=True)
 def record(office: OfficeDependency, request: Call, record_id: FromPath[str]) -> reads.RecordShown:
     """Return a record: its header, the facts disclosed to this node, and where it was released."""
-    found = reads.record_shown(office.node, record_id)
+    found = reads.record_shown(node_of(office, request), record_id)
     office.reading.note(caller(request).actor, [record_id], office.clock.now_ms())
     return found
 
@@ -111,14 +111,15 @@ def record(office: OfficeDependency, request: Call, record_id: FromPath[str]) ->
 async def act(office: OfficeDependency, request: Call, record_id: FromPath[str]) -> Acted:
     """Retract, recall or destroy an own record at every holder."""
     asked = await bodies.read(request, ActAsked)
+    await asyncio.to_thread(access.check_held, office, request, record_id)
     command = fx.Act(record_id, asked.act, stated(asked.reason), caller(request).actor)
     return Acted(await asyncio.wrap_future(office.node.runner.do(command)))
 
 
 @get("/api/v1/withheld", opt=access.opt(LIAISONS | {"desk", "watch"}), sync_to_thread=True)
-def withheld(office: OfficeDependency) -> Sequence[reads.Withheld]:
+def withheld(office: OfficeDependency, request: Call) -> Sequence[reads.Withheld]:
     """Return what was withheld, counted by party, record type, grade and reason."""
-    with office.node.store.view() as db:
+    with node_of(office, request).store.view() as db:
         return reads.withheld(db)
 
 
@@ -135,7 +136,7 @@ async def explain(office: OfficeDependency, request: Call) -> reads.Explained:
         raise RecordError(f"language `{asked.language[:20]}` is not one of `{'`, `'.join(LANGUAGES)}`")
     return await asyncio.to_thread(
         reads.explained,
-        office.node,
+        await asyncio.to_thread(node_of, office, request),
         asked.record_id,
         asked.recipient,
         office.clock.now_ms(),

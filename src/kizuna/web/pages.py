@@ -21,16 +21,18 @@ from markupsafe import Markup
 from kizuna.errors import KizunaError
 from kizuna.kernel.domain import Domain
 from kizuna.kernel.explain import LANGUAGES
+from kizuna.kernel.instrument import Agreement
 from kizuna.node.accounts import Account
 from kizuna.web import shown
 from kizuna.web.access import Office
 from kizuna.web.assets import Assets
 from kizuna.web.bodies import Call
+from kizuna.web.books import RunningNode
 from kizuna.web.catalogue import NAMES, Words, language_of
 from kizuna.web.errors import NoPasskeyError, NotSignedInError, branch_of
 from kizuna.web.rates import TooFastError
 from kizuna.web.sessions import Session
-from kizuna.web.sight import Ceilings, Labels, Sight
+from kizuna.web.sight import Ceilings, Sight
 
 PALETTES = ("day", "dusk", "night")
 LANGUAGE_COOKIE = "kizuna-language"
@@ -104,8 +106,6 @@ class Pages:
         self.roles = {(domain.name, act.name): act.roles for domain in domains for act in domain.operations}
         """Who may do what domains offer; a page shows no way to what its reader may not do."""
         self.assets = Assets() if assets is None else assets
-        self.ceilings = Ceilings(office.node.store)
-        self.labels = Labels()
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_TEMPLATES),
             autoescape=True,
@@ -155,11 +155,40 @@ class View:
     words: Words
     palette: str
     _sight: Sight | None = field(default=None)
+    _node: RunningNode | None = field(default=None)
 
     @property
     def office(self) -> Office:
         """The node that the page is of."""
         return self.pages.office
+
+    @property
+    def node(self) -> RunningNode:
+        """The node as the officer may see it, still for the time of a page."""
+        if self._node is None:
+            if self.account is None:
+                raise NotSignedInError("sign in first")
+            self._node = self.office.books.of(self.account)
+        return self._node
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the officer may see all that is held, whatever that is now."""
+        return self.node.store is self.office.node.store
+
+    @property
+    def agreements(self) -> tuple[Agreement, ...]:
+        """The agreements as far as the officer may see what was said of them."""
+        return self.office.books.agreements(self.node)
+
+    @property
+    def ceilings(self) -> Ceilings:
+        """The highest grades of what the officer may see."""
+        return self.office.books.ceilings(self.node.store)
+
+    def look_again(self) -> None:
+        """Take up what has happened since, on a page that goes on."""
+        self._sight = self._node = None
 
     @property
     def now_ms(self) -> int:
@@ -183,8 +212,8 @@ class View:
             if self.account is None:
                 raise NotSignedInError("sign in first")
             self._sight = Sight(
-                self.office.node.store, self.pages.ceilings, self.office.node.identity.party, self.account,
-                self.office.node.core.world.ledger.relabels, self.office.policies, self.pages.labels,
+                self.node.store, self.ceilings, self.node.identity.party, self.account,
+                self.office.node.core.world.ledger.relabels, self.office.policies, self.office.books.labels(self.node.store),
             )  # fmt: skip
         return self._sight
 

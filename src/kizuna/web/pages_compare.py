@@ -20,7 +20,7 @@ from kizuna.node.divergence import Finding, divergence, standing, told
 from kizuna.web import access, forms
 from kizuna.web.access import CARRIERS
 from kizuna.web.bodies import Call, attachment
-from kizuna.web.errors import NotHeldError, branch_of
+from kizuna.web.errors import NotHeldError, NotYourRoleError, branch_of
 from kizuna.web.pages import HEADERS, Pages, View, problem
 
 MAX_FILE_BYTES = 8 << 20
@@ -112,7 +112,7 @@ def compare_pages(pages: Pages) -> list[ControllerRouterHandler]:
         view = pages.view(request)
         node = _known(view, request.query_params.get("node", ""))
         own = view.office.node.identity.node
-        said = standing(view.office.node.store, node, view.now_ms, leaves=True) | {"of": own}
+        said = standing(view.node.store, node, view.now_ms, leaves=True) | {"of": own}
         name = f"{own}-{node}.json".replace("/", "-")
         return Response(
             msgspec.json.encode(said, order="sorted"),
@@ -134,13 +134,16 @@ def compare_pages(pages: Pages) -> list[ControllerRouterHandler]:
 
 
 def _known(view: View, node: str) -> str:
+    """Return a partner's node; the logs as they are signed are for whoever may see all that is held."""
+    if not view.sees_all:
+        raise NotYourRoleError("this tells of all that the node holds: your clearance does not reach so far")
     if node not in view.office.node.core.world.partners:
         raise NotHeldError("no such partner is enrolled")
     return node
 
 
 def _page(view: View, node: str, data: bytes | None = None) -> Response[str]:
-    ours = standing(view.office.node.store, node, view.now_ms, leaves=True)
+    ours = standing(view.node.store, node, view.now_ms, leaves=True)
     theirs, refused, status = None, "", 200
     if data is not None:
         try:
@@ -177,7 +180,7 @@ def _seen(view: View, found: list[Entry]) -> list[Entry]:
 def entries(view: View, side: str, log: Mapping[str, Any], first: int, most: int = MOST_SHOWN) -> list[Entry]:
     """Return so many entries of a log from one on, as this node holds them; `log` names channel and epoch."""
     sql = _FROM.replace("{side}", side)
-    rows = view.office.node.store.query(sql, (log["channel"], log["epoch"], first, most))
+    rows = view.node.store.query(sql, (log["channel"], log["epoch"], first, most))
     return [
         Entry(index, type_, record, msgspec.json.decode(bytes(header))["at_ms"])
         for index, type_, record, header in rows

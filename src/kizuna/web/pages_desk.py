@@ -148,9 +148,9 @@ def ask(view: View, query: Query, given: Mapping[str, str]) -> Any:
     world = office.node.core.world
     session = view.session
     found = offering.ask(
-        office.node.store, query, offering.wanted(query, given.items()), offering.Asker(
+        view.node.store, query, offering.wanted(query, given.items()), offering.Asker(
             now_ms=view.now_ms, party=office.node.identity.party, actor=session.caller.actor if session is not None else "",
-            kinds=world.kinds, agreements=world.agreements, random=world.random,
+            kinds=world.kinds, agreements=view.agreements, random=world.random,
         ),
     )  # fmt: skip
     return found if isinstance(found, Document) else msgspec.to_builtins(found)
@@ -232,5 +232,6 @@ async def operate(view: View, domain: str, operation: str, asked: Any, second: s
         raise RefusedError("nobody is signed in")
     office: Office = view.office
     command = fx.Operate(domain, operation, asked, view.session.caller.actor, second)
+    await asyncio.to_thread(office.books.rehearse, view.node, command, view.now_ms)
     found: fx.Done = await asyncio.wrap_future(office.node.runner.do(command))
     return found

@@ -89,11 +89,11 @@ def dossier_pages(sea: Sea) -> list[ControllerRouterHandler]:
     def dossier(request: Call, mmsi: FromPath[int]) -> Response[str]:
         view = pages.view(request)
         asked = request.query_params.get("simulated")
-        simulated = asked == "true" or (asked is None and sea.picture.vessel(mmsi) is None)
+        simulated = asked == "true" or (asked is None and sea.picture_of(view).vessel(mmsi) is None)
         row = sea.vessel(view, mmsi, simulated=simulated)
         parties = view.sight.issuers({MARITIME})
         track = tracks.track_of(
-            sea.picture.archives, mmsi, parties, view.now_ms - TRACK_MS, view.now_ms + 1, simulated=simulated
+            sea.picture_of(view).archives, mmsi, parties, view.now_ms - TRACK_MS, view.now_ms + 1, simulated=simulated
         )
         return view.page(
             "dossier.html", vessel=row, track=track, points=_points(track), place=shown.place, flag=flag_of(mmsi) or "",
@@ -124,8 +124,8 @@ def _points(track: tracks.TrackShown) -> list[dict[str, object]]:
 def _said(sea: Sea, view: View, mmsi: int, *, simulated: bool) -> dict[str, Any]:
     """Return what records say of a vessel, as far as the officer may see them."""
     seen, parties = view.sight.record, view.sight.issuers({MARITIME})
-    with view.office.node.store.view() as db:
-        reports = [each for each in said_of(sea, db, mmsi, simulated=simulated) if seen(each.record)]
+    with view.node.store.view() as db:
+        reports = [each for each in said_of(view, db, mmsi, simulated=simulated) if seen(each.record)]
         links = [link for link in held_links(db) if seen(link.record_id)]
         used = () if simulated else vessel_of(f"mmsi:{mmsi:09}", links)[1]
         events = [each for each in events_of(db, mmsi, simulated=simulated) if seen(each.record_id)]
@@ -133,14 +133,14 @@ def _said(sea: Sea, view: View, mmsi: int, *, simulated: bool) -> dict[str, Any]
         interests = [each for each in _interests(db, mmsi, view.now_ms) if each.author in parties]
         went = [each for each in released_of(db, mmsi) if seen(each.record)]
         batches = [each for each in batches_of(db) if seen(each.record)]
-    held = {each.record for each in batches if mmsi in sea.picture.vessels_in(each.record)}
+    held = {each.record for each in batches if mmsi in sea.picture_of(view).vessels_in(each.record)}
     return {
         "told": newest(reports), "changes": changes(reports), "links": used, "events": events,
         "alerts": alerts, "interests": interests, "went": went, "batches": [each for each in batches if each.record in held],
     }  # fmt: skip
 
 
-def said_of(sea: Sea, db: Db, mmsi: int, *, simulated: bool) -> list[Told]:
+def said_of(view: View, db: Db, mmsi: int, *, simulated: bool) -> list[Told]:
     """Return what parties said that a vessel is, every report that is held, the newest first."""
     rows = db.execute(
         "SELECT id FROM record WHERE subject = ? AND type = ? AND exercise = 0 ORDER BY seq DESC LIMIT ?",
@@ -148,7 +148,7 @@ def said_of(sea: Sea, db: Db, mmsi: int, *, simulated: bool) -> list[Told]:
     )
     found = []
     for (record_id,) in rows:
-        held = facts.load_record(sea.pages.office.node.store, record_id)
+        held = facts.load_record(view.node.store, record_id)
         body = record.body_of(held, StaticReported) if held is not None else None
         if held is None or body is None or (body.source_kind == SIMULATED) is not simulated:
             continue

@@ -48,7 +48,7 @@ def dryrun_pages(pages: Pages) -> list[ControllerRouterHandler]:
         except KizunaError as error:
             refused = str(error)
         parties = sorted({partner.party for partner in world.partners.values()})
-        purposes = sorted({p for a in world.agreements for clause in a.instrument.provisions for p in clause.purposes})
+        purposes = sorted({p for a in view.agreements for clause in a.instrument.provisions for p in clause.purposes})
         return view.page(
             "dryrun.html", found=found, refused=refused, one=one, asked=asked, types=sorted(world.classes), parties=parties,
             purposes=purposes, policy=world.grade.policy, label=held.label if held is not None else None, strip=len(PAYLOAD),
@@ -62,7 +62,7 @@ def _held(view: View, record: str) -> Record | None:
         return None
     if not view.sight.record(record):
         raise NotHeldError("no such record is held")
-    return reads.held_record(view.office.node, record)
+    return reads.held_record(view.node, record)
 
 
 def _label(view: View, held: Record | None, one: Mapping[str, str], asked: Mapping[str, list[str]]) -> Label:

@@ -95,7 +95,7 @@ def _channels(view: View, node: str) -> tuple[str, str]:
 def _rows(view: View, node: str, way: str, category: str) -> list[tuple[str, str]]:
     out, come = _channels(view, node)
     sql = _ROWS[way].replace("?1", "?").replace("?2", "?")
-    rows = view.office.node.store.query(f"{sql} LIMIT ?", (out if way in _OUT else come, _LOOKED_AT))
+    rows = view.node.store.query(f"{sql} LIMIT ?", (out if way in _OUT else come, _LOOKED_AT))
     return [(type_, record) for type_, record in rows if not category or category_of(type_) == category]
 
 
@@ -119,7 +119,7 @@ def balances(view: View, node: str) -> list[Balance]:
     out, come = _channels(view, node)
     counts: dict[str, dict[str, int]] = {}
     for way, sql in _COUNTS.items():
-        for type_, count in view.office.node.store.query(sql, (out if way in _OUT else come,)):
+        for type_, count in view.node.store.query(sql, (out if way in _OUT else come,)):
             row = counts.setdefault(category_of(type_), dict.fromkeys(WAYS, 0))
             row[way] += int(count)
     parties = {view.office.node.identity.party, node.partition("/")[0]}
@@ -128,12 +128,12 @@ def balances(view: View, node: str) -> list[Balance]:
 
 
 def _issuers(view: View, category: str) -> set[str]:
-    return set(view.pages.ceilings.of({category}))
+    return set(view.ceilings.of({category}))
 
 
 def taken_back(view: View, node: str) -> list[TakenBack]:
     """Return what was taken back from a partner, what it has not confirmed first."""
-    rows = view.office.node.store.query(
+    rows = view.node.store.query(
         "SELECT a.record_id, r.type, a.act, a.confirmed_at_ms, a.backups_pending_until_ms FROM act a JOIN record r ON r.id = a.record_id"
         " WHERE a.channel = ? ORDER BY CASE WHEN a.confirmed_at_ms = 0 THEN 0 ELSE 1 END, r.seq DESC LIMIT 200",
         (_channels(view, node)[0],),

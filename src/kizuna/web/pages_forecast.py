@@ -25,9 +25,8 @@ def forecast_pages(pages: Pages) -> list[ControllerRouterHandler]:
     @get("/security/forecast", **options)
     def choose(request: Call) -> Response[str]:
         view = pages.view(request)
-        world = view.office.node.core.world
         version = request.query_params.get("version", "")
-        return view.page("forecast.html", held=world.agreements, unsigned=candidates(world), version=version)
+        return view.page("forecast.html", held=view.agreements, unsigned=candidates(view.agreements), version=version)
 
     @get("/security/forecast/part", **options)
     def part(request: Call) -> Response[str]:
@@ -36,7 +35,7 @@ def forecast_pages(pages: Pages) -> list[ControllerRouterHandler]:
         asked = dict(request.query_params.items())
         after, looked = (number(asked.get(name, "")) for name in ("after", "looked"))
         version = asked.get("version", "")
-        found = forecast(view.office.node.core.world, version, after, view.now_ms)
+        found = forecast(view.node.core.world, view.node.store, version, after, view.now_ms)
         counts = {name: number(text) for name, text in asked.items() if name.startswith(_COUNT) and number(text)}
         for (type_, party, clause, goes), count in found.counts.items():
             name = f"{_COUNT}{'goes' if goes else 'stays'}|{type_}|{party}|{clause}"

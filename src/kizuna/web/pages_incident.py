@@ -94,7 +94,7 @@ def _incident(view: View, key: str) -> dict[str, Any]:
 
 def _line(view: View, row: dict[str, Any], partner: str, **values: Any) -> Line:
     relabels = view.office.node.core.world.ledger.relabels.get(row["record"], ())
-    with view.office.node.store.view() as db:
+    with view.node.store.view() as db:
         label, _, exercise = label_held(db, row["record"], relabels)
     own = row["party"] == view.office.node.identity.party
     marked = marking(label, language=view.words.language, exercise=exercise) if label is not None else ""
@@ -107,14 +107,14 @@ def _line(view: View, row: dict[str, Any], partner: str, **values: Any) -> Line:
 
 def _went(view: View, record: str, party: str) -> str:
     """Return how far an own record came on its way to a party."""
-    rows = view.office.node.store.query(
+    rows = view.node.store.query(
         "SELECT CASE WHEN l.epoch = c.epoch AND l.idx < c.receipted THEN 1 ELSE 0 END FROM leaf_out l JOIN channel_out c"
         " ON c.channel = l.channel WHERE l.record_id = ? AND c.node LIKE ? ORDER BY 1 DESC LIMIT 1",
         (record, f"{party}/%"),
     )
     if rows:
         return "confirmed" if rows[0][0] else "sent"
-    waits = view.office.node.store.query("SELECT COUNT(*) FROM outbox WHERE item = ?", (record,))
+    waits = view.node.store.query("SELECT COUNT(*) FROM outbox WHERE item = ?", (record,))
     return "waits" if waits[0][0] else "stays"
 
 
@@ -131,7 +131,7 @@ def _page(view: View, key: str, *, refused: str = "", shared: str = "", status: 
 
 
 def _type(view: View, record: str) -> str:
-    rows = view.office.node.store.query("SELECT type FROM record WHERE id = ?", (record,))
+    rows = view.node.store.query("SELECT type FROM record WHERE id = ?", (record,))
     return str(rows[0][0]) if rows else ""
 
 

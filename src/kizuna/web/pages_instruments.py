@@ -31,7 +31,7 @@ def instrument_pages(pages: Pages) -> list[ControllerRouterHandler]:
         view = pages.view(request, "instruments")
         found = ask(view, _BY_NAME["graph"], {})
         told = ask(view, _BY_NAME["timeline"], {"limit": "1000"})
-        states = {each.id: each for each in reads.instruments(_index(view), view.now_ms) if each.current}
+        states = {each.id: each for each in reads.instruments(view.agreements, view.now_ms) if each.current}
         return view.page(
             "agreements.html", found=found, states=states, graph=_graph(view, found, states), times=_times(view, found, told),
         )  # fmt: skip
@@ -47,12 +47,8 @@ def instrument_pages(pages: Pages) -> list[ControllerRouterHandler]:
     return [agreements, agreement, provision]
 
 
-def _index(view: View) -> Any:
-    return view.office.node.core.world.releaser.index
-
-
 def _agreement(view: View, name: str, provision: str = "") -> Response[str]:
-    versions = sorted(reads.instrument(_index(view), name, view.now_ms), key=lambda each: not each.state.in_force)
+    versions = sorted(reads.instrument(view.agreements, name, view.now_ms), key=lambda each: not each.state.in_force)
     chosen = versions[0]
     if provision:
         holding = [each for each in versions if any(clause.id == provision for clause in each.instrument.provisions)]
@@ -62,7 +58,7 @@ def _agreement(view: View, name: str, provision: str = "") -> Response[str]:
     clauses = sorted(chosen.instrument.provisions, key=lambda each: each.id != provision)
     page = ask(view, _BY_NAME["page"], {"instrument": name})
     flows = {row["provision"]: row for row in ask(view, _BY_NAME["flows"], {"instrument": name, "limit": "1000"})}
-    may_count = view.sight.issuers({"instruments"}) >= set(view.pages.ceilings.of({"instruments"}))
+    may_count = view.sight.issuers({"instruments"}) >= set(view.ceilings.of({"instruments"}))
     return view.page(
         "agreement.html", of=chosen, versions=versions, clauses=clauses, chosen=provision, told=page, flows=flows if may_count else {},
     )  # fmt: skip

@@ -55,8 +55,8 @@ def _lists(pages: Pages) -> list[ControllerRouterHandler]:
     @get("/channels", opt=access.page(OFFICERS), **options)
     def channels(request: Call) -> Response[str]:
         view = pages.view(request)
-        state = reads.status(view.office.node, view.office.health())
-        with view.office.node.store.view() as db:
+        state = reads.status(view.node, view.office.health())
+        with view.node.store.view() as db:
             bundles = {
                 each.node: outstanding_bundles(db, f"kizuna/{state.node}/to/{each.node}", state.now_ms)
                 for each in state.channels
@@ -66,18 +66,16 @@ def _lists(pages: Pages) -> list[ControllerRouterHandler]:
             each.node: sum(not row.confirmed_at_ms for row in taken_back(view, each.node)) for each in state.channels
         }
         parted = {each.node: _parted_ms(view, each) for each in state.channels}
-        instruments = sorted(
-            reads.instruments(view.office.node.core.world.releaser.index, state.now_ms), key=_in_force_first
-        )
+        instruments = sorted(reads.instruments(view.agreements, state.now_ms), key=_in_force_first)
         return view.page(
             "channels.html", state=state, bundles=bundles, instruments=instruments, lags=lags, unconfirmed=unconfirmed, parted=parted,
-            may_compare=view.role in CARRIERS,
+            may_compare=view.role in CARRIERS and view.sees_all,
         )  # fmt: skip
 
     @get("/withheld", opt=access.page(WITHHOLDERS), **options)
     def withheld(request: Call) -> Response[str]:
         view = pages.view(request)
-        with view.office.node.store.view() as db:
+        with view.node.store.view() as db:
             rows = [(row, clause_of(view, row.reason)) for row in reads.withheld(db) if _within(view, row.grade)]
         view.sight.labels += [_counted(view, row.grade) for row, _ in rows]
         return view.page("withheld.html", rows=rows, reasons=REASONS)
@@ -95,7 +93,7 @@ def _lists(pages: Pages) -> list[ControllerRouterHandler]:
     def alerts(request: Call) -> Response[str]:
         view = pages.view(request)
         before = request.query_params.get("before", "")
-        with view.office.node.store.view() as db:
+        with view.node.store.view() as db:
             found = reads.alerts(db, number(before, 1 << 53), _ALERTS)
         return view.page("alerts.html", alerts=found, more=len(found) == _ALERTS)
 
@@ -134,7 +132,7 @@ def _within(view: View, grade: str) -> bool:
 
 def _records(view: View, party: str, type: str, reason: str) -> Iterator[dict[str, Any]]:  # noqa: A002 # the word of the page's address
     """Yield the newest own records of a type that were withheld from a party for a reason, as the journal says."""
-    rows = view.office.node.store.query(
+    rows = view.node.store.query(
         "SELECT r.id, r.at_ms, r.subject, e.header FROM record r JOIN journal_entry e ON e.seq = r.seq"
         " WHERE r.own = 1 AND r.type = ? ORDER BY r.seq DESC LIMIT ?",
         (type, _LOOKED_AT),
@@ -166,12 +164,12 @@ def _record(pages: Pages) -> list[ControllerRouterHandler]:
         view = pages.view(request)
         if not view.sight.record(record_id):
             raise NotHeldError("no such record is held")
-        found = reads.record_shown(view.office.node, record_id)
+        found = reads.record_shown(view.node, record_id)
         view.words = Words(
             view.words.language, found.type.partition(".")[0]
         )  # its fields are called as its desk calls them
         to = request.query_params.get("to", "")
-        parties = sorted({each.party for each in reads.partners(view.office.node)})
+        parties = sorted({each.party for each in reads.partners(view.node)})
         why = explained(view, record_id, to) if PARTY(to) else None
         clauses = {place.provision: clause_of(view, _CLAUSE + place.provision) for place in found.released}
         payload, about = _facts(found.facts)
@@ -184,7 +182,7 @@ def _record(pages: Pages) -> list[ControllerRouterHandler]:
 
 def explained(view: View, record_id: str, to: str) -> reads.Explained:
     """Return why a record may or may not go to a party now, in the reader's language."""
-    return reads.explained(view.office.node, record_id, to, view.now_ms, view.words.language, "")
+    return reads.explained(view.node, record_id, to, view.now_ms, view.words.language, "")
 
 
 def _facts(facts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

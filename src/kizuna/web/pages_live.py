@@ -59,11 +59,11 @@ class Follow:
 
     def frame(self, view: View, *, whole: bool) -> bytes | None:
         """Return the next frame; None where nothing has changed and no whole one is asked for."""
-        view.sight.labels.clear()
+        view.look_again()
         reader, exercise = self._sea.reader(view), self._looked.wanted.exercise
         view.sight.exercise = bool(exercise)
-        notable = self._sea.notable(reader, exercise)._replace(selected=self._looked.selected)
-        with self._sea.picture.sightings(exercise) as columns:
+        notable = self._sea.notable(view, reader, exercise)._replace(selected=self._looked.selected)
+        with self._sea.picture_of(view).sightings(exercise) as columns:
             return self._frame(columns, view, reader, notable, whole=whole or columns is not self._columns)
 
     def _frame(self, columns: Sightings, view: View, reader: Reader, notable: Notable, *, whole: bool) -> bytes | None:

@@ -53,7 +53,7 @@ def _of_node(view: View) -> Iterator[Next]:
     """Yield what is not right with the node itself, for those who can mend it."""
     if view.role not in CARRIERS:
         return
-    state = reads.status(view.office.node, view.office.health())
+    state = reads.status(view.node, view.office.health())
     if state.halted:
         yield Next("alarm", view.words("Every release is stopped."), "/channels")
     for channel in state.channels:
@@ -81,7 +81,7 @@ def _waiting(view: View) -> Iterator[Next]:
 
 
 def _alerts(view: View) -> Iterator[Next]:
-    with view.office.node.store.view() as db:
+    with view.node.store.view() as db:
         for alert in reads.alerts(db, 1 << 53, _MOST):
             if view.now_ms - alert.at_ms < _NEW_MS:
                 yield Next("now", alert.sentence, "/alerts", alert.at_ms)

@@ -71,13 +71,13 @@ def _chart(sea: Sea) -> list[ControllerRouterHandler]:
         view = pages.view(request)
         wanted = {name: request.query_params.get(name, "")[:100] for name in _FILTERS}
         issuers = view.sight.issuers({MARITIME})
-        with view.office.node.store.view() as db:
+        with view.node.store.view() as db:
             newest = queries.events(db, limit=MOST_EVENTS)
         events = [row for row in newest if view.sight.record(row.record_id)]
-        feeds = [row for row in sea.picture.feeds() if row.party in issuers]
+        feeds = [row for row in sea.picture_of(view).feeds() if row.party in issuers]
         exercises = []
-        for name in sea.picture.exercises():
-            with sea.picture.sightings(name) as columns:
+        for name in sea.picture_of(view).exercises():
+            with sea.picture_of(view).sightings(name) as columns:
                 exercises += [name] if issuers.intersection(columns.parties) else []
         view.sight.exercise = bool(wanted["exercise"])
         return view.page(
@@ -92,7 +92,7 @@ def _chart(sea: Sea) -> list[ControllerRouterHandler]:
         if exercise:
             row, notable = sea.drilled(view, mmsi, exercise, simulated=simulated), Notable()
         else:
-            row, notable = sea.vessel(view, mmsi, simulated=simulated), sea.notable(sea.reader(view))
+            row, notable = sea.vessel(view, mmsi, simulated=simulated), sea.notable(view, sea.reader(view))
         number = identity(mmsi, simulated=simulated)
         return view.part(
             "contact.html", vessel=row, place=shown.place, kind=kind_of(row.static.get("ship_type")), exercise=exercise,
@@ -126,8 +126,8 @@ def _lists(sea: Sea) -> list[ControllerRouterHandler]:
         wanted = looking.wanted_of(request.query_params.get)
         reader = sea.reader(view)
         box = view_box(south, west, north, east)
-        with sea.picture.sightings(wanted.exercise) as columns:
-            found = looking.look(columns, reader, box, wanted, sea.notable(reader, wanted.exercise), view.now_ms)
+        with sea.picture_of(view).sightings(wanted.exercise) as columns:
+            found = looking.look(columns, reader, box, wanted, sea.notable(view, reader, wanted.exercise), view.now_ms)
             ordered = looking.listed(columns, reader, found, sort, down=down)
             last = max(0, (len(found.slot) - 1) // PAGE_ROWS)
             at = max(0, min(page, last))
@@ -149,7 +149,12 @@ def _lists(sea: Sea) -> list[ControllerRouterHandler]:
         sea.vessel(view, mmsi, simulated=simulated)
         parties = view.sight.issuers({MARITIME})
         found = tracks.track_of(
-            sea.picture.archives, mmsi, parties, view.now_ms - hours * _HOUR_MS, view.now_ms + 1, simulated=simulated
+            sea.picture_of(view).archives,
+            mmsi,
+            parties,
+            view.now_ms - hours * _HOUR_MS,
+            view.now_ms + 1,
+            simulated=simulated,
         )
         return Response(msgspec.json.encode(found), media_type=MediaType.JSON, headers=HEADERS)
 

@@ -23,7 +23,7 @@ def search_pages(pages: Pages) -> list[ControllerRouterHandler]:
         view = pages.view(request)
         question, kind = (request.query_params.get(name, "").strip() for name in ("q", "kind"))
         after = request.query_params.get("after", "")
-        groups = Search(view.office, view.sight).find(question, kind, after)
+        groups = Search(view.office, view.node, view.sight).find(question, kind, after)
         return view.page(
             "search.html", question=question[:MOST_CHARS], groups=groups, asked_kind=kind, titles=KIND_TITLES,
         )  # fmt: skip

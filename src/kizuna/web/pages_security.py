@@ -94,7 +94,7 @@ def _audit(pages: Pages) -> list[ControllerRouterHandler]:
         wanted = _wanted(asked)
         found = _seen(view, lines(view, wanted, PAGE_ROWS + 1, page * PAGE_ROWS))
         rows, more = found[:PAGE_ROWS], len(found) > PAGE_ROWS
-        state = reads.status(view.office.node, view.office.health())
+        state = reads.status(view.node, view.office.health())
         kept = {name: value for name, value in msgspec.to_builtins(wanted).items() if value}
         return view.page(
             "security.html", wanted=wanted, rows=rows, more=more, page_number=page, groups=GROUP_TITLES, state=state, asked=kept,
@@ -134,7 +134,7 @@ def _seen(view: View, found: Sequence[Line]) -> list[Line]:
 
 
 def _may(view: View, record: str) -> bool:
-    held = view.office.node.store.query("SELECT 1 FROM holding WHERE record_id = ? LIMIT 1", (record,))
+    held = view.node.store.query("SELECT 1 FROM holding WHERE record_id = ? LIMIT 1", (record,))
     account = view.account
     if not held:
         return account is not None and not view.sight.foreign
@@ -150,7 +150,7 @@ def lines(view: View, wanted: Wanted, limit: int, offset: int) -> list[Line]:
         return _releases(view, wanted, limit, offset)
     kinds = [kind for kind, group in KINDS.items() if group == wanted.group]
     from_ms, to_ms = wanted.span_ms
-    rows = view.office.node.store.query(
+    rows = view.node.store.query(
         "SELECT a.seq, a.at_ms, a.kind, a.actor, a.partner, a.item, a.what, e.chain FROM audit a JOIN journal_entry e ON e.seq = a.seq"
         f" WHERE a.kind IN ({','.join('?' * len(kinds))}) AND a.at_ms >= ? AND a.at_ms < ? AND (? = '' OR a.actor LIKE ?)"
         " AND (? = '' OR a.partner LIKE ?) ORDER BY a.seq DESC, a.nth LIMIT ? OFFSET ?",
@@ -179,7 +179,7 @@ def _like(text: str) -> str:
 def _releases(view: View, wanted: Wanted, limit: int, offset: int) -> list[Line]:
     """Return released records, the newest first, each with its author, who by saying it let it go, and the clause."""
     from_ms, to_ms = wanted.span_ms
-    rows = view.office.node.store.query(
+    rows = view.node.store.query(
         "SELECT l.seq, l.type, l.channel, l.record_id, e.header, e.chain FROM leaf_out l JOIN journal_entry e ON e.seq = l.seq"
         " WHERE l.kind IN ('record', 'instrument', 'notice') AND (? = '' OR l.channel LIKE ?) ORDER BY l.seq DESC LIMIT ? OFFSET ?",
         (wanted.partner, _like(wanted.partner), limit, offset),
@@ -190,7 +190,7 @@ def _releases(view: View, wanted: Wanted, limit: int, offset: int) -> list[Line]
         if not from_ms <= entry["at_ms"] < to_ms:
             continue
         said = msgspec.json.decode(entry["meta"]["header"])
-        held = load_record(view.office.node.store, record)
+        held = load_record(view.node.store, record)
         actor = held.text("actor") if held is not None else ""
         if wanted.actor and wanted.actor not in actor:
             continue
@@ -203,7 +203,7 @@ def _releases(view: View, wanted: Wanted, limit: int, offset: int) -> list[Line]
 
 
 def _file(view: View, found: Sequence[Line], form: str) -> Response[bytes]:
-    head = view.office.node.store.head()
+    head = view.node.store.head()
     name = f"audit-{view.office.node.identity.node.replace('/', '-')}-{head.seq}.{form}"
     if form == "csv":
         out = io.StringIO()

@@ -31,7 +31,7 @@ from kizuna.web.pages import Pages, Task, View, number, problem, redirect
 from kizuna.web.pages_desk import PAGE_ROWS, ask, operate
 from kizuna.web.pages_liaison import REASONS
 from kizuna.web.rehearsals import Clause, Column, Tried, clause_named, tried
-from kizuna.web.stream import event
+from kizuna.web.stream import Seen, as_seen, event
 
 TASK = Task("/watch", "Watch log", OFFICERS)
 DOMAIN = "maritime"
@@ -89,7 +89,9 @@ def _looking(pages: Pages) -> list[ControllerRouterHandler]:
     @get("/watch/stream", **options)
     async def stream(request: Call) -> Stream:
         view = pages.view(request)
-        heard = view.office.hub.listen(event("watch", {"now_ms": view.now_ms}))
+        seen = Seen(lambda: view.office.books.of(view.account).store)
+        await asyncio.to_thread(seen.head)
+        heard = as_seen(view.office.hub.listen(event("watch", {"now_ms": view.now_ms})), seen)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return Stream(while_signed_in(request, view, heard), media_type="text/event-stream", headers=headers)
 
@@ -174,7 +176,7 @@ def _names(view: View, alerts: Sequence[dict[str, Any]]) -> dict[int, str]:
     vessels = sorted({row[name] for row in alerts for name in ("mmsi", "other_mmsi") if row[name]})
     if not vessels:
         return {}
-    rows = view.office.node.store.query(
+    rows = view.node.store.query(
         f"SELECT mmsi, name, record_id FROM maritime_static WHERE mmsi IN ({','.join('?' * len(vessels))}) AND exercise = ''"
         " AND name IS NOT NULL ORDER BY reported_at_ms",
         vessels,
@@ -186,7 +188,7 @@ def _page(view: View, asked: dict[str, str], refused: str = "", status: int = 20
     queue = _queue(view, asked)
     alert = shown(view, "alert", alert=queue["chosen"]) if queue["chosen"] else None
     offered = list(_offered(view, alert["alert"])) if alert is not None else []
-    parties = sorted({partner.party for partner in reads.partners(view.office.node)})
+    parties = sorted({partner.party for partner in reads.partners(view.node)})
     held = [each for party in parties for each in lately_held(view, party)]
     rules = shown(view, "rules", limit="200")
     return view.page(
@@ -214,12 +216,12 @@ def _offered(view: View, alert: dict[str, Any]) -> Iterator[Offered]:
     if alert["state"] not in ("raised", "acknowledged") or view.session is None:
         return
     world = view.office.node.core.world
-    for party in sorted({partner.party for partner in reads.partners(view.office.node)}):
+    for party in sorted({partner.party for partner in reads.partners(view.node)}):
         asked = ops.ShareAlertAsked(alert=alert["alert"], partner=party)
         actor = f"officer:{view.session.officer}:{ROLE}"  # what a watch officer would say, whoever looks
         try:
             drafts = view.office.node.core.operating.rehearse(
-                fx.Operate(DOMAIN, "share-alert", asked, actor), view.now_ms
+                fx.Operate(DOMAIN, "share-alert", asked, actor), view.now_ms, view.node.store
             )
             draft = next(each for each in drafts if each.type == OPENED)
             made = tried(view, rehearsed(world, draft, view.now_ms))
@@ -231,7 +233,7 @@ def _offered(view: View, alert: dict[str, Any]) -> Iterator[Offered]:
 
 def lately_held(view: View, party: str) -> Sequence[Held]:
     """Return the newest record for each clause or rule that lately held one of ours back from a party, clauses first."""
-    rows = view.office.node.store.query(
+    rows = view.node.store.query(
         "SELECT r.id, r.type, e.header FROM record r JOIN journal_entry e ON e.seq = r.seq WHERE r.own = 1 ORDER BY r.seq DESC LIMIT ?",
         (_LOOKED_AT,),
     )

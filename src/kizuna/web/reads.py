@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,11 +13,10 @@ from kizuna.kernel.explain import Explanation, explain
 from kizuna.kernel.instrument import Agreement, Instrument
 from kizuna.kernel.intervals import contains
 from kizuna.kernel.journal import Db
-from kizuna.kernel.release import Index
 from kizuna.node.facts import load_record
 from kizuna.node.metrics import Health
 from kizuna.node.relabelled import label_now
-from kizuna.web.access import RunningNode
+from kizuna.web.books import RunningNode
 from kizuna.web.errors import NotHeldError
 
 _RECORD_ID = re.compile(r"[0-9a-f]{64}").fullmatch
@@ -256,18 +256,18 @@ def alerts(db: Db, before_seq: int, limit: int) -> tuple[Alert, ...]:
 # --- instruments ------------------------------------------------------------------------------------------------------------------
 
 
-def instruments(index: Index, now_ms: int) -> tuple[InstrumentState, ...]:
+def instruments(agreements: Sequence[Agreement], now_ms: int) -> tuple[InstrumentState, ...]:
     """Return every instrument version that is held."""
-    return tuple(_state(agreement, now_ms) for agreement in index.agreements)
+    return tuple(_state(agreement, now_ms) for agreement in agreements)
 
 
-def instrument(index: Index, name: str, now_ms: int) -> tuple[InstrumentShown, ...]:
+def instrument(agreements: Sequence[Agreement], name: str, now_ms: int) -> tuple[InstrumentShown, ...]:
     """Return the held versions of an instrument.
 
     Raises:
         NotHeldError: there is none of that id.
     """
-    found = [agreement for agreement in index.agreements if agreement.instrument.id == name]
+    found = [agreement for agreement in agreements if agreement.instrument.id == name]
     if not found:
         raise NotHeldError("no such instrument is held")
     return tuple(InstrumentShown(_state(agreement, now_ms), agreement.instrument) for agreement in found)

@@ -80,7 +80,7 @@ def clause_of(view: View, decision: ReleaseDecision) -> Clause | None:
 
 def clause_named(view: View, provision: str, instrument: str = "") -> Clause | None:
     """Return a clause by its id, and its instrument's where that is known; None where none is held."""
-    for agreement in view.office.node.core.world.releaser.index.agreements:
+    for agreement in view.agreements:
         if instrument in ("", agreement.instrument.id):
             for each in agreement.instrument.provisions:
                 if each.id == provision:

@@ -18,6 +18,7 @@ from kizuna.node.watch import Watch
 from kizuna.storage.positions import Box
 from kizuna.web import looking
 from kizuna.web.api_picture import box_of
+from kizuna.web.books import ByStore
 from kizuna.web.errors import NotHeldError
 from kizuna.web.looking import Notable, Reader
 from kizuna.web.pages import Pages, View
@@ -38,18 +39,22 @@ class Sea:
         self.picture: LivePicture = watch.picture
         self.own_units = looking.numbers_of(own_units)
         self._lock = threading.Lock()
-        self._notable: dict[frozenset[str], tuple[int, Notable]] = {}
+        self._notable: ByStore[dict[frozenset[str], tuple[int, Notable]]] = ByStore(lambda _store: {})
 
     @property
     def party(self) -> str:
         """Whose picture it is."""
         return self.pages.office.node.identity.party
 
+    def picture_of(self, view: View) -> LivePicture:
+        """Return the picture that is made of what the officer may see."""
+        return self.picture.of(view.node.store)
+
     def reader(self, view: View) -> Reader:
         """Return who looks: the parties all of whose maritime records the officer may see."""
         return Reader(view.sight.issuers({MARITIME}), self.party)
 
-    def notable(self, reader: Reader, exercise: str = "") -> Notable:
+    def notable(self, view: View, reader: Reader, exercise: str = "") -> Notable:
         """Return what stands out for those who see some parties' records: events of the last day, alerts that stand, vessels of interest.
 
         In an exercise nothing of the real picture does.
@@ -58,16 +63,16 @@ class Sea:
             return Notable()
         now_ms = self.pages.office.clock.now_ms()
         with self._lock:
-            kept = self._notable.get(reader.parties)
+            kept = self._notable.of(view.node.store).get(reader.parties)
         if kept is not None and now_ms - kept[0] < _KEPT_MS:
             return kept[1]
-        with self.pages.office.node.store.view() as db:
+        with view.node.store.view() as db:
             found = Notable(
                 alarms=alarms(db, reader.parties, self.party, now_ms), interest=interest(db, reader.parties, self.party, now_ms),
                 own_units=self.own_units if self.party in reader.parties else frozenset(),
             )  # fmt: skip
         with self._lock:
-            self._notable[reader.parties] = (now_ms, found)
+            self._notable.of(view.node.store)[reader.parties] = (now_ms, found)
         return found
 
     def drilled(self, view: View, mmsi: int, exercise: str, *, simulated: bool) -> VesselRow:
@@ -78,7 +83,7 @@ class Sea:
         """
         parties = view.sight.issuers({MARITIME})
         view.sight.exercise = True
-        with self.picture.sightings(exercise) as columns:
+        with self.picture_of(view).sightings(exercise) as columns:
             slot = columns.slot(mmsi, simulated=simulated)
             told = (
                 []
@@ -101,8 +106,9 @@ class Sea:
             NotHeldError: nothing of it may be seen, or nothing is known.
         """
         parties = view.sight.issuers({MARITIME})
-        found = self.picture.vessel(mmsi, simulated=simulated)
-        with self.picture.sightings() as columns:
+        picture = self.picture_of(view)
+        found = picture.vessel(mmsi, simulated=simulated)
+        with picture.sightings() as columns:
             seen = None if found is None else as_seen(found, columns, parties)
         if seen is None:
             raise NotHeldError("nothing is known of this vessel")

@@ -20,6 +20,7 @@ from kizuna.kernel.spelling import asked, words
 from kizuna.node import seeking
 from kizuna.node.seeking import Hit, Reader
 from kizuna.web.access import Office
+from kizuna.web.books import RunningNode
 from kizuna.web.sight import Sight
 
 MOST = 8
@@ -99,13 +100,14 @@ class Search:
     """Looks for an officer; `sight` is None for a program, whose role alone decides."""
 
     office: Office
+    node: RunningNode
     sight: Sight | None
 
     def find(self, question: str, kind: str = "", after: str = "") -> tuple[FoundGroup, ...]:
         """Return what a question finds, by kind; all of one kind from behind a record on where it is named."""
         question = question[:MOST_CHARS]
         kinds = seeking.kinds_in(self.office.node.core.world.domains)
-        with self.office.node.store.view() as db:
+        with self.node.store.view() as db:
             indexed = seeking.find(
                 db, question, self._reader(), [each for each in kinds if kind in {"", each}],
                 most=MOST_OF_ONE if kind else MOST, after=after if kind else "",
@@ -141,7 +143,7 @@ class Search:
         return f"/records/{hit.record}"
 
     def _whole(self, case_id: str) -> bool:
-        steps = self.office.node.store.query("SELECT record_id FROM case_step WHERE case_id = ?", (case_id,))
+        steps = self.node.store.query("SELECT record_id FROM case_step WHERE case_id = ?", (case_id,))
         return self.sight is None or self.sight.records(str(step) for (step,) in steps)
 
     def _gathered(self, name: str, found: Iterator[Found], kind: str) -> Iterator[FoundGroup]:
@@ -153,7 +155,7 @@ class Search:
 
     def _agreements(self, wanted: Sequence[bytes]) -> Iterator[Found]:
         """Yield agreements and their provisions; a person of another nation finds those to which that nation is a party."""
-        for agreement in self.office.node.core.world.releaser.index.agreements if wanted else ():
+        for agreement in self.office.books.agreements(self.node) if wanted else ():
             made = agreement.instrument
             if self.sight is not None and self.sight.foreign and self.sight.nationality not in made.parties:
                 continue

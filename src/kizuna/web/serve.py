@@ -31,8 +31,9 @@ from kizuna.node.runner import Committed
 from kizuna.node.signin_settings import OidcSettings, PasskeySettings
 from kizuna.node.tokens import Tokens
 from kizuna.web import tls
-from kizuna.web.access import Office, RunningNode
+from kizuna.web.access import Office
 from kizuna.web.api import make_app
+from kizuna.web.books import Books, RunningNode
 from kizuna.web.listening import listen
 from kizuna.web.oidc import Provider
 from kizuna.web.partners import PartnerClient, PartnerListener
@@ -209,7 +210,8 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
     return Office(
         node, Tokens(serving.tokens), clock, health, Metrics(node.store, health), Hub(),
         Accounts(serving.tokens.with_name(ACCOUNTS)), Sessions(serving.random), Tries(), Rates(), Reading(node.runner.do),
-        Passkeys(serving.passkeys, serving.address, node.identity.node, clock, serving.random), serving.random, serving.address,
+        Passkeys(serving.passkeys, serving.address, node.identity.node, clock, serving.random), serving.random,
+        Books(node), serving.address,
         Provider(serving.oidc, clock, serving.random) if serving.oidc is not None and serving.oidc.issuer else None,
         serving.policies,
     )  # fmt: skip

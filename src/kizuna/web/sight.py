@@ -24,6 +24,7 @@ from kizuna.node.accounts import Account
 from kizuna.node.facts import label_held
 from kizuna.node.noting import RELABELLED
 from kizuna.node.relabelled import relabels_of
+from kizuna.node.thinning import Readers
 
 _RECORD_ID = re.compile(r"[0-9a-f]{64}").fullmatch
 _CASE = re.compile(r"[a-z][a-z0-9.-]{1,63}:.{1,100}").fullmatch
@@ -152,6 +153,11 @@ def _marks(values: Sequence[str]) -> str:
     return ",".join("?" * len(values))
 
 
+def readers_of(account: Account, party: str) -> Readers:
+    """Return whom an account reads with, at a node of a party."""
+    return Readers(account.clearance, account.nationality if account.nationality != party else "")
+
+
 class Sight:
     """What one officer may see within one page, and the labels that came onto it."""
 
@@ -202,10 +208,7 @@ class Sight:
 
     def admits(self, label: Label | None, level: int) -> bool:
         """Return whether a label is within clearance and nationality; `level` is its grade in this node's policy."""
-        if label is None:
-            return False
-        releasable = label.releasable_to | label.originators
-        return level <= self._account.clearance and (not self.foreign or self._account.nationality in releasable)
+        return readers_of(self._account, self._party).admits(label, level)
 
     def record(self, record_id: str) -> bool:
         """Return whether a record may be seen; if so, its label is on the page."""
@@ -232,7 +235,7 @@ class Sight:
         """Return the parties all of whose records of some kinds may be seen, and put the highest label of those on the page."""
         seen = set()
         for issuer, (label, level) in self._ceilings.of(prefixes).items():
-            if level <= self._account.clearance and (not self.foreign or issuer == self._account.nationality):
+            if level <= self._account.clearance:
                 seen.add(issuer)
                 self.show(label)
         return frozenset(seen)

@@ -7,20 +7,23 @@ says so, and reads the state anew when it comes back. A notice says that somethi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import msgspec
 
 from kizuna.errors import ChannelError
 from kizuna.kernel import canonical
+from kizuna.kernel.journal import Store
 from kizuna.node.runner import Committed
 
 QUEUE_EVENTS = 256
 MOST_LISTENERS = 64
 BEAT_S = 15.0
 _END: bytes = b""
+_COMMITTED = b"event: committed\n"
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -38,6 +41,41 @@ def event(name: str, value: Any) -> bytes:
 def notice_of(committed: Committed) -> Notice:
     """Return what listeners are told of a commit."""
     return Notice(kinds=dict(Counter(entry.kind for _, entry in committed.entries)), seq=committed.entries[-1][0])
+
+
+class Seen:
+    """What one listener may hear of the journal: `store` gives the journal that they may see, up to its end. For one listener's task."""
+
+    def __init__(self, store: Callable[[], Store]) -> None:
+        self._store = store
+        self._seq = 0
+
+    def head(self) -> int:
+        """Return where that journal ends; what follows is news."""
+        self._seq = self._store().head().seq
+        return self._seq
+
+    def news(self) -> Notice | None:
+        """Return what has come since it was asked last, None where nothing has that may be seen."""
+        store = self._store()
+        seq = store.head().seq
+        if seq == self._seq:
+            return None
+        kinds = Counter(stored.entry.kind for stored in store.read(self._seq + 1, max(0, seq - self._seq)))
+        self._seq = seq
+        return Notice(kinds=dict(kinds), seq=seq)
+
+
+async def as_seen(heard: AsyncGenerator[bytes, None], seen: Seen) -> AsyncGenerator[bytes, None]:
+    """Yield what is heard, each commit as far as its listener may see it: one that they may not see of is not heard of."""
+    async with contextlib.aclosing(heard) as events:
+        async for data in events:
+            if not data.startswith(_COMMITTED):
+                yield data
+                continue
+            notice = await asyncio.to_thread(seen.news)
+            if notice is not None:
+                yield event("committed", notice)
 
 
 class Hub:

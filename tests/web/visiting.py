@@ -1,0 +1,211 @@
+"""A simulated node's pages and interface, asked without sockets: the real application, one request after the other, on the federation's clock."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import unquote
+
+from litestar import Litestar
+
+from kizuna.errors import KizunaError
+from kizuna.kernel.domain import Domain
+from kizuna.kernel.journal import Entry, Store
+from kizuna.kernel.label import Grade
+from kizuna.node import effects as fx
+from kizuna.node import tokens
+from kizuna.node.accounts import Account
+from kizuna.node.core import Core
+from kizuna.node.facts import Identity
+from kizuna.node.metrics import Health
+from kizuna.node.plug_settings import Plug
+from kizuna.node.plugging import Plugging
+from kizuna.node.runner import Committed
+from kizuna.node.showing import Showing
+from kizuna.sim.federation import SimNode, Unobserved
+from kizuna.web.access import Office
+from kizuna.web.api import make_app
+from kizuna.web.api_domains import domain_routes
+from kizuna.web.api_plugs import plug_routes
+from kizuna.web.assets import Assets
+from kizuna.web.pages_index import page_routes
+from kizuna.web.reading import Reading
+from kizuna.web.serve import Serving, make_office
+from tests.web.harness import POLICY, STRAIT, make_tls, routes_of, watch_of
+
+EACH_MS = 200
+"""So much time passes with every request: nobody is in too much haste, and two worlds are at the same instant."""
+DAY_MS = 86_400_000
+
+
+class SimClock:
+    """The federation's clock."""
+
+    def __init__(self, node: SimNode) -> None:
+        self._node = node
+
+    def now_ms(self) -> int:
+        return self._node.now_ms
+
+    def in_doubt(self) -> bool:
+        return False
+
+
+class SimRunner(Unobserved):
+    """A runner over a simulated node: what is asked is done at once, by one caller at a time."""
+
+    def __init__(self, node: SimNode) -> None:
+        self._node = node
+        self._lock = threading.RLock()
+        self._observers: list[Callable[[Committed], None]] = []
+        self.fault: KizunaError | None = None
+        node.federation.observer = self
+
+    def do(self, command: fx.Command) -> Future[Any]:
+        reply: Future[Any] = Future()
+        with self._lock:
+            try:
+                reply.set_result(self._node.do(command))
+            except KizunaError as error:
+                reply.set_exception(error)
+        return reply
+
+    def observe(self, observer: Callable[[Committed], None]) -> None:
+        self._observers.append(observer)
+
+    def committed(self, node: SimNode, entries: Sequence[Entry]) -> None:
+        if node is self._node and entries:
+            first = node.store.head().seq - len(entries) + 1
+            told = Committed(tuple(enumerate(entries, first)))
+            for observer in self._observers:
+                observer(told)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A simulated node as the web layer sees one."""
+
+    identity: Identity
+    store: Store
+    core: Core
+    runner: Any
+    blobs: Any
+    clock: SimClock
+
+
+@dataclass
+class Answer:
+    """What came back, byte for byte."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    chunks: list[bytes]
+
+    def header(self, name: str) -> str:
+        return next((value.decode("latin-1") for key, value in self.headers if key.decode().lower() == name), "")
+
+
+class Host:
+    """A node with its application, and officers who ask it."""
+
+    def __init__(self, node: SimNode, domains: Sequence[Domain], folder: Path, plugs: tuple[Plug, ...] = ()) -> None:
+        self.sim = node
+        self.clock = SimClock(node)
+        self.node = Running(node.identity, node.store, node.core, SimRunner(node), node.blobs, self.clock)
+        folder.mkdir(parents=True, exist_ok=True)
+        serving = Serving(
+            make_tls(folder, "node", now_ms=node.now_ms),
+            folder / "tokens.json",
+            folder,
+            random=Random("office").randbytes,
+        )
+        made = make_office(self.node, self.clock, serving)
+        self.office: Office = replace(made, health=self._health, reading=Reading(self.node.runner.do))
+        self.node.runner.observe(self.office.hub.tell)
+        self.watch = watch_of(self.node, folder)  # type: ignore[arg-type] # what it asks of a node this one has
+        self.plugging = Plugging(self.node.runner, node.core.world, plugs, self.clock)
+        showing = Showing(node.store, node.identity.party, (STRAIT,), Grade(POLICY, 0))
+        self.app: Litestar = make_app(self.office, (
+            *routes_of(self.watch), *domain_routes(domains), *plug_routes(self.office, self.plugging, showing),
+            *page_routes(self.office, domains, self.watch, assets=Assets()),
+        ))  # fmt: skip
+
+    def _health(self) -> Health:
+        return Health(
+            halted=False, clock_in_doubt=False, core_stopped=False, certificate_ends_ms=self.clock.now_ms() + 90 * DAY_MS,
+            disk_free_bytes=1 << 40, disk_total_bytes=1 << 41, now_ms=self.clock.now_ms(),
+        )  # fmt: skip
+
+    def ready(self) -> None:
+        """Let picture and plugs take up what is journalled."""
+        self.watch.picture.rebuild()
+        self.plugging.catch_up()
+
+    def account(self, officer: str, *roles: str, clearance: int, nationality: str) -> None:
+        self.office.accounts.add(Account(
+            clearance=clearance, made_ms=0, nationality=nationality, officer=officer, password="", roles=roles
+        ))  # fmt: skip
+
+    def cookie(self, officer: str, role: str) -> dict[str, str]:
+        """Return the headers of a browser in which an officer is signed in."""
+        return {"cookie": f"{self.office.cookie}={self.office.sessions.begin(officer, role, self.clock.now_ms())}"}
+
+    def bearer(self, officer: str, role: str) -> dict[str, str]:
+        """Return the headers of a program of an officer."""
+        now_ms = self.clock.now_ms()
+        text, token = tokens.make(
+            officer, role, now_ms=now_ms, ends_ms=now_ms + DAY_MS, random=Random(f"{officer}/{role}").randbytes
+        )
+        self.office.tokens.add(token)
+        return {"authorization": f"Bearer {text}"}
+
+    async def get(
+        self,
+        path: str,
+        headers: dict[str, str],
+        *,
+        chunks: int = 0,
+        meanwhile: Callable[[], None] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        """Return the answer to a GET, or to the POST of a body; of a stream so many chunks, `meanwhile` being done once the first has come."""
+        self.sim.federation.now_ms += EACH_MS
+        where, _, query = path.partition("?")
+        sent = {"host": "node", **headers}
+        scope = {
+            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1",
+            "method": "GET" if body is None else "POST", "scheme": "http",
+            "path": unquote(where), "raw_path": where.encode(), "query_string": query.encode(), "root_path": "",
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()], "client": ("127.0.0.1", 50_000),
+            "server": ("node", 80), "state": {},
+        }  # fmt: skip
+        answer, left, begun = Answer(0, [], b"", []), asyncio.Event(), False
+
+        async def receive() -> dict[str, Any]:
+            nonlocal begun
+            if not begun:
+                begun = True
+                return {"type": "http.request", "body": body or b"", "more_body": False}
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                answer.status, answer.headers = message["status"], list(message["headers"])
+            elif message.get("body"):
+                answer.chunks.append(message["body"])
+                if chunks and len(answer.chunks) == 1 and meanwhile is not None:
+                    meanwhile()
+                if chunks and len(answer.chunks) >= chunks:
+                    left.set()
+
+        await asyncio.wait_for(self.app(scope, receive, send), 90)  # type: ignore[arg-type] # an ASGI scope
+        answer.body = b"".join(answer.chunks)
+        return answer
