@@ -26,6 +26,7 @@ class Place:
 def kind(path: str) -> str:
     """Return what pages that one template makes have in common."""
     found = shape(path).partition("?")[0]
+    found = re.sub(r"^/agreements/[^/]+(/[^/]+)?$", lambda one: f"/agreements/ONE{'/CLAUSE' if one[1] else ''}", found)
     return re.sub(r"^/desk/[^/]+(/do)?/[^/]+$", r"/desk/DESK\1/ONE", re.sub(r"^/desk/[^/]+$", "/desk/DESK", found))
 
 

@@ -138,7 +138,7 @@ def shoot(browser: Browser, demo: Demo, folder: Path, out: Path) -> Iterator[tup
         if place.role != role:
             role = place.role
             camera.enter(role)
-        said = f"{place.path} ({role})"
+        said = f"{place.path.partition('?')[0]} ({role})"
         parts = [camera.shot(place.path, look) for look in LOOKS]
         yield _kept(out / f"{name(place)}.webp", sheet(parts, 0.5, 3)), said
         if place.path in FIRST:

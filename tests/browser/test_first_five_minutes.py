@@ -70,7 +70,7 @@ def test_a_vessel_is_followed_to_who_said_what(sides: Sides) -> None:
     page.get_by_role("link", name="All that is known").click()
     expect(page.get_by_role("heading", name="Identity: who said what, and when")).to_be_visible()
     expect(page.get_by_role("heading", name="Last positions")).to_be_visible()
-    expect(page.locator("tbody tr").first).to_contain_text("ind")
+    expect(page.locator("tbody tr").first).to_contain_text("India")
     assert not officer.faults
 
 

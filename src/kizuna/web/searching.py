@@ -159,7 +159,7 @@ class Search:
             made = agreement.instrument
             if self.sight is not None and self.sight.foreign and self.sight.nationality not in made.parties:
                 continue
-            path = f"/desk/instruments/page?instrument={quote(made.id, safe='')}"
+            path = f"/agreements/{quote(made.id, safe='')}"
             for title, text in _parts(made):
                 if _has(_words(text), wanted):
                     yield Found(title, path, "", "", 0, "")
