@@ -97,7 +97,7 @@ $(BASE): pyproject.toml locks/base.txt
 	@echo "building the pages from web/: about 40 MB more to download, 135 MB on disk, a minute"
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@echo "compiling the passes over sentences, tracks and events for this machine, once: half a minute"
-	@$(BIN)/python -c 'from kizuna.node.warming import compile_all; compile_all()'
+	@$(BIN)/python -c 'from kizuna.node.maritime.warming import compile_all; compile_all()'
 	@test -f $(MANIFEST) || $(BIN)/python hatch_build.py || echo "node and command line work without; the pages say what to do"
 	@touch $@
 

@@ -247,7 +247,7 @@ _COLD = """
 import time
 begun = time.perf_counter()
 from kizuna.formats.ais_columns import ColumnReader, WORTH_BYTES
-from kizuna.node.warming import Warming
+from kizuna.node.maritime.warming import Warming
 warming = Warming()
 reader = ColumnReader(warming.passes)
 reader.feed(b"!AIVDM,1,1,,A,13u?etPv2;0n:dDPwUM1U1Cb069D,0*24\\n")

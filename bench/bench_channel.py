@@ -15,9 +15,10 @@ from bench.channel_node import DOMAINS, Filler
 from kizuna.kernel import canonical, instrument, sign
 from kizuna.kernel.instrument import Direction, Instrument, LimitedDate, Provision
 from kizuna.kernel.label import label
-from kizuna.node import agreeing, keyfiles
 from kizuna.node import effects as fx
+from kizuna.node.acts import agreeing
 from kizuna.node.clock import SystemClock
+from kizuna.node.keys import keyfiles
 from kizuna.node.service import Node, open_node
 from kizuna.node.settings import read_settings
 

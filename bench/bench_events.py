@@ -30,7 +30,7 @@ from kizuna.domains.maritime.tracks.clean import Clean, cleaned
 from kizuna.domains.maritime.tracks.columns import Track, ordered
 from kizuna.domains.maritime.tracks.segments import cut
 from kizuna.domains.maritime.tracks.voyages import pieces, stops
-from kizuna.node.landmask import LAND
+from kizuna.node.maritime.landmask import LAND
 from tests.domains.maritime import plain_events as plain
 
 ROUNDS = 5

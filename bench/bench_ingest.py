@@ -29,14 +29,14 @@ from kizuna.kernel import canonical, instrument, keys, sign
 from kizuna.kernel.bundle import sealing_public
 from kizuna.kernel.instrument_file import load_partnership
 from kizuna.node import effects as fx
+from kizuna.node.channel.world import Sources
 from kizuna.node.core import Core
 from kizuna.node.domains import DOMAINS
-from kizuna.node.facts import Identity
-from kizuna.node.feeding import Feeding, drafts, example_label
-from kizuna.node.filling import projections
+from kizuna.node.held.facts import Identity
+from kizuna.node.held.filling import projections
+from kizuna.node.maritime.feeding import Feeding, drafts, example_label
+from kizuna.node.maritime.sources import Feed
 from kizuna.node.runner import Runner, Shell
-from kizuna.node.sources import Feed
-from kizuna.node.world import Sources
 from kizuna.storage.blobs import Blobs
 from kizuna.storage.sqlite import SqliteStore, open_sqlite
 

@@ -16,8 +16,8 @@ from typing import Any
 from kizuna.cli import demo_world
 from kizuna.cli.demo_world import DemoNode
 from kizuna.domains.maritime.traffic import Traffic
+from kizuna.node.channel.treaties import bundled
 from kizuna.node.clock import SystemClock
-from kizuna.node.treaties import bundled
 
 OFFERED = 2_000
 SECONDS = 30

@@ -27,13 +27,13 @@ from kizuna.domains.maritime.operations import cut_batches
 from kizuna.formats.positions_arrow import SCHEMA
 from kizuna.kernel.label import label
 from kizuna.node.effects import Say
-from kizuna.node.feeding import drafts
-from kizuna.node.sightings import Sightings
+from kizuna.node.maritime.feeding import drafts
+from kizuna.node.maritime.sightings import Sightings
 from kizuna.storage.positions import Box
 from kizuna.web import looking
 from kizuna.web.looking import CELL, Notable, Reader, Wanted
 from tests.web.harness import POLICY, Served
-from tests.web.test_pages import account
+from tests.web.pages.test_pages import account
 
 DEGREE = 600_000
 VESSELS = 100_000

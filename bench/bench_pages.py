@@ -25,11 +25,11 @@ from typing import Any
 
 from bench import bench_dialogue, bench_exercises, bench_supply
 from kizuna.kernel.journal import Db, Entry
-from kizuna.node.filling import projections
+from kizuna.node.held.filling import projections
 from kizuna.sim.federation import SimNode
 from kizuna.storage.sqlite import open_sqlite
 from tests.web.harness import OFFERED, Served
-from tests.web.test_pages import Browser, signed_in
+from tests.web.pages.test_pages import Browser, signed_in
 
 TIMES = 7
 LIMIT_MS = 200.0

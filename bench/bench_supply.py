@@ -21,7 +21,7 @@ from kizuna.domains.supply import cases
 from kizuna.kernel import casework
 from kizuna.kernel.journal import Db, Entry, Projections, Store
 from kizuna.kernel.operation import Desk
-from kizuna.node.filling import kinds_of, projections
+from kizuna.node.held.filling import kinds_of, projections
 from kizuna.sim.federation import SimNode
 from kizuna.storage.sqlite import open_sqlite
 

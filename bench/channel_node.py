@@ -17,9 +17,9 @@ from pathlib import Path
 from kizuna.domains import instruments
 from kizuna.kernel.domain import Domain
 from kizuna.kernel.record import WITHHELD, Body, Withheld
-from kizuna.node import keyfiles
 from kizuna.node.clock import SystemClock
-from kizuna.node.facts import load_partners
+from kizuna.node.held.facts import load_partners
+from kizuna.node.keys import keyfiles
 from kizuna.node.service import Node, open_node
 from kizuna.node.settings import host_port, read_settings
 from kizuna.web.partners import PartnerClient, PartnerListener

@@ -20,13 +20,14 @@ from kizuna.cli.base import CLOCK, random
 from kizuna.cli.run import admin_token
 from kizuna.kernel.channel import wire
 from kizuna.node import effects as fx
-from kizuna.node import keyfiles, logs
+from kizuna.node import logs
+from kizuna.node.keys import keyfiles
+from kizuna.node.maritime.watch import open_watch
 from kizuna.node.service import Node, open_node
 from kizuna.node.settings import Settings, host_port, read_settings
-from kizuna.node.watch import open_watch
-from kizuna.web.api_domains import domain_routes
-from kizuna.web.api_instruments import INSTRUMENT_ROUTES
-from kizuna.web.api_picture import picture_routes
+from kizuna.web.api.domains import domain_routes
+from kizuna.web.api.instruments import INSTRUMENT_ROUTES
+from kizuna.web.api.picture import picture_routes
 from kizuna.web.partners import MEDIA_TYPE, PATH, PartnerClient
 from kizuna.web.serve import Ports, Serving, serve
 from kizuna.web.tls import Pin, TlsFiles, client_context

@@ -12,9 +12,9 @@ from typing import Any
 from kizuna.cli import demo_world
 from kizuna.cli.base import CLOCK, random
 from kizuna.cli.demo_world import DemoNode
-from kizuna.node import tokens
+from kizuna.node.channel.treaties import bundled
+from kizuna.node.people import tokens
 from kizuna.node.settings import read_settings
-from kizuna.node.treaties import bundled
 from tests.acceptance.stories import call, kizuna, running, until
 
 _DAY_MS = 86_400_000

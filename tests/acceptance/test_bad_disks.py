@@ -15,7 +15,7 @@ from kizuna.cli.exits import exit_code
 from kizuna.errors import ConfigError, JournalCorruptError
 from kizuna.kernel.journal import Store
 from kizuna.node.domains import DOMAINS
-from kizuna.node.filling import projections
+from kizuna.node.held.filling import projections
 from kizuna.node.service import JOURNAL, open_store
 from kizuna.node.settings import read_settings
 from tests.acceptance.stories import environment, kizuna
@@ -165,7 +165,7 @@ import os, sys
 from pathlib import Path
 from kizuna.kernel.journal import Entry
 from kizuna.node.domains import DOMAINS
-from kizuna.node.filling import projections
+from kizuna.node.held.filling import projections
 from kizuna.node.service import JOURNAL, open_store
 from kizuna.node.settings import read_settings
 store = open_store(read_settings(Path(sys.argv[1])), projections(DOMAINS))

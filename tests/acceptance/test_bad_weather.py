@@ -21,7 +21,7 @@ from kizuna.cli.base import CLOCK
 from kizuna.cli.base import random as fresh
 from kizuna.cli.demo_world import DemoNode
 from kizuna.domains.maritime.traffic import Traffic
-from kizuna.node.treaties import bundled
+from kizuna.node.channel.treaties import bundled
 from tests.acceptance.stories import SOURCE, until
 from tests.acceptance.test_kill import Promised, assert_kept, assert_same_channel, settled, write_down
 

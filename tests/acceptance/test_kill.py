@@ -19,12 +19,12 @@ from kizuna.cli.demo_world import DemoNode
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.kernel.channel.wire import decode_header
 from kizuna.kernel.journal import Store
+from kizuna.node.channel.outgoing import header_at
+from kizuna.node.channel.treaties import bundled
 from kizuna.node.domains import DOMAINS
-from kizuna.node.filling import projections
-from kizuna.node.outgoing import header_at
+from kizuna.node.held.filling import projections
 from kizuna.node.service import open_store
 from kizuna.node.settings import read_settings
-from kizuna.node.treaties import bundled
 from kizuna.storage.blobs import Blobs
 from tests.acceptance.stories import SOURCE, call, token_of, until
 

@@ -26,7 +26,7 @@ from kizuna.cli.demo_world import DemoNode
 from kizuna.cli.exits import exit_code
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.errors import JournalConflictError
-from kizuna.node import keyfiles
+from kizuna.node.keys import keyfiles
 from tests.acceptance.stories import SOURCE, kizuna, until
 from tests.acceptance.test_kill import ONCE, Promised, acknowledged, assert_kept, hear, store_of
 

@@ -36,17 +36,18 @@ from kizuna.kernel.channel import wire
 from kizuna.kernel.label import Grade, Label, label
 from kizuna.kernel.record import Record
 from kizuna.node import effects as fx
-from kizuna.node import keyfiles, tokens
-from kizuna.node.facts import load_record
-from kizuna.node.plug_forms import Cot, Nmea, Told
+from kizuna.node.channel.releasing import Releaser, Ruling
+from kizuna.node.channel.treaties import bundled
+from kizuna.node.channel.world import World
+from kizuna.node.held.facts import load_record
+from kizuna.node.keys import keyfiles
+from kizuna.node.people import tokens
+from kizuna.node.people.tokens import ROLES, Tokens
 from kizuna.node.plug_settings import Plug
-from kizuna.node.plugging import Plugging
-from kizuna.node.releasing import Releaser, Ruling
+from kizuna.node.plugs.forms import Cot, Nmea, Told
+from kizuna.node.plugs.plugging import Plugging
+from kizuna.node.plugs.showing import Positions, Showing
 from kizuna.node.settings import read_settings
-from kizuna.node.showing import Positions, Showing
-from kizuna.node.tokens import ROLES, Tokens
-from kizuna.node.treaties import bundled
-from kizuna.node.world import World
 from kizuna.web.partners import PATH
 from tests.acceptance.canaries import Canary, Found, of_folder, planted, search
 from tests.acceptance.hosting import Enrolled, Hosted, logged

@@ -11,7 +11,7 @@ import pytest
 from kizuna.cli import demo_world
 from kizuna.cli.base import CLOCK
 from kizuna.cli.base import random as fresh
-from kizuna.node.treaties import bundled
+from kizuna.node.channel.treaties import bundled
 from tests.acceptance.stories import SOURCE, kizuna, running, until
 from tests.acceptance.test_kill import assert_same_channel, settled, store_of
 from tests.acceptance.test_rotation import ships

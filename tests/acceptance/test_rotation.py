@@ -20,9 +20,9 @@ from kizuna.cli.base import random as fresh
 from kizuna.cli.demo_world import DemoNode
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.kernel.channel import wire
-from kizuna.node import keyfiles
+from kizuna.node.channel.treaties import bundled
+from kizuna.node.keys import keyfiles
 from kizuna.node.settings import read_settings
-from kizuna.node.treaties import bundled
 from tests.acceptance.hosting import Enrolled
 from tests.acceptance.stories import SOURCE, kizuna, running, until
 from tests.acceptance.test_kill import assert_same_channel, settled, store_of

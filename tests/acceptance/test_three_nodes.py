@@ -23,7 +23,7 @@ from kizuna.cli.demo_world import DemoNode, Side, free_ports
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.kernel import bundle
 from kizuna.kernel.channel import wire
-from kizuna.node import keyfiles
+from kizuna.node.keys import keyfiles
 from kizuna.node.settings import read_settings
 from tests.acceptance.canaries import Canary, of_folder, search
 from tests.acceptance.hosting import Enrolled

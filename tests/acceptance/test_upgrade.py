@@ -22,8 +22,8 @@ from kizuna.domains.maritime.operations import state_static
 from kizuna.errors import ConfigError
 from kizuna.node import effects as fx
 from kizuna.node.domains import DOMAINS
-from kizuna.node.feeding import drafts, example_label
-from kizuna.node.filling import projections
+from kizuna.node.held.filling import projections
+from kizuna.node.maritime.feeding import drafts, example_label
 from kizuna.node.service import JOURNAL, Node, open_node, open_store
 from kizuna.node.settings import read_settings
 from tests.acceptance.stories import environment, kizuna, until

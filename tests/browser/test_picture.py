@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from kizuna.domains.maritime.fleet import GAP_MMSI, OWN_UNITS
-from kizuna.node.sightings import mercator
+from kizuna.node.maritime.sightings import mercator
 from kizuna.web import looking
 from tests.browser import driving
 from tests.browser.conftest import Sides

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kizuna.kernel import canonical, keys
-from kizuna.node import keyfiles, renewal
+from kizuna.node.keys import keyfiles, renewal
 from tests.cli.conftest import Done, Kizuna, Party
 
 Pair = tuple[Party, Party]

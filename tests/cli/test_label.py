@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kizuna.formats import stanag4778
-from kizuna.node import keyfiles
+from kizuna.node.keys import keyfiles
 from tests.cli.conftest import Kizuna, Party
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "label"

@@ -21,9 +21,9 @@ from kizuna.kernel.label import label
 from kizuna.kernel.operation import Query
 from kizuna.kernel.record import WITHHELD, Body, Facts, Record, Withheld
 from kizuna.node.domains import DOMAINS
-from kizuna.node.filling import kinds_of, projections
+from kizuna.node.held.filling import kinds_of, projections
+from kizuna.node.held.tables import clear_meta
 from kizuna.node.offering import Asker, ask, fields, wanted
-from kizuna.node.tables import clear_meta
 from kizuna.storage.sqlite import open_sqlite
 from tests.domains.test_shape import every_domain
 

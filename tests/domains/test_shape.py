@@ -22,7 +22,7 @@ from kizuna.kernel.journal import Db, Entry, Projections
 from kizuna.kernel.label import label
 from kizuna.kernel.record import WITHHELD, Body, Withheld
 from kizuna.node.domains import DOMAINS
-from kizuna.node.tokens import ROLES
+from kizuna.node.people.tokens import ROLES
 from kizuna.storage.sqlite import open_sqlite
 
 MODULES = ("records", "projections", "queries")

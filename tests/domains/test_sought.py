@@ -6,7 +6,7 @@ import pytest
 
 from kizuna.kernel.domain import Domain
 from kizuna.node.domains import DOMAINS
-from kizuna.node.seeking import kinds_in, sought_in
+from kizuna.node.held.seeking import kinds_in, sought_in
 from kizuna.web.searching import KIND_TITLES
 
 UNSOUGHT = {

@@ -16,7 +16,7 @@ from kizuna.kernel.domain import Domain, tellers
 from kizuna.kernel.operation import Desk, Document, Query
 from kizuna.node import effects as fx
 from kizuna.node.domains import DOMAINS
-from kizuna.node.filling import projections
+from kizuna.node.held.filling import projections
 from tests.sim import supply_world as supply
 from tests.sim.partnership import partners
 

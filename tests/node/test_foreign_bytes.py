@@ -20,10 +20,10 @@ from kizuna.kernel.channel import wire
 from kizuna.kernel.instrument import Instrument
 from kizuna.kernel.instrument_file import load_partnership
 from kizuna.node import effects as fx
-from kizuna.node import renewal
+from kizuna.node.keys import renewal
 from kizuna.node.settings import parse_settings
 from kizuna.web import bodies, tls
-from kizuna.web.api_release import HaltAsked
+from kizuna.web.api.release import HaltAsked
 from tests.sim.world import note as said
 from tests.sim.world import pair
 from tests.web.harness import make_tls

@@ -12,12 +12,13 @@ import psycopg
 import pytest
 
 from kizuna.kernel import canonical, instrument
-from kizuna.node import agreeing, seeking
 from kizuna.node import effects as fx
+from kizuna.node.acts import agreeing
+from kizuna.node.channel.world import Sources
 from kizuna.node.core import Core
-from kizuna.node.filling import projections
+from kizuna.node.held import seeking
+from kizuna.node.held.filling import projections
 from kizuna.node.runner import Runner, Shell
-from kizuna.node.world import Sources
 from kizuna.sim.federation import Federation, SimNode
 from kizuna.storage.blobs import Blobs
 from kizuna.storage.highwater import HighWater

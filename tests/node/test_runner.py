@@ -13,10 +13,10 @@ import pytest
 from kizuna.errors import ChannelError, ConfigError, JournalCorruptError, KizunaError
 from kizuna.kernel.journal import Entry, OutcomeUnknownError
 from kizuna.node import effects as fx
+from kizuna.node.channel.world import Sources
 from kizuna.node.core import Core
-from kizuna.node.filling import projections
+from kizuna.node.held.filling import projections
 from kizuna.node.runner import Runner, Shell
-from kizuna.node.world import Sources
 from kizuna.sim.federation import Federation, SimBlobs
 from kizuna.storage.sqlite import SqliteStore, open_sqlite
 from tests.sim.world import DOMAINS, note

@@ -11,11 +11,11 @@ from kizuna.domains.maritime.records import EventDetected
 from kizuna.domains.maritime.watchlog.operations import RuleAsked
 from kizuna.errors import ConfigError
 from kizuna.kernel.label import label
-from kizuna.node import keyfiles
 from kizuna.node.effects import Draft, Halt, Operate, Say
+from kizuna.node.keys import keyfiles
+from kizuna.node.maritime.watch import open_watch
 from kizuna.node.service import DataLock, InUseError, Node, mark_of, open_node
 from kizuna.node.settings import Settings
-from kizuna.node.watch import open_watch
 
 NOW_MS = 1_790_000_000_000
 HOUR_MS = 3_600_000

@@ -25,29 +25,33 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 from kizuna.kernel import canonical, clause, keys, lifecycle, note, sign  # noqa: E402 # after the path is set
 from kizuna.kernel.channel import reader, returned, wire  # noqa: E402 # the same
 from kizuna.kernel.release import Index  # noqa: E402 # the same
-from kizuna.node import (  # noqa: E402 # the same
+from kizuna.node import core  # noqa: E402 # the same
+from kizuna.node.acts import (  # noqa: E402 # the same
     adopting,
-    answers,
     carrying,
     consenting,
-    core,
     desk,
     erasing,
-    facts,
-    filling,
+    rotating,
+)
+from kizuna.node.channel import (  # noqa: E402 # the same
+    answers,
     incoming,
-    noting,
     outgoing,
     pulling,
     relayed,
-    rotating,
     sequencing,
     serving,
-    tables,
     world,
 )
-from kizuna.node.ledger import Ledger  # noqa: E402 # the same
-from kizuna.node.releasing import Releaser, Ruling  # noqa: E402 # the same
+from kizuna.node.channel.ledger import Ledger  # noqa: E402 # the same
+from kizuna.node.channel.releasing import Releaser, Ruling  # noqa: E402 # the same
+from kizuna.node.held import (  # noqa: E402 # the same
+    facts,
+    filling,
+    noting,
+    tables,
+)
 from kizuna.sim import federation  # noqa: E402 # the same
 
 Planting = Callable[[], AbstractContextManager[Any]]

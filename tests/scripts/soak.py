@@ -29,7 +29,7 @@ from kizuna.domains.maritime.fleet import Ship  # noqa: E402 # the same
 from kizuna.domains.maritime.seas import REGIONS  # noqa: E402 # the same
 from kizuna.domains.maritime.traffic import Traffic  # noqa: E402 # the same
 from kizuna.formats.aivdm_out import sentences, static_a  # noqa: E402 # the same
-from kizuna.node.treaties import bundled  # noqa: E402 # the same
+from kizuna.node.channel.treaties import bundled  # noqa: E402 # the same
 from tests.acceptance.stories import until  # noqa: E402 # the same
 from tests.acceptance.test_kill import (  # noqa: E402 # the same
     Promised,

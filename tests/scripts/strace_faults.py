@@ -35,12 +35,12 @@ from kizuna.cli.base import random as fresh  # noqa: E402 # the same
 from kizuna.cli.main import main as kizuna  # noqa: E402 # the same
 from kizuna.domains.maritime.traffic import Traffic  # noqa: E402 # the same
 from kizuna.errors import KizunaError  # noqa: E402 # the same
-from kizuna.node import erasing  # noqa: E402 # the same
+from kizuna.node.acts import erasing  # noqa: E402 # the same
+from kizuna.node.channel.treaties import bundled  # noqa: E402 # the same
 from kizuna.node.domains import DOMAINS  # noqa: E402 # the same
-from kizuna.node.filling import projections  # noqa: E402 # the same
+from kizuna.node.held.filling import projections  # noqa: E402 # the same
 from kizuna.node.service import Node, open_node, open_store  # noqa: E402 # the same
 from kizuna.node.settings import read_settings  # noqa: E402 # the same
-from kizuna.node.treaties import bundled  # noqa: E402 # the same
 from kizuna.storage.blobs import Blobs  # noqa: E402 # the same
 
 CALLS = ("pwrite64", "fdatasync", "fsync", "openat", "ftruncate", "unlink", "rename", "write", "pread64", "close")

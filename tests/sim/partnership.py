@@ -9,8 +9,8 @@ from kizuna.kernel.domain import Domain
 from kizuna.kernel.label import Grade
 from kizuna.kernel.operation import Asked, Desk, Query, Wanted
 from kizuna.node import effects as fx
-from kizuna.node.holders import holdings
-from kizuna.node.treaties import bundled
+from kizuna.node.channel.treaties import bundled
+from kizuna.node.held.holders import holdings
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.world import sign_instrument
 

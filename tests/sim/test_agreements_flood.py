@@ -7,7 +7,7 @@ import pytest
 from kizuna.domains.instruments.records import ScopeOpened
 from kizuna.kernel.label import label
 from kizuna.node import effects as fx
-from kizuna.node import treaties
+from kizuna.node.channel import treaties
 from tests.sim.world import POLICY, note, notes, pair, suspend
 
 MANY = 150

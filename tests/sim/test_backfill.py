@@ -10,8 +10,8 @@ import pytest
 from kizuna.errors import RefusedError
 from kizuna.kernel import instrument
 from kizuna.kernel.channel import wire
-from kizuna.node import agreeing
 from kizuna.node import effects as fx
+from kizuna.node.acts import agreeing
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.byzantine import SHOWN, trap
 from tests.sim.test_recovery import projected

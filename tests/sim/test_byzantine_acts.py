@@ -10,7 +10,7 @@ from kizuna.domains.instruments.records import Suspended
 from kizuna.kernel import canonical, sign
 from kizuna.kernel.channel import wire
 from kizuna.node import effects as fx
-from kizuna.node import outgoing
+from kizuna.node.channel import outgoing
 from tests.sim.byzantine import Byzantine, stands, trap
 from tests.sim.world import NoteSaid, notes
 from tests.sim.world import note as note_draft

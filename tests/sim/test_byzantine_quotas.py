@@ -9,7 +9,7 @@ import pytest
 
 from kizuna.kernel import canonical, sign
 from kizuna.kernel.channel import wire
-from kizuna.node.world import Limits
+from kizuna.node.channel.world import Limits
 from tests.sim.byzantine import PICTURES, Byzantine, Picture, stands, trap
 from tests.sim.world import NoteSaid, notes
 

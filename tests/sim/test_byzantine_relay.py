@@ -11,7 +11,7 @@ from kizuna.kernel import record, sign
 from kizuna.kernel.lifecycle import ConsentGranted, RecordRelabelled, RecordRetracted
 from kizuna.kernel.record import Body, Record
 from kizuna.node import effects as fx
-from kizuna.node import facts
+from kizuna.node.held import facts
 from tests.sim.byzantine import SHOWN, stands, trap
 from tests.sim.world import NoteSaid, note
 

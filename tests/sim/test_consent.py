@@ -13,8 +13,8 @@ import pytest
 from kizuna.errors import RefusedError
 from kizuna.kernel.lifecycle import ConsentGranted
 from kizuna.node import effects as fx
-from kizuna.node import facts
-from kizuna.node.holders import holdings
+from kizuna.node.held import facts
+from kizuna.node.held.holders import holdings
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.test_recovery import projected
 from tests.sim.test_withdrawing import act, bodies

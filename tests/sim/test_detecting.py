@@ -18,10 +18,10 @@ from kizuna.domains.maritime.watchlog.queries import InterestsWanted
 from kizuna.domains.maritime.watchlog.spoofing import SpoofingAsked
 from kizuna.errors import RecordError, RefusedError
 from kizuna.formats.positions_arrow import SCHEMA
-from kizuna.node.alerting import Alerting
-from kizuna.node.archives import ArchiveKey, Archives
-from kizuna.node.detecting import Detecting, Rules
-from kizuna.node.landmask import LandAtNeed, mask_file, read_mask
+from kizuna.node.maritime.alerting import Alerting
+from kizuna.node.maritime.archives import ArchiveKey, Archives
+from kizuna.node.maritime.detecting import Detecting, Rules
+from kizuna.node.maritime.landmask import LandAtNeed, mask_file, read_mask
 from kizuna.sim.federation import SimNode
 from tests.sim.test_maritime import SimClock, SimDoer
 from tests.sim.test_watchlog import DAY_MS, OTHER, SHIP, do, mark, pair, see

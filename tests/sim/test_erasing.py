@@ -9,7 +9,7 @@ import pytest
 from kizuna.kernel.domain import Domain
 from kizuna.kernel.label import label
 from kizuna.node import effects as fx
-from kizuna.node import erasing
+from kizuna.node.acts import erasing
 from kizuna.sim.disk import PowerLossError
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.byzantine import PICTURES, Picture

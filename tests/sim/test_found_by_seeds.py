@@ -6,7 +6,7 @@ import pytest
 
 from kizuna.errors import ConfigError
 from kizuna.node import effects as fx
-from kizuna.node.world import Limits
+from kizuna.node.channel.world import Limits
 from kizuna.sim.federation import Federation, SimNode
 from kizuna.sim.keyring import next_identity, revocations
 from tests.sim.test_after_restore import codes, say

@@ -11,7 +11,7 @@ import pytest
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.formats.nmea_tag import make_tag
 from kizuna.node import effects as fx
-from kizuna.node.feeding import drafts, groups
+from kizuna.node.maritime.feeding import drafts, groups
 from tests.sim.test_maritime import Sea
 
 HOUR_MS = 3_600_000

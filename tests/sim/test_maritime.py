@@ -23,14 +23,14 @@ from kizuna.domains.maritime.traffic import Traffic
 from kizuna.kernel.instrument import Area, Instrument
 from kizuna.kernel.instrument_file import load_partnership
 from kizuna.node import effects as fx
-from kizuna.node.archives import ArchiveKey, Archives
-from kizuna.node.detecting import LOOK_BACK_MS, Detecting, Rules
 from kizuna.node.domains import DOMAINS
-from kizuna.node.facts import load_record
-from kizuna.node.feeding import drafts, example_label, groups
-from kizuna.node.intake import Intake
-from kizuna.node.picture import LivePicture
-from kizuna.node.sources import Feed
+from kizuna.node.held.facts import load_record
+from kizuna.node.maritime.archives import ArchiveKey, Archives
+from kizuna.node.maritime.detecting import LOOK_BACK_MS, Detecting, Rules
+from kizuna.node.maritime.feeding import drafts, example_label, groups
+from kizuna.node.maritime.intake import Intake
+from kizuna.node.maritime.picture import LivePicture
+from kizuna.node.maritime.sources import Feed
 from kizuna.sim.federation import Federation, SimNode
 from kizuna.storage.positions import Box
 from tests.sim.world import sides, sign_instrument

@@ -24,10 +24,10 @@ from kizuna.kernel.domain import Domain, tellers
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.operation import Query
 from kizuna.kernel.record import WITHHELD, Body, Facts, Record, Withheld
-from kizuna.node import facts
 from kizuna.node.domains import DOMAINS
+from kizuna.node.held import facts
+from kizuna.node.held.tables import clear_meta
 from kizuna.node.offering import Asker, ask, fields, wanted
-from kizuna.node.tables import clear_meta
 from kizuna.sim.federation import SimNode
 from kizuna.storage.sqlite import SqliteStore, open_sqlite
 from tests.domains.test_hostile import KEYS, KINDS, NOW_MS, NUMBERS, PROJECTIONS, odd

@@ -16,14 +16,14 @@ from kizuna.kernel.instrument import Obligations
 from kizuna.kernel.label import Grade
 from kizuna.kernel.record import Record
 from kizuna.node import effects as fx
-from kizuna.node import showing as showings
-from kizuna.node.facts import load_record
-from kizuna.node.handing import handed
-from kizuna.node.plug_forms import Nmea, Told
+from kizuna.node.acts.handing import handed
+from kizuna.node.held.facts import load_record
 from kizuna.node.plug_settings import Plug
-from kizuna.node.plugging import Plugging, rules_of
-from kizuna.node.recipients import Gate, Recipient
-from kizuna.node.showing import Positions, Showing
+from kizuna.node.plugs import showing as showings
+from kizuna.node.plugs.forms import Nmea, Told
+from kizuna.node.plugs.plugging import Plugging, rules_of
+from kizuna.node.plugs.recipients import Gate, Recipient
+from kizuna.node.plugs.showing import Positions, Showing
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.test_maritime import OWN, Sea, SimClock, SimDoer, waters
 from tests.sim.test_positions import BENGAL, exchange

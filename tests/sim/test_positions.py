@@ -15,8 +15,8 @@ from kizuna.kernel.instrument import Area, Obligations
 from kizuna.kernel.label import label
 from kizuna.kernel.record import body_of
 from kizuna.node import effects as fx
-from kizuna.node.facts import load_record
-from kizuna.node.releasing import header_of
+from kizuna.node.channel.releasing import header_of
+from kizuna.node.held.facts import load_record
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.world import POLICY, arrangement, provision, sides, sign_instrument
 

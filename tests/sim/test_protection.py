@@ -17,7 +17,7 @@ from kizuna.errors import RefusedError
 from kizuna.kernel.label import label
 from kizuna.kernel.operation import Asked
 from kizuna.node import effects as fx
-from kizuna.node.holders import holdings
+from kizuna.node.held.holders import holdings
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.partnership import operate, partners, shown, tables
 

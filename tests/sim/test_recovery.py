@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from kizuna.node import effects as fx
-from kizuna.node.filling import projections
+from kizuna.node.held.filling import projections
 from kizuna.sim.federation import SimNode
 from tests.sim.world import note, notes, pair, sides
 

@@ -10,7 +10,7 @@ from kizuna.errors import RecordError, RefusedError
 from kizuna.kernel.label import MAX_CLASSIFICATION
 from kizuna.kernel.record import Record
 from kizuna.node import effects as fx
-from kizuna.node import facts, noting
+from kizuna.node.held import facts, noting
 from kizuna.sim.federation import SimNode
 from kizuna.web.sight import Ceilings
 from tests.sim.test_consent import codes, grant, say, three

@@ -22,10 +22,10 @@ from kizuna.formats.positions_arrow import from_reports, values_of
 from kizuna.kernel.instrument import Obligations
 from kizuna.kernel.label import label
 from kizuna.node import effects as fx
-from kizuna.node import erasing
-from kizuna.node.ageing import Ageing
-from kizuna.node.archives import ArchiveKey, Archives
-from kizuna.node.picture import LivePicture
+from kizuna.node.acts import erasing
+from kizuna.node.maritime.ageing import Ageing
+from kizuna.node.maritime.archives import ArchiveKey, Archives
+from kizuna.node.maritime.picture import LivePicture
 from kizuna.sim.disk import PowerLossError
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.test_maritime import SimClock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kizuna.errors import RefusedError
-from kizuna.node.treaties import bundled
+from kizuna.node.channel.treaties import bundled
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.supply_world import (
     ARRANGEMENT,

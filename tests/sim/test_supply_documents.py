@@ -12,8 +12,8 @@ from kizuna.errors import RefusedError
 from kizuna.formats import printed, xlsx_table
 from kizuna.kernel.label import MAX_CLASSIFICATION
 from kizuna.node import effects as fx
-from kizuna.node.facts import label_held
-from kizuna.node.relabelled import relabels_of
+from kizuna.node.held.facts import label_held
+from kizuna.node.held.relabelled import relabels_of
 from kizuna.sim.federation import Federation, SimNode
 from tests.formats.test_printed import characters
 from tests.sim.supply_world import CERTIFIER, FUEL, WATER, agreed, ask, draft, operate, pair

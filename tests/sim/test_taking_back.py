@@ -14,7 +14,7 @@ from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import origin
 from kizuna.kernel.merkle import Tree, leaf_hash
 from kizuna.node import effects as fx
-from kizuna.node.world import Limits
+from kizuna.node.channel.world import Limits
 from kizuna.sim.disk import PowerLossError
 from kizuna.sim.federation import Federation, SimNode, Weather
 from tests.sim import world

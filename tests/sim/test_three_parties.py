@@ -16,7 +16,7 @@ from kizuna.domains.instruments import DOMAIN as INSTRUMENTS
 from kizuna.errors import RefusedError
 from kizuna.kernel.instrument import Instrument
 from kizuna.kernel.label import Grade
-from kizuna.node.facts import load_record
+from kizuna.node.held.facts import load_record
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.partnership import operate, tables
 from tests.sim.world import POLICY, arrangement, provision, sign_instrument

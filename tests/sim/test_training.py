@@ -18,7 +18,7 @@ from kizuna.errors import RefusedError
 from kizuna.kernel.label import label
 from kizuna.kernel.operation import Asked
 from kizuna.node import effects as fx
-from kizuna.node.parsed import parse
+from kizuna.node.held.parsed import parse
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.partnership import operate, partners, shown, tables
 

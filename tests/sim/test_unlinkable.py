@@ -10,8 +10,8 @@ import pytest
 from kizuna.kernel.instrument import Obligations
 from kizuna.kernel.record import Record
 from kizuna.node import effects as fx
-from kizuna.node import facts
-from kizuna.node.releasing import HOUR_MS
+from kizuna.node.channel.releasing import HOUR_MS
+from kizuna.node.held import facts
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.test_withdrawing import act, bodies
 from tests.sim.world import DOMAINS, arrangement, note, notes, provision, sign_instrument

@@ -33,9 +33,9 @@ from kizuna.formats.positions_arrow import SCHEMA
 from kizuna.kernel.label import label
 from kizuna.kernel.operation import Asked, LabelAsked
 from kizuna.node import effects as fx
-from kizuna.node.alerting import Alerting, rule_areas
-from kizuna.node.archives import ArchiveKey, Archives
-from kizuna.node.detecting import Detecting
+from kizuna.node.maritime.alerting import Alerting, rule_areas
+from kizuna.node.maritime.archives import ArchiveKey, Archives
+from kizuna.node.maritime.detecting import Detecting
 from kizuna.sim.federation import Federation, SimNode
 from tests.sim.partnership import operate, partners, shown, tables
 from tests.sim.test_maritime import SimClock, SimDoer

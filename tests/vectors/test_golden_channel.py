@@ -15,7 +15,7 @@ from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import ReaderState, check_answer, origin
 from kizuna.kernel.channel.writer import WriterState, check_receipt
 from kizuna.kernel.merkle import CompactRange, Tree
-from kizuna.node import outgoing
+from kizuna.node.channel import outgoing
 
 ROOT = Path(__file__).parents[2]
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "channel-v1.json").read_text(encoding="utf-8"))

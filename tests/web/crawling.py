@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.web.test_pages import Browser
+from tests.web.pages.test_pages import Browser
 
 MOST_PAGES = 400
 _SAME_SHAPE = 2

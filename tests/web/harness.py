@@ -27,34 +27,35 @@ from kizuna.kernel.instrument import Instrument
 from kizuna.kernel.label import Grade, label
 from kizuna.node import domains as node_domains
 from kizuna.node import effects as fx
-from kizuna.node import keyfiles, tokens
-from kizuna.node.archives import Archives
+from kizuna.node.channel.world import Limits, Sources
 from kizuna.node.core import Core
-from kizuna.node.drawings import Drawings
 from kizuna.node.effects import Mark
-from kizuna.node.facts import Identity, Partner, load_partners
-from kizuna.node.feeding import Feeding, RejectedFiles
-from kizuna.node.filling import projections
-from kizuna.node.picture import LivePicture
+from kizuna.node.held.facts import Identity, Partner, load_partners
+from kizuna.node.held.filling import projections
+from kizuna.node.keys import keyfiles
+from kizuna.node.maritime.archives import Archives
+from kizuna.node.maritime.drawings import Drawings
+from kizuna.node.maritime.feeding import Feeding, RejectedFiles
+from kizuna.node.maritime.picture import LivePicture
+from kizuna.node.maritime.watch import Watch
+from kizuna.node.people import tokens
+from kizuna.node.people.tokens import Tokens
 from kizuna.node.plug_settings import Plug
-from kizuna.node.plugging import Plugging
+from kizuna.node.plugs.plugging import Plugging
+from kizuna.node.plugs.showing import Showing
 from kizuna.node.runner import Runner, Shell
 from kizuna.node.settings import Area
-from kizuna.node.showing import Showing
 from kizuna.node.signin_settings import OidcSettings, PasskeySettings
-from kizuna.node.tokens import Tokens
-from kizuna.node.watch import Watch
-from kizuna.node.world import Limits, Sources
 from kizuna.sim.partnership import NOTES, POLICY, SecretSaid, arrangement, note
 from kizuna.storage.blobs import Blobs
 from kizuna.storage.highwater import HighWater
 from kizuna.storage.sqlite import SqliteStore, open_sqlite
-from kizuna.web.api_domains import domain_routes
-from kizuna.web.api_instruments import INSTRUMENT_ROUTES
-from kizuna.web.api_picture import picture_routes
-from kizuna.web.api_plugs import plug_routes
+from kizuna.web.api.domains import domain_routes
+from kizuna.web.api.instruments import INSTRUMENT_ROUTES
+from kizuna.web.api.picture import picture_routes
+from kizuna.web.api.plugs import plug_routes
 from kizuna.web.assets import Assets
-from kizuna.web.pages_index import page_routes
+from kizuna.web.pages.index import page_routes
 from kizuna.web.partners import PartnerClient, PartnerListener
 from kizuna.web.serve import Ports, Serving, serve
 from kizuna.web.tls import TlsFiles

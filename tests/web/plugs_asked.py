@@ -7,10 +7,10 @@ from kizuna.domains.maritime.records import AreaEntered, EventDetected
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.kernel.label import Label, label
 from kizuna.node import effects as fx
-from kizuna.node.feeding import drafts, groups
-from kizuna.node.intake import Intake
+from kizuna.node.maritime.feeding import drafts, groups
+from kizuna.node.maritime.intake import Intake
+from kizuna.node.maritime.sources import Feed
 from kizuna.node.plug_settings import Plug
-from kizuna.node.sources import Feed
 from tests.web.harness import POLICY, Served
 
 PURPOSE = "coordination"

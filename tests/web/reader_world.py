@@ -20,9 +20,9 @@ from kizuna.kernel import canonical
 from kizuna.kernel.instrument import Instrument, sign_version
 from kizuna.kernel.label import Grade, Label, label
 from kizuna.kernel.operation import LabelAsked
-from kizuna.node import agreeing
 from kizuna.node import domains as node_domains
 from kizuna.node import effects as fx
+from kizuna.node.acts import agreeing
 from kizuna.node.plug_settings import Plug
 from kizuna.sim.federation import Federation, SimNode, Weather
 from tests.sim.dialogue_world import HEADER

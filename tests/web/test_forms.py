@@ -13,7 +13,7 @@ from msgspec import Meta
 from kizuna.kernel.operation import Asked
 from kizuna.web import forms, shown
 from kizuna.web.catalogue import Words
-from kizuna.web.pages import number
+from kizuna.web.pages.page import number
 
 EN = Words("en")
 

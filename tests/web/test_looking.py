@@ -12,7 +12,7 @@ import pytest
 
 from kizuna.errors import RecordError
 from kizuna.formats.positions_arrow import SCHEMA
-from kizuna.node.sightings import WORLD, Sightings, identity, mercator
+from kizuna.node.maritime.sightings import WORLD, Sightings, identity, mercator
 from kizuna.storage.positions import Box
 from kizuna.web import looking
 from kizuna.web.looking import CELL, KINDS, ROW, Notable, Reader, Wanted

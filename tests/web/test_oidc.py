@@ -19,12 +19,12 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from kizuna.errors import ConfigError, RefusedError, SignatureError
-from kizuna.node.accounts import Accounts
+from kizuna.node.people.accounts import Accounts
 from kizuna.node.settings import parse_settings
 from kizuna.node.signin_settings import OidcSettings
 from kizuna.web.oidc import account_of, check_address, check_token
 from tests.web.harness import Served
-from tests.web.test_pages import COOKIE, Browser, account
+from tests.web.pages.test_pages import COOKIE, Browser, account
 
 NOW_MS = 1_800_000_000_000
 NOW_S = NOW_MS // 1000

@@ -17,7 +17,7 @@ import pytest
 from kizuna.kernel import keys
 from kizuna.kernel.channel import wire
 from kizuna.node import effects as fx
-from kizuna.node.facts import Partner
+from kizuna.node.held.facts import Partner
 from kizuna.web import tls
 from kizuna.web.partners import MEDIA_TYPE, PATH, PartnerClient, PartnerListener, Traffic
 from kizuna.web.tls import TlsFiles

@@ -15,14 +15,14 @@ import pytest
 
 from kizuna.errors import ConfigError, KizunaError, RefusedError
 from kizuna.kernel.canonical import b64
-from kizuna.node.accounts import MOST_PASSKEYS, Account, Accounts, Passkey
+from kizuna.node.people.accounts import MOST_PASSKEYS, Account, Accounts, Passkey
 from kizuna.node.settings import parse_settings
 from kizuna.node.signin_settings import PasskeySettings
 from kizuna.web.passkeys import ATTEMPT_MS, Passkeys
 from kizuna.web.sessions import TRIES
 from tests.web.authenticator import Authenticator
 from tests.web.harness import Served
-from tests.web.test_pages import COOKIE, PASSWORD, Browser, account, signed_in
+from tests.web.pages.test_pages import COOKIE, PASSWORD, Browser, account, signed_in
 
 ADDRESS, HOST = "https://Node.example:443", "node.example"
 ORIGIN = "https://node.example"

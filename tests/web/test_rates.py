@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kizuna.web import access
 from kizuna.web.rates import Rate, Rates, TooFastError
 from tests.web.harness import Served
-from tests.web.test_pages import Browser, signed_in
+from tests.web.pages.test_pages import Browser, signed_in
 
 
 @given(st.lists(st.integers(0, 2_000), max_size=200), st.integers(1, 20), st.integers(1, 50))

@@ -21,10 +21,10 @@ from kizuna.formats.positions_arrow import empty
 from kizuna.kernel import bundle
 from kizuna.node import effects as fx
 from kizuna.node import offering
-from kizuna.node.facts import load_record
-from kizuna.node.plug_forms import Cot, Nmea
-from kizuna.node.plug_forms import Told as Telling
-from kizuna.node.thinning import Judge, Readers, Thinning
+from kizuna.node.held.facts import load_record
+from kizuna.node.plugs.forms import Cot, Nmea
+from kizuna.node.plugs.forms import Told as Telling
+from kizuna.node.readers.thinning import Judge, Readers, Thinning
 from kizuna.sim.federation import SimNode
 from kizuna.web.books import Books
 from tests.acceptance.canaries import Canary, search

@@ -14,8 +14,8 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
-from kizuna.node import tokens
-from kizuna.node.tokens import ROLES
+from kizuna.node.people import tokens
+from kizuna.node.people.tokens import ROLES
 from tests.web.harness import OFFERED, Served
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

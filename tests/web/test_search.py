@@ -12,12 +12,12 @@ from typing import Any
 from kizuna.domains.maritime.records import StaticReported
 from kizuna.kernel.label import label
 from kizuna.node import effects as fx
-from kizuna.node import seeking
-from kizuna.node.filling import projections
-from kizuna.node.seeking import Reader
+from kizuna.node.held import seeking
+from kizuna.node.held.filling import projections
+from kizuna.node.held.seeking import Reader
 from kizuna.storage.sqlite import open_sqlite
 from tests.web.harness import DESK, DOMAINS, POLICY, Served, arrangement, note
-from tests.web.test_pages import signed_in
+from tests.web.pages.test_pages import signed_in
 
 FULL_WIDTH = {ord(digit): 0xFF10 + int(digit) for digit in "0123456789"}
 

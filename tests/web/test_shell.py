@@ -10,12 +10,12 @@ import pytest
 from kizuna.kernel.label import label
 from kizuna.kernel.marking import marking as marked
 from kizuna.node import effects as fx
-from kizuna.node.accounts import Accounts
-from kizuna.node.tokens import ROLES
-from kizuna.web.pages import HEADERS
+from kizuna.node.people.accounts import Accounts
+from kizuna.node.people.tokens import ROLES
+from kizuna.web.pages.page import HEADERS
 from tests.web.crawling import inline, marking, walk
 from tests.web.harness import OFFERED, POLICY, Served, note
-from tests.web.test_pages import Browser, signed_in
+from tests.web.pages.test_pages import Browser, signed_in
 from tests.web.test_search import vessel
 
 NOTHING = "Nothing on this page is graded"

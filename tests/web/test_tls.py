@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kizuna.errors import ConfigError, SignatureError
 from kizuna.kernel import keys
-from kizuna.node import keyfiles
-from kizuna.node.facts import Partner
+from kizuna.node.held.facts import Partner
+from kizuna.node.keys import keyfiles
 from kizuna.web import tls
 from kizuna.web.tls import TlsFiles
 from tests.web.harness import make_keys, make_tls

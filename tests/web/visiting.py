@@ -19,22 +19,22 @@ from kizuna.kernel.domain import Domain
 from kizuna.kernel.journal import Entry, Store
 from kizuna.kernel.label import Grade
 from kizuna.node import effects as fx
-from kizuna.node import tokens
-from kizuna.node.accounts import Account
 from kizuna.node.core import Core
-from kizuna.node.facts import Identity
+from kizuna.node.held.facts import Identity
 from kizuna.node.metrics import Health
+from kizuna.node.people import tokens
+from kizuna.node.people.accounts import Account
 from kizuna.node.plug_settings import Plug
-from kizuna.node.plugging import Plugging
+from kizuna.node.plugs.plugging import Plugging
+from kizuna.node.plugs.showing import Showing
 from kizuna.node.runner import Committed
-from kizuna.node.showing import Showing
 from kizuna.sim.federation import SimNode, Unobserved
 from kizuna.web.access import Office
-from kizuna.web.api import make_app
-from kizuna.web.api_domains import domain_routes
-from kizuna.web.api_plugs import plug_routes
+from kizuna.web.api.domains import domain_routes
+from kizuna.web.api.index import make_app
+from kizuna.web.api.plugs import plug_routes
 from kizuna.web.assets import Assets
-from kizuna.web.pages_index import page_routes
+from kizuna.web.pages.index import page_routes
 from kizuna.web.reading import Reading
 from kizuna.web.serve import Serving, make_office
 from tests.web.harness import POLICY, STRAIT, make_tls, routes_of, watch_of

@@ -14,12 +14,14 @@ from jinja2.ext import babel_extract
 from kizuna.domains.exercises.measures import FORMULAS
 from kizuna.kernel.domain import Domain
 from kizuna.node import offering
-from kizuna.web import forms, pages, pages_compare, pages_index, pages_liaison, searching
+from kizuna.web import forms, searching
 from kizuna.web.errors import STATUSES
-from kizuna.web.pages_desk import first_sentence
+from kizuna.web.pages import compare as pages_compare
+from kizuna.web.pages import index, liaison, page
+from kizuna.web.pages.desk import first_sentence
 from kizuna.web.shown import GRAVITY, title
 
-SOURCE = Path(pages.__file__).parent
+SOURCE = Path(page.__file__).parents[1]
 TEMPLATES = sorted((SOURCE / "templates").glob("*.html"))
 _IN_PYTHON = re.compile(r'words\(\s*"((?:[^"\\]|\\.)+)"')
 _FACTS = re.compile(r"Error\(\s*\"([a-z][^\"{}]+)\"")
@@ -42,12 +44,12 @@ def templates() -> dict[str, set[str]]:
 def of_pages() -> set[str]:
     """Return the texts of the pages' frame, forms and code."""
     found = {text for texts in templates().values() for text in texts}
-    found |= {task.title for task in pages_index.TASKS} | set(pages.ROLE_TITLES.values()) | set(pages.PALETTES)
-    found |= set(pages_liaison.REASONS.values()) | {remedy for *_, remedy in STATUSES}
+    found |= {task.title for task in index.TASKS} | set(page.ROLE_TITLES.values()) | set(page.PALETTES)
+    found |= set(liaison.REASONS.values()) | {remedy for *_, remedy in STATUSES}
     found |= set(searching.KIND_TITLES.values()) | {text for pair in pages_compare.MEANT.values() for text in pair}
     found |= set(FORMULAS.values()) | set(GRAVITY.values())
     found |= {sentence for _, sentence in forms._SENTENCES} | set(forms._LABEL_TEXTS.values())
-    for path in sorted(SOURCE.glob("pages*.py")):
+    for path in sorted((SOURCE / "pages").glob("*.py")):
         text = path.read_text(encoding="utf-8")
         found |= set(_IN_PYTHON.findall(text)) | set(_FACTS.findall(text))
     for name in ("shown", "forms", "access"):

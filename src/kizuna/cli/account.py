@@ -21,10 +21,10 @@ from kizuna.cli.base import (
 )
 from kizuna.errors import ConfigError, RefusedError
 from kizuna.kernel.label import MAX_CLASSIFICATION
-from kizuna.node.accounts import Account, Accounts
+from kizuna.node.people.accounts import Account, Accounts
+from kizuna.node.people.tokens import ROLES
 from kizuna.node.settings import Settings, host_port
 from kizuna.node.signin_settings import is_loopback
-from kizuna.node.tokens import ROLES
 
 app = group("account", "Officers' accounts for the pages; a running node sees changes at once.")
 _HOUR_MS = 3_600_000

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from kizuna.domains.maritime.events.model import Event
-    from kizuna.node.archives import Archives
-    from kizuna.node.picture import LivePicture
+    from kizuna.node.maritime.archives import Archives
+    from kizuna.node.maritime.picture import LivePicture
     from kizuna.node.service import Node
     from kizuna.storage.positions import Box
 
@@ -114,7 +114,7 @@ def retain(
     json: Json = False,
 ) -> None:
     """End the positions whose time has passed, as a running node does by itself: journalled first, then deleted."""
-    from kizuna.node.watch import open_ageing  # noqa: PLC0415 # Arrow is loaded by these commands alone
+    from kizuna.node.maritime.watch import open_ageing  # noqa: PLC0415 # Arrow is loaded by these commands alone
 
     with _picture(config) as (node, picture):
         ageing = open_ageing(node, picture, CLOCK)
@@ -186,10 +186,10 @@ def events(
 
 
 def _events(config: Path, source_kind: str, span_ms: tuple[int, int], master: str) -> tuple[Event, ...]:
-    from kizuna.node.drawings import FILE, Drawings  # noqa: PLC0415 # this command alone searches
-    from kizuna.node.event_search import Here, Period, search  # noqa: PLC0415 # the same
-    from kizuna.node.spark import spark  # noqa: PLC0415 # the same
-    from kizuna.node.watch import areas_of_rules, rules_of  # noqa: PLC0415 # the same
+    from kizuna.node.maritime.drawings import FILE, Drawings  # noqa: PLC0415 # this command alone searches
+    from kizuna.node.maritime.event_search import Here, Period, search  # noqa: PLC0415 # the same
+    from kizuna.node.maritime.spark import spark  # noqa: PLC0415 # the same
+    from kizuna.node.maritime.watch import areas_of_rules, rules_of  # noqa: PLC0415 # the same
 
     with _at_rest(config) as (node, archives):
         settings = node.settings
@@ -236,7 +236,7 @@ def _at_rest(config: Path) -> Iterator[tuple[Node, Archives]]:
 
 @contextmanager
 def _picture(config: Path) -> Iterator[tuple[Node, LivePicture]]:
-    from kizuna.node.watch import open_picture  # noqa: PLC0415 # Arrow is loaded by these commands alone
+    from kizuna.node.maritime.watch import open_picture  # noqa: PLC0415 # Arrow is loaded by these commands alone
 
     node = open_node(settings_of(config), clock=CLOCK, random=random, send=lambda _node, _data: None)
     try:

@@ -25,7 +25,7 @@ from kizuna.cli.base import (
 from kizuna.cli.reach import reach
 from kizuna.cli.reading import reading
 from kizuna.errors import ConfigError, ForkError
-from kizuna.node.divergence import divergence, standing, told
+from kizuna.node.channel.divergence import divergence, standing, told
 
 app = group("channel", "Channels with partners, and bundles for those that no wire reaches.")
 _DAY_MS = 86_400_000

@@ -30,7 +30,7 @@ from kizuna.cli.demo_world import Audit, DemoNode
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.errors import ChannelError, RecordError
 from kizuna.kernel.instrument import Instrument, Provision
-from kizuna.node.treaties import bundled
+from kizuna.node.channel.treaties import bundled
 
 DRAIN_S = 120.0
 HISTORY_HOURS = 8.0

@@ -32,14 +32,16 @@ from kizuna.kernel import canonical, instrument
 from kizuna.kernel.instrument import Instrument
 from kizuna.kernel.label import MAX_CLASSIFICATION
 from kizuna.kernel.ports import Clock, Random
-from kizuna.node import agreeing, keyfiles, watch
 from kizuna.node import effects as fx
-from kizuna.node.accounts import Account, Accounts
+from kizuna.node.acts import agreeing
 from kizuna.node.domains import DOMAINS
-from kizuna.node.filling import projections
+from kizuna.node.held.filling import projections
+from kizuna.node.keys import keyfiles
+from kizuna.node.maritime import watch
+from kizuna.node.people.accounts import Account, Accounts
+from kizuna.node.people.tokens import ROLES
 from kizuna.node.service import Node, open_node, open_store
 from kizuna.node.settings import read_settings
-from kizuna.node.tokens import ROLES
 
 ARRANGEMENT = "ind-jpn-2018-navy-implementing-arrangement"
 SUPPLIES = "ind-jpn-2020-reciprocal-supplies-services"

@@ -16,12 +16,12 @@ import typer
 from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, random, settings_of, table
 from kizuna.cli.reading import Reading, reading
 from kizuna.errors import ConfigError, JournalCorruptError, KizunaError, RefusedError
-from kizuna.node import keyfiles
-from kizuna.node.accounts import Accounts
-from kizuna.node.boundary import read_boundary
+from kizuna.node.keys import keyfiles
+from kizuna.node.maritime.boundary import read_boundary
+from kizuna.node.people.accounts import Accounts
+from kizuna.node.people.tokens import Tokens
 from kizuna.node.service import DataLock, InUseError, mark_of, open_marks
 from kizuna.node.settings import SQLITE, Settings, host_port
-from kizuna.node.tokens import Tokens
 
 _DAY_MS = 86_400_000
 _SOON_DAYS = 30
@@ -158,7 +158,7 @@ def _ports(settings: Settings) -> str:
 def _plugs(settings: Settings) -> str:
     if not settings.plugs:
         return "none: nothing is given to charts or other systems"
-    from kizuna.node.plugging import recipient_of  # noqa: PLC0415 # what decides is loaded where it is looked at
+    from kizuna.node.plugs.plugging import recipient_of  # noqa: PLC0415 # what decides is loaded where it is looked at
 
     with reading(settings) as node:
         known = {"own", *(partner.party for partner in node.partners.values())}

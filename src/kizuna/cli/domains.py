@@ -38,7 +38,7 @@ from kizuna.errors import RecordError
 from kizuna.kernel.domain import Domain, tellers
 from kizuna.kernel.operation import Asked, Document, LabelAsked, Operation, Query, Wanted
 from kizuna.node.domains import DOMAINS
-from kizuna.node.filling import kinds_of
+from kizuna.node.held.filling import kinds_of
 from kizuna.node.offering import LABEL, Asker, FieldAsked, ask, fields, wanted
 
 _BODY = Annotated[

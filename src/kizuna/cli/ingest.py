@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kizuna.formats.ais import AisCounts
-    from kizuna.node.warming import Warming
+    from kizuna.node.maritime.warming import Warming
 
 _STDIN = "-"
 _MUCH = 1 << 23
@@ -53,7 +53,7 @@ def ingest(
 
 
 def _taken_in(files: list[str], name: str, config: Path) -> tuple[dict[str, Any], list[Any]]:
-    from kizuna.node.watch import read_files  # noqa: PLC0415 # Arrow and the decoder are loaded by this command alone
+    from kizuna.node.maritime.watch import read_files  # noqa: PLC0415 # Arrow and the decoder are loaded by this command alone
 
     settings = settings_of(config)
     found = [each for each in settings.feeds if name in ("", each.source)]
@@ -92,7 +92,7 @@ def _counted(files: list[str], *, json_wanted: bool) -> tuple[dict[str, Any], li
     rejected: Counter[str] = Counter()
     lines = 0
     total = sum(Path(name).stat().st_size for name in files if Path(name).is_file())
-    from kizuna.node.warming import Warming  # noqa: PLC0415 # the decoder takes long to load, and other commands need none
+    from kizuna.node.maritime.warming import Warming  # noqa: PLC0415 # the decoder takes long to load, and other commands need none
 
     warming = Warming()
     if total >= _MUCH:

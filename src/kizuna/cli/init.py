@@ -16,10 +16,10 @@ from kizuna.cli.reach import reach
 from kizuna.errors import ConfigError, RecordError, RefusedError
 from kizuna.kernel import keys, sign
 from kizuna.kernel.label import PARTY
-from kizuna.node import keyfiles
+from kizuna.node.channel.treaties import bundled
+from kizuna.node.keys import keyfiles
 from kizuna.node.settings import NODE, host_port
 from kizuna.node.signin_settings import is_loopback
-from kizuna.node.treaties import bundled
 
 SETTINGS, ROOT_KEY = "node.toml", "root.key"
 _TEMPLATE = """\

@@ -29,9 +29,10 @@ from kizuna.errors import ConfigError, RefusedError
 from kizuna.kernel import instrument
 from kizuna.kernel.instrument import Instrument, version_of
 from kizuna.kernel.instrument_file import load_partnership
-from kizuna.node import keyfiles, treaties
+from kizuna.node.channel import treaties
+from kizuna.node.channel.treaties import bundled
 from kizuna.node.domains import DOMAINS
-from kizuna.node.treaties import bundled
+from kizuna.node.keys import keyfiles
 
 app = group("instrument", "Agreements: no instrument in force, no release.")
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The instrument's id.")]

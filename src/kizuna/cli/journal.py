@@ -12,9 +12,9 @@ from kizuna.cli.base import CONFIG, Config, Json, emit, group, progress, setting
 from kizuna.cli.reading import reading
 from kizuna.errors import JournalCorruptError, RecordError, RefusedError
 from kizuna.kernel.journal import Head
-from kizuna.node import erasing
+from kizuna.node.acts import erasing
 from kizuna.node.domains import DOMAINS
-from kizuna.node.filling import projections
+from kizuna.node.held.filling import projections
 from kizuna.node.service import DataLock, open_store
 from kizuna.storage.blobs import Blobs
 

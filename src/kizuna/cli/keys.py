@@ -25,7 +25,7 @@ from kizuna.cli.reach import reach
 from kizuna.cli.reading import reading
 from kizuna.errors import RecordError
 from kizuna.kernel.keys import NODE_PURPOSES
-from kizuna.node import keyfiles, renewal
+from kizuna.node.keys import keyfiles, renewal
 from kizuna.node.service import DataLock
 from kizuna.node.settings import host_port
 

@@ -28,7 +28,7 @@ from kizuna.kernel import label as labels
 from kizuna.kernel.label import Grade, Label
 from kizuna.kernel.marking import marking
 from kizuna.kernel.marking_policy import borne
-from kizuna.node import keyfiles
+from kizuna.node.keys import keyfiles
 from kizuna.node.labelling import Policies, confidentiality_of, joined, read_label
 
 app = group("label", "Confidentiality labels: what they say, and their other forms (STANAG 4774, 4778, JSON).")

@@ -11,7 +11,7 @@ from kizuna.cli.base import CONFIG, Config, Json, emit, group, read_file, settin
 from kizuna.cli.reach import reach
 from kizuna.cli.reading import reading
 from kizuna.kernel import keys
-from kizuna.node import keyfiles
+from kizuna.node.keys import keyfiles
 
 app = group("partner", "Enrol partners: a card each way, fingerprints compared by voice.")
 

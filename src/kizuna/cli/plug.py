@@ -14,7 +14,7 @@ from kizuna.node.plug_settings import Plug
 from kizuna.node.settings import Settings
 
 if TYPE_CHECKING:
-    from kizuna.node.recipients import Recipient, Rules
+    from kizuna.node.plugs.recipients import Recipient, Rules
 
 app = group("plug", "Plugs: charts, GIS and other systems that are given what their recipient may have.")
 
@@ -22,7 +22,7 @@ app = group("plug", "Plugs: charts, GIS and other systems that are given what th
 @app.command("list")
 def list_(config: Config = CONFIG, *, json: Json = False) -> None:
     """List the plugs, whom each stands for, what is missing and so denies, and what each was given and was not."""
-    from kizuna.node.handing import handed  # noqa: PLC0415 # what decides is loaded where it is asked
+    from kizuna.node.acts.handing import handed  # noqa: PLC0415 # what decides is loaded where it is asked
 
     settings = settings_of(config)
     with reading(settings) as node, node.store.view() as db:
@@ -58,7 +58,7 @@ def _shown(settings: Settings, each: Plug) -> dict[str, Any]:
 
 
 def _recipient(each: Plug) -> Recipient:
-    from kizuna.node.plugging import recipient_of  # noqa: PLC0415 # what decides is loaded where it is asked
+    from kizuna.node.plugs.plugging import recipient_of  # noqa: PLC0415 # what decides is loaded where it is asked
 
     return recipient_of(each)
 
@@ -72,7 +72,7 @@ def explain(
     json: Json = False,
 ) -> None:
     """Say whether a plug may have a record now, what of it, and why."""
-    from kizuna.node.recipients import Gate  # noqa: PLC0415 # what decides is loaded where it is asked
+    from kizuna.node.plugs.recipients import Gate  # noqa: PLC0415 # what decides is loaded where it is asked
 
     settings = settings_of(config)
     found = next((each for each in settings.plugs if each.name == name), None)
@@ -105,7 +105,7 @@ def explain(
 
 def _rules(node: Reading) -> Rules:
     """Return the rules as a store at hand has them; whether a running node's clock is in doubt only that node knows."""
-    from kizuna.node.recipients import Rules  # noqa: PLC0415 # what decides is loaded where it is asked
+    from kizuna.node.plugs.recipients import Rules  # noqa: PLC0415 # what decides is loaded where it is asked
     from kizuna.storage.blobs import Blobs  # noqa: PLC0415 # the same
 
     releaser = node.releaser()

@@ -9,7 +9,7 @@ import typer
 
 from kizuna.cli.base import CONFIG, Config, Json, emit, group, settings_of, table, write_file
 from kizuna.formats import port_list
-from kizuna.node.port_file import form_of, places, ports_of, read_ports
+from kizuna.node.maritime.port_file import form_of, places, ports_of, read_ports
 
 app = group("ports", "The ports and anchorages that voyages begin and end at.")
 

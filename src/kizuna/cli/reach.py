@@ -36,11 +36,13 @@ from kizuna.errors import (
 from kizuna.kernel import canonical, sign
 from kizuna.kernel.instrument import Instrument, version_of
 from kizuna.kernel.operation import Asked
-from kizuna.node import agreeing, renewal, treaties
 from kizuna.node import effects as fx
+from kizuna.node.acts import agreeing
+from kizuna.node.channel import treaties
+from kizuna.node.keys import renewal
+from kizuna.node.people.tokens import Officer, Tokens
 from kizuna.node.service import InUseError, Node, open_node
 from kizuna.node.settings import Settings, host_port
-from kizuna.node.tokens import Officer, Tokens
 
 Degrees = tuple[float, float, float, float]
 """South, west, north and east."""
@@ -330,7 +332,7 @@ class Local:
 
     def picture(self, box: Degrees, limit: int) -> dict[str, Any]:
         """See `Reach`; a node at rest shows what it held when it stopped."""
-        from kizuna.node.watch import open_picture  # noqa: PLC0415 # Arrow is loaded by this command alone
+        from kizuna.node.maritime.watch import open_picture  # noqa: PLC0415 # Arrow is loaded by this command alone
         from kizuna.storage.positions import Box  # noqa: PLC0415 # the same
 
         picture = open_picture(self.node, CLOCK)

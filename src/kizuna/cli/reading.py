@@ -11,12 +11,14 @@ from kizuna.errors import ConfigError, RefusedError
 from kizuna.kernel.instrument import Agreement, Instrument, version_of
 from kizuna.kernel.journal import Store
 from kizuna.kernel.release import GUARD_MS, Index
-from kizuna.node import facts, keyfiles, treaties
+from kizuna.node.channel import treaties
+from kizuna.node.channel.ledger import Ledger
+from kizuna.node.channel.releasing import Releaser
 from kizuna.node.domains import DOMAINS
-from kizuna.node.facts import Identity, Partner
-from kizuna.node.filling import projections
-from kizuna.node.ledger import Ledger
-from kizuna.node.releasing import Releaser
+from kizuna.node.held import facts
+from kizuna.node.held.facts import Identity, Partner
+from kizuna.node.held.filling import projections
+from kizuna.node.keys import keyfiles
 from kizuna.node.service import JOURNAL, open_store
 from kizuna.node.settings import SQLITE, Settings
 

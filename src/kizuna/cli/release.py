@@ -14,7 +14,7 @@ from kizuna.errors import RefusedError
 from kizuna.kernel.channel.wire import ACTS
 from kizuna.kernel.explain import LANGUAGES, explain
 from kizuna.kernel.record import Record
-from kizuna.node import facts
+from kizuna.node.held import facts
 
 app = group("release", "Releases: explained, stopped, taken back, passed on.")
 add_to(app)

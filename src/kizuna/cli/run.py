@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 from kizuna.cli.account import first_link
 from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, policies_of, progress, random, settings_of
 from kizuna.errors import ConfigError
-from kizuna.node import keyfiles, logs, tokens
+from kizuna.node import logs
+from kizuna.node.keys import keyfiles
+from kizuna.node.people import tokens
+from kizuna.node.people.tokens import Tokens
 from kizuna.node.service import Node, open_node
 from kizuna.node.settings import Settings, host_port
-from kizuna.node.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from litestar.types import ControllerRouterHandler
 
-    from kizuna.node.plugging import Plugging
-    from kizuna.node.showing import Showing
+    from kizuna.node.plugs.plugging import Plugging
+    from kizuna.node.plugs.showing import Showing
     from kizuna.web.partners import PartnerClient
     from kizuna.web.serve import Ports
     from kizuna.web.tls import TlsFiles
@@ -53,15 +55,15 @@ def run(config: Config = CONFIG, *, json: Json = False) -> None:
 
 
 async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: bool, json_wanted: bool) -> None:
-    from kizuna.node.plugging import Plugging  # noqa: PLC0415 # Arrow and numpy are loaded by this command alone
-    from kizuna.node.showing import Showing  # noqa: PLC0415 # the same
-    from kizuna.node.watch import open_watch  # noqa: PLC0415 # the same
-    from kizuna.web.api_domains import domain_routes  # noqa: PLC0415 # the servers are loaded by this command alone
-    from kizuna.web.api_instruments import INSTRUMENT_ROUTES  # noqa: PLC0415 # the same
-    from kizuna.web.api_keys import key_routes  # noqa: PLC0415 # the same
-    from kizuna.web.api_picture import picture_routes  # noqa: PLC0415 # the same
-    from kizuna.web.api_plugs import plug_routes  # noqa: PLC0415 # the same
-    from kizuna.web.pages_index import page_routes  # noqa: PLC0415 # the same
+    from kizuna.node.maritime.watch import open_watch  # noqa: PLC0415 # the same
+    from kizuna.node.plugs.plugging import Plugging  # noqa: PLC0415 # Arrow and numpy are loaded by this command alone
+    from kizuna.node.plugs.showing import Showing  # noqa: PLC0415 # the same
+    from kizuna.web.api.domains import domain_routes  # noqa: PLC0415 # the servers are loaded by this command alone
+    from kizuna.web.api.instruments import INSTRUMENT_ROUTES  # noqa: PLC0415 # the same
+    from kizuna.web.api.keys import key_routes  # noqa: PLC0415 # the same
+    from kizuna.web.api.picture import picture_routes  # noqa: PLC0415 # the same
+    from kizuna.web.api.plugs import plug_routes  # noqa: PLC0415 # the same
+    from kizuna.web.pages.index import page_routes  # noqa: PLC0415 # the same
     from kizuna.web.serve import Serving, serve  # noqa: PLC0415 # the same
 
     settings = node.settings
@@ -130,8 +132,8 @@ def _adaptor(settings: Settings, plugging: Plugging, showing: Showing) -> Sequen
     if settings.cise is None:
         return ()
     try:
-        from kizuna.node.cise_edge import open_edge  # noqa: PLC0415 # needs an extra that most nodes do without
-        from kizuna.web.api_cise import cise_routes  # noqa: PLC0415 # the same
+        from kizuna.node.plugs.cise_edge import open_edge  # noqa: PLC0415 # needs an extra that most nodes do without
+        from kizuna.web.api.cise import cise_routes  # noqa: PLC0415 # the same
     except ImportError as error:
         raise ConfigError("`[cise]` needs the reader of its messages: install the extra `kizuna[cise]`") from error
     return cise_routes(plugging, showing, open_edge(settings.cise, settings.party, random))

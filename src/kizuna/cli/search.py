@@ -9,8 +9,8 @@ import typer
 
 from kizuna.cli.base import CONFIG, Config, Json, emit, settings_of, shown_instant, table
 from kizuna.cli.reading import reading
-from kizuna.node import seeking
 from kizuna.node.domains import DOMAINS
+from kizuna.node.held import seeking
 
 
 def search(

@@ -9,9 +9,9 @@ import typer
 
 from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, group, random, settings_of, shown_instant, table
 from kizuna.errors import ConfigError
-from kizuna.node import tokens
+from kizuna.node.people import tokens
+from kizuna.node.people.tokens import Tokens
 from kizuna.node.settings import Settings
-from kizuna.node.tokens import Tokens
 
 app = group("token", "Tokens for officers and programs; a running node sees changes at once.")
 _DAY_MS = 86_400_000

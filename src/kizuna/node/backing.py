@@ -16,9 +16,9 @@ import msgspec
 
 from kizuna.errors import ConfigError, JournalCorruptError, RecordError, RefusedError
 from kizuna.kernel import canonical
-from kizuna.node import keyfiles
 from kizuna.node.domains import DOMAINS
-from kizuna.node.filling import projections
+from kizuna.node.held.filling import projections
+from kizuna.node.keys import keyfiles
 from kizuna.node.service import JOURNAL, DataLock
 from kizuna.node.settings import SQLITE, Settings
 from kizuna.storage import backup

@@ -13,22 +13,22 @@ from kizuna.errors import KizunaError, RecordError, RefusedError
 from kizuna.kernel.channel import wire
 from kizuna.kernel.domain import Domain
 from kizuna.node import effects as fx
-from kizuna.node import erasing
-from kizuna.node.adopting import Adopting
-from kizuna.node.carrying import Carrying
-from kizuna.node.consenting import Consenting
-from kizuna.node.desk import Desk
+from kizuna.node.acts import erasing
+from kizuna.node.acts.adopting import Adopting
+from kizuna.node.acts.carrying import Carrying
+from kizuna.node.acts.consenting import Consenting
+from kizuna.node.acts.desk import Desk
+from kizuna.node.acts.handing import Handing
+from kizuna.node.acts.operating import Operating
+from kizuna.node.acts.retaining import Retaining
+from kizuna.node.acts.rotating import Rotating
+from kizuna.node.acts.watching import Watching
+from kizuna.node.channel.incoming import Arrival, Verdict
+from kizuna.node.channel.pulling import Pulling
+from kizuna.node.channel.serving import Serving
+from kizuna.node.channel.world import Limits, Sources, World, fault
 from kizuna.node.effects import Command, Effect, Reply
-from kizuna.node.facts import Identity, Partner
-from kizuna.node.handing import Handing
-from kizuna.node.incoming import Arrival, Verdict
-from kizuna.node.operating import Operating
-from kizuna.node.pulling import Pulling
-from kizuna.node.retaining import Retaining
-from kizuna.node.rotating import Rotating
-from kizuna.node.serving import Serving, fault
-from kizuna.node.watching import Watching
-from kizuna.node.world import Limits, Sources, World
+from kizuna.node.held.facts import Identity, Partner
 
 SETTLE_MS = 60_000
 """How long a clock that leapt must go on steadily before it is believed."""

@@ -15,7 +15,7 @@ from kizuna.kernel.operation import Asked
 from kizuna.kernel.record import Body
 
 if TYPE_CHECKING:
-    from kizuna.node.facts import Identity
+    from kizuna.node.held.facts import Identity
 
 # --- commands ---------------------------------------------------------------------------------------------------------------------
 

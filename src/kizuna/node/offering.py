@@ -20,7 +20,7 @@ from kizuna.kernel.instrument import Agreement
 from kizuna.kernel.journal import Store
 from kizuna.kernel.operation import Desk, Happenings, Query, Wanted
 from kizuna.kernel.ports import Random
-from kizuna.node.holders import holdings
+from kizuna.node.held.holders import holdings
 
 LABEL = "label"
 """The field of a request in which its label is asked for."""

@@ -18,15 +18,15 @@ from kizuna.kernel import canonical
 from kizuna.kernel.domain import Domain
 from kizuna.kernel.journal import Progress, Projections, Store
 from kizuna.kernel.ports import Clock, Random
-from kizuna.node import keyfiles
+from kizuna.node.channel.world import Sources
 from kizuna.node.core import Core
 from kizuna.node.domains import DOMAINS
 from kizuna.node.effects import Mark
-from kizuna.node.facts import Identity
-from kizuna.node.filling import projections
+from kizuna.node.held.facts import Identity
+from kizuna.node.held.filling import projections
+from kizuna.node.keys import keyfiles
 from kizuna.node.runner import Runner, Shell
 from kizuna.node.settings import SQLITE, Settings
-from kizuna.node.world import Sources
 from kizuna.storage.blobs import Blobs
 from kizuna.storage.highwater import HighWater
 from kizuna.storage.sqlite import open_sqlite

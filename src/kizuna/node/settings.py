@@ -17,10 +17,10 @@ import msgspec
 from kizuna.errors import ConfigError, RecordError
 from kizuna.kernel import label
 from kizuna.kernel.label import Grade, Label
+from kizuna.node.channel.world import Limits
 from kizuna.node.plug_settings import CiseSettings, Plug, check_cise, check_plugs
 from kizuna.node.sea_settings import Anchorage, Area, Retention, check_anchorages, check_areas, check_retention
 from kizuna.node.signin_settings import OidcSettings, PasskeySettings, check_oidc, check_passkeys, is_loopback
-from kizuna.node.world import Limits
 
 NODE = re.compile(r"[a-z][a-z0-9-]{1,31}/[a-z][a-z0-9-]{1,63}").fullmatch
 SQLITE = "sqlite"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from kizuna.errors import KizunaError
 from kizuna.kernel.channel import wire
 from kizuna.kernel.release import REFUSALS
-from kizuna.node import facts
-from kizuna.node.filling import projections
+from kizuna.node.held import facts
+from kizuna.node.held.filling import projections
 from kizuna.sim import orders
 from kizuna.sim.adversary import Byzantine
 from kizuna.sim.federation import SimNode

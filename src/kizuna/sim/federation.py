@@ -28,11 +28,11 @@ from kizuna.kernel.domain import Domain
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.label import Grade
 from kizuna.node import effects as fx
+from kizuna.node.channel.world import Limits, Sources
 from kizuna.node.core import Core
 from kizuna.node.effects import Effect
-from kizuna.node.facts import Identity
-from kizuna.node.filling import projections
-from kizuna.node.world import Limits, Sources
+from kizuna.node.held.facts import Identity
+from kizuna.node.held.filling import projections
 from kizuna.sim.disk import PowerLossError, SimDisk, SimVfs
 from kizuna.storage.sqlite import SqliteStore, open_sqlite
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kizuna.kernel import canonical, keys, sign
 from kizuna.kernel.bundle import sealing_public
 from kizuna.kernel.channel import wire
-from kizuna.node.facts import Identity
+from kizuna.node.held.facts import Identity
 from kizuna.sim.federation import SimNode
 
 

@@ -10,7 +10,7 @@ import msgspec
 from kizuna.domains.case import DOMAIN as CASE
 from kizuna.domains.supply import DOMAIN as SUPPLY
 from kizuna.node import effects as fx
-from kizuna.node.treaties import bundled
+from kizuna.node.channel.treaties import bundled
 from kizuna.sim.federation import SimNode
 from kizuna.sim.partnership import sign_instrument
 

@@ -13,7 +13,7 @@ from kizuna.domains.instruments import DOMAIN as INSTRUMENTS
 from kizuna.domains.supply import DOMAIN as SUPPLY
 from kizuna.kernel.label import Grade
 from kizuna.node import effects as fx
-from kizuna.node.world import Limits
+from kizuna.node.channel.world import Limits
 from kizuna.sim import aftermath, lies, orders
 from kizuna.sim.acts import ACTS, LATEST_RESTORE_MS
 from kizuna.sim.adversary import Byzantine

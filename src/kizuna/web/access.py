@@ -20,9 +20,9 @@ from litestar.params import SkipValidation
 from kizuna.errors import RefusedError
 from kizuna.kernel.marking_policy import BUNDLED, MarkingPolicy
 from kizuna.kernel.ports import Clock, Random
-from kizuna.node.accounts import Account, Accounts
 from kizuna.node.metrics import Health, Metrics
-from kizuna.node.tokens import ROLES, Officer, Tokens
+from kizuna.node.people.accounts import Account, Accounts
+from kizuna.node.people.tokens import ROLES, Officer, Tokens
 from kizuna.web.bodies import Call
 from kizuna.web.books import Books, RunningNode
 from kizuna.web.errors import NoPasskeyError, NotHeldError, NoTokenError, NotSignedInError, NotYourRoleError

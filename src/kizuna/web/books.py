@@ -15,14 +15,14 @@ from weakref import WeakKeyDictionary
 from kizuna.kernel.instrument import Agreement
 from kizuna.kernel.journal import Store
 from kizuna.node import effects as fx
-from kizuna.node import treaties
-from kizuna.node.accounts import Account
+from kizuna.node.channel import treaties
 from kizuna.node.core import Core
-from kizuna.node.extract import Extracts
-from kizuna.node.facts import Identity
-from kizuna.node.filling import projections
+from kizuna.node.held.facts import Identity
+from kizuna.node.held.filling import projections
+from kizuna.node.people.accounts import Account
+from kizuna.node.readers.extract import Extracts
+from kizuna.node.readers.thinning import Readers
 from kizuna.node.runner import Runner
-from kizuna.node.thinning import Readers
 from kizuna.web.sight import Ceilings, Labels, readers_of
 
 Made = TypeVar("Made")

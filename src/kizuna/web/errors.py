@@ -26,7 +26,7 @@ from kizuna.kernel import canonical
 from kizuna.web.rates import TooFastError
 from kizuna.web.sessions import TooManyTriesError
 
-_log = structlog.get_logger("kizuna.web.api")
+_log = structlog.get_logger("kizuna.web.api.index")
 
 
 class NoTokenError(KizunaError):

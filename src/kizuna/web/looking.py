@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kizuna.errors import RecordError
-from kizuna.node.sightings import NONE, STATIONS, Array, Ints, Sightings, folded, identity
-from kizuna.node.vessel_rows import within
+from kizuna.node.maritime.sightings import NONE, STATIONS, Array, Ints, Sightings, folded, identity
+from kizuna.node.maritime.vessel_rows import within
 from kizuna.storage.positions import Box
 
 MOST_SYMBOLS = 5_000

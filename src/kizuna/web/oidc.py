@@ -23,7 +23,7 @@ import msgspec
 from kizuna.errors import ChannelError, ConfigError, RefusedError, SignatureError
 from kizuna.kernel import canonical
 from kizuna.kernel.ports import Clock, Random
-from kizuna.node.accounts import Account
+from kizuna.node.people.accounts import Account
 from kizuna.node.signin_settings import OidcSettings, is_loopback
 
 ALGORITHMS = ("ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512")

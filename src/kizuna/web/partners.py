@@ -23,7 +23,7 @@ from aiohttp.tracing import Trace
 
 from kizuna.errors import KizunaError
 from kizuna.kernel.channel.wire import MAX_MESSAGE_BYTES
-from kizuna.node.facts import Partner
+from kizuna.node.held.facts import Partner
 from kizuna.web.listening import listen
 from kizuna.web.tls import Pin, TlsFiles, client_context, pins_of, server_context
 

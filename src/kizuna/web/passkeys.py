@@ -26,7 +26,7 @@ from webauthn.helpers.structs import (
 from kizuna.errors import RefusedError, SignatureError
 from kizuna.kernel import canonical
 from kizuna.kernel.ports import Clock, Random
-from kizuna.node.accounts import Account, Passkey
+from kizuna.node.people.accounts import Account, Passkey
 from kizuna.node.signin_settings import PasskeySettings
 
 ATTEMPT_MS = 5 * 60_000

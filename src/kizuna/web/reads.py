@@ -13,9 +13,9 @@ from kizuna.kernel.explain import Explanation, explain
 from kizuna.kernel.instrument import Agreement, Instrument
 from kizuna.kernel.intervals import contains
 from kizuna.kernel.journal import Db
-from kizuna.node.facts import load_record
+from kizuna.node.held.facts import load_record
+from kizuna.node.held.relabelled import label_now
 from kizuna.node.metrics import Health
-from kizuna.node.relabelled import label_now
 from kizuna.web.books import RunningNode
 from kizuna.web.errors import NotHeldError
 

@@ -17,8 +17,8 @@ import msgspec
 from kizuna.kernel.instrument import Instrument
 from kizuna.kernel.journal import Db
 from kizuna.kernel.spelling import asked, words
-from kizuna.node import seeking
-from kizuna.node.seeking import Hit, Reader
+from kizuna.node.held import seeking
+from kizuna.node.held.seeking import Hit, Reader
 from kizuna.web.access import Office
 from kizuna.web.books import RunningNode
 from kizuna.web.sight import Sight

@@ -22,17 +22,18 @@ from litestar.types import ControllerRouterHandler
 from kizuna.errors import KizunaError
 from kizuna.kernel.marking_policy import BUNDLED, MarkingPolicy
 from kizuna.kernel.ports import Clock, Random
-from kizuna.node import keyfiles, logs
-from kizuna.node.accounts import FILE as ACCOUNTS
-from kizuna.node.accounts import Accounts
-from kizuna.node.facts import Partner, load_partners, without_expired
+from kizuna.node import logs
+from kizuna.node.held.facts import Partner, load_partners, without_expired
+from kizuna.node.keys import keyfiles
 from kizuna.node.metrics import Health, Metrics, disk_space
+from kizuna.node.people.accounts import FILE as ACCOUNTS
+from kizuna.node.people.accounts import Accounts
+from kizuna.node.people.tokens import Tokens
 from kizuna.node.runner import Committed
 from kizuna.node.signin_settings import OidcSettings, PasskeySettings
-from kizuna.node.tokens import Tokens
 from kizuna.web import tls
 from kizuna.web.access import Office
-from kizuna.web.api import make_app
+from kizuna.web.api.index import make_app
 from kizuna.web.books import Books, RunningNode
 from kizuna.web.listening import listen
 from kizuna.web.oidc import Provider

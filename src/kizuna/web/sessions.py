@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from kizuna.errors import KizunaError
 from kizuna.kernel import canonical
 from kizuna.kernel.ports import Random
-from kizuna.node.tokens import Officer
+from kizuna.node.people.tokens import Officer
 
 IDLE_MS = 30 * 60_000
 WHOLE_MS = 12 * 3_600_000

@@ -20,11 +20,11 @@ from kizuna.kernel.label import MAX_CLASSIFICATION, Grade, Label, aggregate, joi
 from kizuna.kernel.lifecycle import Act
 from kizuna.kernel.marking import marking
 from kizuna.kernel.marking_policy import BUNDLED, MarkingPolicy
-from kizuna.node.accounts import Account
-from kizuna.node.facts import label_held
-from kizuna.node.noting import RELABELLED
-from kizuna.node.relabelled import relabels_of
-from kizuna.node.thinning import Readers
+from kizuna.node.held.facts import label_held
+from kizuna.node.held.noting import RELABELLED
+from kizuna.node.held.relabelled import relabels_of
+from kizuna.node.people.accounts import Account
+from kizuna.node.readers.thinning import Readers
 
 _RECORD_ID = re.compile(r"[0-9a-f]{64}").fullmatch
 _CASE = re.compile(r"[a-z][a-z0-9.-]{1,63}:.{1,100}").fullmatch

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 
 from kizuna.errors import ConfigError, RecordError, SignatureError
 from kizuna.kernel import canonical, keys
-from kizuna.node.facts import Partner
+from kizuna.node.held.facts import Partner
 
 _ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}").fullmatch
 

@@ -12,7 +12,7 @@ from kizuna.kernel.domain import Fact, Forget
 from kizuna.kernel.journal import Db, Entry, Projections, Store
 from kizuna.kernel.label import label
 from kizuna.kernel.operation import Asked, Desk, Outcome, Statement
-from kizuna.node.filling import kinds_of
+from kizuna.node.held.filling import kinds_of
 from kizuna.storage.sqlite import open_sqlite
 
 MARK = label("ind.example.v1", 0, originator="ind")

@@ -34,7 +34,7 @@ from kizuna.kernel.journal import Projections
 from kizuna.kernel.label import label
 from kizuna.kernel.operation import Desk, Document
 from kizuna.kernel.release import Index, ReleaseHeader
-from kizuna.node.filling import kinds_of
+from kizuna.node.held.filling import kinds_of
 from kizuna.storage.sqlite import open_sqlite
 
 BUNDLED = Path(queries.__file__).parent / "bundled" / "india-japan"

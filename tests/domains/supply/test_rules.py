@@ -13,7 +13,7 @@ from kizuna.domains.supply import notation, rules, sheets, terms
 from kizuna.domains.supply.records import RECORDS, OrderLine, OrderRequested
 from kizuna.errors import RecordError, RefusedError
 from kizuna.formats import xlsx_table
-from kizuna.node.treaties import bundled
+from kizuna.node.channel.treaties import bundled
 
 FACTS = terms.bundled(example=False)
 EXAMPLE = terms.bundled(example=True)

@@ -1,6 +1,7 @@
 """What officers do with the life of an agreement: propose its next step with their evidence; the other parties sign with `case endorse`.
 
-Signing a version, suspending, terminating and scopes are acts of one party with keys or at once, and stand by themselves (`kizuna.node.agreeing`).
+Signing a version, suspending, terminating and scopes are acts of one party with keys or at once, and stand by themselves
+(`kizuna.node.acts.agreeing`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,262 @@
+"""The words of what is held, as rows, and who finds what by them: filled from the journal like all tables, and gone with the body of a record.
+
+A domain says by `Seek` what of its records is looked for; steps of a case are found under the kind of their case by all that they say. Each row
+bears the grade and the parties by which it is shown, so that what may not be seen is not looked through, not counted, and takes no time; whoever
+shows a hit still asks the record itself. Words are found by how they begin, in any order, and all must be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from kizuna.kernel.domain import Domain, Fact, Seek
+from kizuna.kernel.journal import Db
+from kizuna.kernel.label import MAX_CLASSIFICATION
+from kizuna.kernel.record import Body
+from kizuna.kernel.spelling import WORD_BYTES, asked, words
+from kizuna.node.held.noting import RELABELLED
+
+SCHEMA = (
+    """CREATE TABLE sought (
+        doc BIGINT PRIMARY KEY, record_id TEXT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL, title TEXT NOT NULL, level BIGINT NOT NULL,
+        parties TEXT NOT NULL)""",
+    "CREATE INDEX sought_by_record ON sought (record_id)",
+    "CREATE TABLE sought_word (doc BIGINT NOT NULL, word BYTES NOT NULL, kind TEXT NOT NULL, level BIGINT NOT NULL, PRIMARY KEY (doc, word))",
+    "CREATE INDEX sought_word_by_word ON sought_word (kind, word, doc, level)",
+)
+TABLES = ("sought", "sought_word")
+TITLES = ("title", "name", "text", "question", "series", "description", "value", "reason", "remarks", "note")
+"""What a record is called by, where its domain does not say: the first of these that it has."""
+TITLE_CHARS = 160
+_ANYBODY = "*"
+_AT_ONCE = 64
+_LOOKED_THROUGH = 40
+_COUNTED = 2_000
+_DIGEST_CHARS = 64
+_PAST_ALL = b"\xff"
+_END = 1 << 62
+
+
+def sought_in(domains: Sequence[Domain]) -> dict[type[Body], Seek]:
+    """Return what of which records is looked for: what domains say, and the steps of their cases."""
+    found: dict[type[Body], Seek] = {}
+    for domain in domains:
+        for kind in domain.cases:
+            opens = kind.opens if isinstance(kind.opens, tuple) else (kind.opens,)
+            found |= dict.fromkeys((*kind.steps, *opens), Seek(kind=kind.name))
+        found |= domain.sought
+    return found
+
+
+def kinds_in(domains: Sequence[Domain]) -> tuple[str, ...]:
+    """Return the kinds of thing that can be found."""
+    return tuple(dict.fromkeys(seek.kind for seek in sought_in(domains).values()))
+
+
+# --- filling ----------------------------------------------------------------------------------------------------------------------
+
+
+def fill(db: Db, fact: Fact[Any], seek: Seek, level: int) -> None:
+    """Keep the words of a record as far as it is disclosed; a fuller or a higher graded holding of it takes the place of the former."""
+    ((doc,),) = db.execute("SELECT seq FROM record WHERE id = ?", (fact.record_id,))
+    before = db.execute("SELECT level FROM sought WHERE doc = ?", (doc,))
+    parties = " ".join(["", *sorted(fact.label.releasable_to | fact.label.originators), ""])
+    if before:
+        level = max(level, before[0][0])
+        _drop(db, doc)
+    if db.execute("SELECT 1 FROM notice WHERE target = ? AND type = ? LIMIT 1", (fact.record_id, RELABELLED)):
+        level, parties = 0, _ANYBODY
+    ref = next((text for name in seek.ref if (text := _first(getattr(fact.body, name, None)))), "")
+    ref = _plain(fact.subject) if not ref and _is_case(fact.subject, seek) else ref
+    db.execute(
+        "INSERT INTO sought (doc, record_id, kind, ref, title, level, parties) VALUES (?,?,?,?,?,?,?)",
+        (doc, fact.record_id, seek.kind, ref, _title(fact, seek), level, parties),
+    )
+    found = words(" \n".join([fact.subject, *_said(fact.body, seek)]))
+    db.executemany(
+        "INSERT INTO sought_word (doc, word, kind, level) VALUES (?,?,?,?)",
+        [(doc, word, seek.kind, level) for word in sorted(found)],
+    )
+
+
+def relabelled(db: Db, record_id: str) -> None:
+    """Leave to the record itself who may see it: its label is no longer the one that it was made with."""
+    for (doc,) in db.execute("SELECT doc FROM sought WHERE record_id = ?", (record_id,)):
+        db.execute("UPDATE sought SET level = 0, parties = ? WHERE doc = ?", (_ANYBODY, doc))
+        db.execute("UPDATE sought_word SET level = 0 WHERE doc = ?", (doc,))
+
+
+def forget(db: Db, record_id: str) -> None:
+    """Take out the words of a record whose body was erased."""
+    for (doc,) in db.execute("SELECT doc FROM sought WHERE record_id = ?", (record_id,)):
+        _drop(db, doc)
+
+
+def _drop(db: Db, doc: int) -> None:
+    db.execute("DELETE FROM sought WHERE doc = ?", (doc,))
+    db.execute("DELETE FROM sought_word WHERE doc = ?", (doc,))
+
+
+def _title(fact: Fact[Any], seek: Seek) -> str:
+    names = seek.title or TITLES
+    parts = [text for name in names if (text := _first(getattr(fact.body, name, None)))]
+    said = " · ".join(parts if seek.whole else parts[:1])
+    key = _plain(fact.subject).partition(":")[2] if _is_case(fact.subject, seek) else ""
+    return " · ".join(part for part in (key, " ".join(said.split())) if part)[:TITLE_CHARS]
+
+
+def _is_case(subject: str, seek: Seek) -> bool:
+    return subject.startswith(f"{seek.kind}:")
+
+
+def _plain(text: str) -> str:
+    """Return a text without the one character that PostgreSQL cannot hold: a projection never refuses."""
+    return text.replace("\0", "")
+
+
+def _first(value: object) -> str:
+    return _plain(next(_texts(value, numbers=True), ""))
+
+
+def _said(body: Body, seek: Seek) -> Iterator[str]:
+    names = seek.text or body.__struct_fields__
+    for name in names:
+        yield from _texts(getattr(body, name, None), numbers=bool(seek.text))
+
+
+def _texts(value: object, *, numbers: bool) -> Iterator[str]:
+    """Yield the texts that a value holds, without digests; numbers where they are names, as a vessel's is."""
+    if isinstance(value, str):
+        if value and not (len(value) == _DIGEST_CHARS and value.isalnum()):
+            yield value
+    elif isinstance(value, int) and not isinstance(value, bool) and numbers and value:
+        yield str(value)
+    for each in _parts(value):
+        yield from _texts(each, numbers=numbers)
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, msgspec.Struct):
+        return [getattr(value, name) for name in value.__struct_fields__]
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
+
+
+# --- finding ----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who looks: how far the clearance reaches, the nationality where it is another than the node's, and whether a record may be shown."""
+
+    level: int
+    nationality: str
+    may: Callable[[str], bool]
+
+
+def whoever_holds_the_store() -> Reader:
+    """Return the reader who could as well read the file."""
+    return Reader(MAX_CLASSIFICATION, "", lambda _record_id: True)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A thing that was found, by the newest record of it that the reader may see; `standing` says what has become of that record."""
+
+    kind: str
+    ref: str
+    title: str
+    record: str
+    type: str
+    issuer: str
+    at_ms: int
+    standing: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Things of one kind, those that came last first, and whether there are more."""
+
+    kind: str
+    hits: tuple[Hit, ...]
+    more: bool
+
+
+def find(
+    db: Db, question: str, reader: Reader, kinds: Sequence[str], *, most: int, after: str = ""
+) -> tuple[Group, ...]:
+    """Return what a reader finds, by kind; nothing where the question has no word.
+
+    `after` is the last record of a former page; one that the reader may not see counts like one that is not held.
+    """
+    wanted = asked(question)
+    if not wanted:
+        return ()
+    before = _place(db, after, reader)
+    groups = (_group(db, kind, wanted, reader, most, before) for kind in kinds)
+    return tuple(group for group in groups if group.hits)
+
+
+def _place(db: Db, record_id: str, reader: Reader) -> int:
+    rows = db.execute("SELECT doc FROM sought WHERE record_id = ?", (record_id,)) if record_id else []
+    return int(rows[0][0]) if rows and reader.may(record_id) else _END
+
+
+def _group(db: Db, kind: str, wanted: tuple[bytes, ...], reader: Reader, most: int, before: int) -> Group:
+    ordered = _rarest_first(db, kind, wanted)
+    found: dict[str, Hit] = {}
+    for _ in range(_LOOKED_THROUGH if ordered else 0):
+        docs = _docs(db, kind, ordered, reader, before)
+        for doc in docs:
+            hit = _hit(db, doc)
+            if hit is not None and (hit.ref or hit.record) not in found and reader.may(hit.record):
+                found[hit.ref or hit.record] = hit
+            if len(found) > most:
+                return Group(kind, tuple(found.values())[:most], more=True)
+        if len(docs) < _AT_ONCE:
+            break
+        before = docs[-1]
+    return Group(kind, tuple(found.values()), more=False)
+
+
+def _rarest_first(db: Db, kind: str, wanted: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Return the words with the one that the fewest have in front; nothing where nobody has one of them."""
+    counted = []
+    for word in wanted:
+        rows = db.execute(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM sought_word WHERE kind = ? AND word >= ? AND word < ? LIMIT ?) AS few",
+            (kind, word, _after(word), _COUNTED),
+        )
+        counted.append((int(rows[0][0]), word))
+    return tuple(word for _, word in sorted(counted)) if all(count for count, _ in counted) else ()
+
+
+def _docs(db: Db, kind: str, wanted: tuple[bytes, ...], reader: Reader, before: int) -> list[int]:
+    sql = "SELECT DISTINCT w.doc FROM sought_word w WHERE w.kind = ? AND w.word >= ? AND w.word < ? AND w.doc < ? AND w.level <= ?"
+    params: list[Any] = [kind, wanted[0], _after(wanted[0]), before, reader.level]
+    for word in wanted[1:]:
+        sql += " AND EXISTS (SELECT 1 FROM sought_word x WHERE x.doc = w.doc AND x.word >= ? AND x.word < ?)"
+        params += [word, _after(word)]
+    if reader.nationality:
+        sql += " AND EXISTS (SELECT 1 FROM sought s WHERE s.doc = w.doc AND (s.parties = ? OR s.parties LIKE ?))"
+        params += [_ANYBODY, f"% {reader.nationality} %"]
+    return [int(doc) for (doc,) in db.execute(f"{sql} ORDER BY w.doc DESC LIMIT ?", (*params, _AT_ONCE))]
+
+
+def _after(word: bytes) -> bytes:
+    """Return what follows all words that begin so; a word that was cut begins with itself alone."""
+    return word + (_PAST_ALL if len(word) < WORD_BYTES else b"\x00")
+
+
+def _hit(db: Db, doc: int) -> Hit | None:
+    rows = db.execute(
+        "SELECT s.kind, s.ref, s.title, s.record_id, r.type, r.issuer, r.at_ms, r.standing FROM sought s"
+        " JOIN record r ON r.id = s.record_id WHERE s.doc = ?",
+        (doc,),
+    )
+    return Hit(*rows[0]) if rows else None

@@ -1,0 +1,1 @@
+"""A node's keys: in files, in a token, and their renewal."""

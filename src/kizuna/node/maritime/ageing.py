@@ -1,0 +1,150 @@
+"""The job that ends positions: by the settings' `[[retention]]`, and by the term of the agreement under which a partner released them.
+
+A batch that is to go is named in the journal first, with the rule, its rows and what files they lay in (`positions-ended`); then its bodies and
+blobs go by journalled acts, as in every erasure; then the days of the archive that had rows of it are made anew from the batches that are still held.
+All of it may be done again: what the power cut off is found in the journal when the node starts, and a day that is made anew twice is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from kizuna.domains.maritime.records import SIMULATED
+from kizuna.domains.maritime.retention import DAY_MS, Ending, Held, Rule, endings
+from kizuna.formats.positions_arrow import empty, values_of
+from kizuna.kernel.journal import Store
+from kizuna.kernel.ports import Clock
+from kizuna.node.effects import EndPositions
+from kizuna.node.maritime.archives import ArchiveKey
+from kizuna.node.maritime.feeding import Doer
+from kizuna.node.maritime.picture import LivePicture
+from kizuna.node.maritime.repeating import Repeating
+
+FIRST_S = 5.0
+EVERY_S = 600.0
+AT_ONCE = 200
+"""Batches that one entry of the journal ends."""
+REPLY_S = 120.0
+
+_LEFT = (
+    " EXISTS (SELECT 1 FROM holding h WHERE h.record_id = b.record_id AND h.seq >"
+    " COALESCE((SELECT MAX(e.seq) FROM positions_ended e WHERE e.record_id = b.record_id), 0))"
+)
+"""What was named as ended is held no more, though its bodies may still be there for a moment; what came again since then is."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What ends, with the days that the archive has rows of it, and how many rows there are."""
+
+    ending: Ending
+    days: tuple[int, ...]
+    rows: int
+
+
+class Ageing:
+    """Ends positions every so often; `once` looks now.
+
+    Args:
+        runner: journals what ends.
+        store: knows the batches.
+        picture: gives the rows of a batch, and keeps the archives where they lie besides; it follows the journal while this works.
+        rules: of the settings.
+        clock: the node's clock.
+    """
+
+    def __init__(
+        self, runner: Doer, store: Store, picture: LivePicture, rules: Sequence[Rule], *, clock: Clock
+    ) -> None:
+        self._runner = runner
+        self._store = store
+        self._picture = picture
+        self._archives = picture.archives
+        self._rules = rules
+        self._clock = clock
+        self._job = Repeating("retention", self.once, first_s=FIRST_S, every_s=EVERY_S)
+
+    def start(self) -> None:
+        """Look soon, and then every `EVERY_S` seconds, in a thread of its own."""
+        self._job.start()
+
+    def stop(self) -> None:
+        """Stop when the work under way is done."""
+        self._job.stop()
+
+    def due(self) -> Iterator[Found]:
+        """Yield what is to end now, at most `AT_ONCE` batches at a time; nothing is changed by asking."""
+        for ending in endings(self._held(), self._rules, self._clock.now_ms()):
+            for first in range(0, len(ending.records), AT_ONCE):
+                some = msgspec.structs.replace(ending, records=ending.records[first : first + AT_ONCE])
+                tables = [table for record_id in some.records if (table := self._rows(record_id)) is not None]
+                times = [values_of(table, "time_ms")[0] // DAY_MS for table in tables]
+                days = np.unique(np.concatenate([np.empty(0, np.int64), *times])).tolist()
+                yield Found(some, tuple(days), sum(table.num_rows for table in tables))
+
+    def once(self) -> int:
+        """End what is to end now, take it out of the archive, and return how many batches it was.
+
+        Raises:
+            KizunaError: the journal or the archive cannot be written, or the clock is in doubt; the rest is done the next time.
+        """
+        self._archives.flush()
+        count = 0
+        for found in self.due():
+            ending = found.ending
+            key = ArchiveKey(ending.party, ending.source_kind, ending.source)
+            files, sha256 = self._archives.digest(key, found.days)
+            command = EndPositions(
+                *key, rule=ending.rule, records=ending.records, days=found.days, rows=found.rows, files=files, files_sha256=sha256
+            )  # fmt: skip
+            self._picture.wait(self._runner.do(command).result(REPLY_S), REPLY_S)
+            count += len(ending.records)
+        self.settle()
+        return count
+
+    def settle(self) -> None:
+        """Make anew the days of the archive of which something ended since this was last done, as far as the picture has followed the journal.
+
+        Raises:
+            KizunaError: a file or blob is damaged, or the archive cannot be written.
+        """
+        rows = self._store.query(
+            "SELECT seq, party, source_kind, source, day FROM positions_ended_day WHERE seq > ? AND seq <= ? ORDER BY seq",
+            (self._archives.ended, self._archives.seq),
+        )
+        if not rows:
+            return
+        for key, day in sorted({(ArchiveKey(*each[1:4]), int(each[4])) for each in rows}):
+            self._archives.remake(key, day, partial(self._of_day, key, day))
+        self._archives.note_ended(max(int(each[0]) for each in rows))
+
+    def _held(self) -> list[Held]:
+        """Return the batches that may have to go: those with a term, and those that are older than the shortest rule."""
+        now_ms = self._clock.now_ms()
+        oldest_ms = now_ms - min(rule.days for rule in self._rules) * DAY_MS if self._rules else -1
+        rows = self._store.query(
+            "SELECT b.record_id, b.party, COALESCE(b.source_kind, ?), COALESCE(b.source, ''), COALESCE(b.window_to_ms, 0), t.ends_ms,"
+            " COALESCE(t.term, '') FROM maritime_batch b LEFT JOIN retained t ON t.record_id = b.record_id AND t.term <> '' AND b.own = 0"
+            f" WHERE (t.ends_ms <= ? OR b.window_to_ms <= ?) AND {_LEFT} ORDER BY b.record_id",
+            (SIMULATED, now_ms + DAY_MS, oldest_ms),
+        )
+        return [Held(*row) for row in rows]
+
+    def _rows(self, record_id: str) -> pa.Table | None:
+        found = self._picture.batch(record_id)
+        return None if found is None else found[1]
+
+    def _of_day(self, key: ArchiveKey, day: int) -> pa.Table:
+        """Return the rows that batches of a source still hold of a day, as the archive has them."""
+        rows = self._store.query(
+            "SELECT b.record_id FROM maritime_batch b JOIN record r ON r.id = b.record_id WHERE b.party = ? AND b.exercise = ''"
+            " AND COALESCE(b.source_kind, ?) = ? AND COALESCE(b.source, '') = ? AND NOT (b.own = 1 AND b.coarse = 1) AND r.standing = ''"
+            f" AND COALESCE(b.window_from_ms, 0) < ? AND COALESCE(b.window_to_ms, ?) > ? AND {_LEFT} ORDER BY b.record_id",
+            (key.party, SIMULATED, key.source_kind, key.source, (day + 1) * DAY_MS, 2**53, day * DAY_MS),
+        )
+        tables = [table for (record_id,) in rows if (table := self._rows(record_id)) is not None]
+        return pa.concat_tables([empty(), *tables])

@@ -1,0 +1,473 @@
+"""The live picture: what is known of each vessel now, kept beside the journal and made anew from it.
+
+It follows the journal in a thread of its own: batches go into the archives and into the last-known picture with who told them, static reports
+into the picture. At the start the newest rows come from the archives and the rest from the journal. Real and simulated traffic stand apart;
+records of an exercise are not part of it but have a picture of their own. All of it stands in columns by party too, of which the pages make each
+reader's own picture. It decides nothing about release.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import structlog
+
+from kizuna.domains.maritime import queries
+from kizuna.domains.maritime.operations import known_fields
+from kizuna.domains.maritime.picture import Picture, Provenance
+from kizuna.domains.maritime.queries import FeedRow
+from kizuna.domains.maritime.records import (
+    OWN_UNIT_BATCH,
+    RECORDS,
+    SIMULATED,
+    STATIC_FIELDS,
+    OwnUnitBatch,
+    PositionBatch,
+    StaticReported,
+)
+from kizuna.domains.maritime.rules import check_chunk
+from kizuna.errors import KizunaError, RecordError
+from kizuna.formats.ais import PositionReport, StaticReport
+from kizuna.formats.positions_arrow import check, empty, values_of
+from kizuna.kernel import record
+from kizuna.kernel.journal import Entry, Store
+from kizuna.kernel.ports import Clock
+from kizuna.kernel.record import Body, Record
+from kizuna.node.held import facts
+from kizuna.node.held.facts import BlobReader
+from kizuna.node.held.parsed import parse
+from kizuna.node.maritime.archives import ArchiveKey, Archives, newest_rows
+from kizuna.node.maritime.sightings import Sightings
+from kizuna.node.maritime.vessel_rows import VesselRow, row_of, within
+from kizuna.node.runner import Committed
+from kizuna.storage.positions import Box
+
+LOOK_BACK_MS = 86_400_000
+"""How far back from the newest day of an archive a picture that starts looks into it."""
+FLUSH_MS = 10_000
+FLUSH_ROWS = 200_000
+PAGE = 100
+UNIT_BATCHES = 200
+"""Newest batches of own units that tell, at the start, which vessels those are."""
+LIVE_WINDOW_MS = 1_000
+"""Latency is measured on batches of at most this window that were said soon after it: a history tells nothing of it."""
+PROMPT_MS = 5_000
+_RETRACTED = ("retract", "recall", "destroy", "superseded")
+_POSITION_A = 1
+_NOTHING: dict[str, Any] = dict.fromkeys(STATIC_FIELDS)
+_log = structlog.get_logger("kizuna.picture")
+
+
+class PictureCounts(msgspec.Struct):
+    """What went into the picture since the start."""
+
+    batches: int = 0
+    positions: int = 0
+    statics: int = 0
+    partner_positions: int = 0
+    refused: int = 0
+    """Chunks that are not what their record says, or whose blob cannot be read."""
+
+
+Listener = Callable[[list[VesselRow]], None]
+
+
+class LivePicture:
+    """The picture of one node; `runner.observe(picture.observe)`, then `start`."""
+
+    def __init__(self, store: Store, blobs: BlobReader, archives: Archives, party: str, clock: Clock) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._party = party
+        self._clock = clock
+        self.archives = archives
+        self.counts = PictureCounts()
+        self._lock = threading.Lock()
+        self._pictures = {False: Picture(), True: Picture(simulated=True)}
+        self._sightings = Sightings()
+        self._exercises: dict[str, Sightings] = {}
+        self._nothing = Sightings()
+        self._latencies: deque[int] = deque(maxlen=200_000)
+        self._listeners: list[Listener] = []
+        self._struck: set[str] = set()
+        self._changed: set[tuple[bool, int]] = set()
+        self._acted = False
+        self._flushed_ms = 0
+        self._extracts: WeakKeyDictionary[Store, LivePicture] = WeakKeyDictionary()
+        self._extracting = threading.Lock()
+        self._wake = threading.Event()
+        self._applied = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="kizuna-picture", daemon=True)
+
+    # --- from any thread -----------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Make the picture from archives and journal, then follow the journal in a thread."""
+        self.archives.sweep()
+        self.rebuild()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Apply what is journalled, write the archives, and stop."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def observe(self, _committed: Committed) -> None:
+        """Learn that the journal has grown; returns at once."""
+        self._wake.set()
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` with the vessels that changed after each step, on the picture's thread: it must return at once."""
+        self._listeners.append(listener)
+
+    def wait(self, seq: int, timeout_s: float) -> bool:
+        """Return whether the picture held everything up to a journal entry within the time."""
+        with self._applied:
+            return self._applied.wait_for(lambda: self.archives.seq >= seq, timeout_s)
+
+    def vessels(
+        self, bbox: Box | None = None, limit: int | None = None, *, simulated: bool | None = None
+    ) -> tuple[list[VesselRow], int]:
+        """Return the vessels in a box, or all, by MMSI, at most `limit` of them, and how many there are in it.
+
+        `simulated` asks for one kind of traffic; both come by default, each row saying which it is.
+        """
+        kinds = [simulated] if simulated is not None else [False, True]
+        with self._lock:
+            found = [
+                (kind, mmsi)
+                for kind in kinds
+                for mmsi in (self._pictures[kind].numbers() if bbox is None else self._inside(bbox, simulated=kind))
+            ]
+            rows = [(kind, self._pictures[kind].vessel(mmsi)) for kind, mmsi in found[:limit]]
+            return [row_of(vessel, simulated=kind) for kind, vessel in rows if vessel is not None], len(found)
+
+    def _inside(self, box: Box, *, simulated: bool) -> list[int]:
+        seen = self._sightings.seen(self._sightings.parties)
+        ids = self._sightings.ids[seen.slot]
+        found = ids[within(box, seen.lat, seen.lon) & (ids % 2 == int(simulated))]
+        mmsi: list[int] = np.sort(found // 2).tolist()
+        return mmsi
+
+    @contextmanager
+    def sightings(self, exercise: str = "") -> Iterator[Sightings]:
+        """Give the columns of last positions, of the real and made-up picture or of an exercise's own, held still for the time of a question."""
+        with self._lock:
+            yield self._exercises.get(exercise, self._nothing) if exercise else self._sightings
+
+    def exercises(self) -> list[str]:
+        """Return the names of the exercises that have a picture of their own."""
+        with self._lock:
+            return sorted(self._exercises)
+
+    def vessel(self, mmsi: int, *, simulated: bool = False) -> VesselRow | None:
+        """Return one vessel, None where nothing is known of it."""
+        with self._lock:
+            found = self._pictures[simulated].vessel(mmsi)
+            return None if found is None else row_of(found, simulated=simulated)
+
+    def vessels_in(self, record_id: str) -> frozenset[int]:
+        """Return the MMSI of the vessels whose positions a batch holds as far as it is held here; empty where it is none."""
+        found = self.batch(record_id)
+        return frozenset() if found is None else frozenset(values_of(found[1], "mmsi")[0].tolist())
+
+    def batch(self, record_id: str) -> tuple[ArchiveKey, pa.Table] | None:
+        """Return where the rows of a batch belong, and those that are what their record says; None where it is no batch or was erased."""
+        held = facts.load_record(self._store, record_id)
+        if held is None or not issubclass(RECORDS.get(held.clear.type, Body), PositionBatch):
+            return None
+        return self._load(held, _batch_of(held))
+
+    def feeds(self) -> list[FeedRow]:
+        """Return the last told state of every feed, own and partners': where one is silent, its part of the sea is unknown, not empty."""
+        with self._store.view() as db:
+            return queries.feeds(db)
+
+    def latencies_ms(self) -> list[int]:
+        """Return for the newest live positions of partners how long each took from its receiver to this picture."""
+        with self._lock:
+            return list(self._latencies)
+
+    def takes_back(self) -> bool:
+        """Follow the journal to its end, and return whether something of what stood here was taken back since the last time that it was caught up."""
+        self._follow()
+        return self._acted
+
+    def of(self, store: Store) -> LivePicture:
+        """Return the picture that an extract of the journal gives, up to where it ends; the node's own store gives this one."""
+        if store is self._store:
+            return self
+        with self._extracting:
+            found = self._extracts.get(store)
+            if found is None or found.takes_back():  # what was taken back is to be in no file of an extract
+                found = LivePicture(store, self._blobs, self.archives.apart(), self._party, self._clock)
+                self._extracts[store] = found
+                found.rebuild()
+            found.catch_up()
+            return found
+
+    # --- making and following ------------------------------------------------------------------------------------------------------
+
+    def rebuild(self) -> None:
+        """Make the picture anew: newest rows of the archives without what was retracted, static data, then the rest of the journal."""
+        self._strike_retracted()
+        fresh, columns = {False: Picture(), True: Picture(simulated=True)}, Sightings()
+        units = self._units()
+        for key in self.archives.keys():  # noqa: SIM118 # not a mapping
+            newest = newest_rows(self.archives.read_last(key, LOOK_BACK_MS))
+            _place(fresh, newest, key)
+            ours = np.isin(values_of(newest, "mmsi")[0], units.get(key.party, []))
+            for unit in (False, True):
+                columns.place(
+                    newest.filter(pa.array(ours == unit)), key.party, simulated=key.source_kind == SIMULATED, unit=unit
+                )
+        with self._store.view() as db:
+            for party, source, simulated, report in queries.statics(db):
+                fresh[simulated].update(report, Provenance(party, source, simulated), received_ms=0)
+                facts_said = known_fields(report)
+                columns.state(party, report.mmsi, facts_said, report.received_ms or 0, simulated=simulated)
+        with self._lock:
+            columns.step += self._sightings.step  # what is followed by steps goes on from there
+            columns["changed"][:] += self._sightings.step
+            self._pictures, self._sightings = fresh, columns
+        self._rebuild_exercises()
+        self._follow()
+
+    def _units(self) -> dict[str, list[int]]:
+        """Return the numbers that parties said to be their own units, from the newest of their batches of such."""
+        units: dict[str, set[int]] = {}
+        rows = self._store.query(
+            "SELECT record_id FROM maritime_batch WHERE type = ? AND exercise = '' ORDER BY COALESCE(window_to_ms, 0) DESC LIMIT ?",
+            (OWN_UNIT_BATCH, UNIT_BATCHES),
+        )
+        for (record_id,) in rows:
+            held = facts.load_record(self._store, record_id)
+            if held is not None and held.id not in self._struck:
+                key, table = self._load(held, _batch_of(held))
+                units.setdefault(key.party, set()).update(values_of(table, "mmsi")[0].tolist())
+        return {party: sorted(found) for party, found in units.items()}
+
+    def _rebuild_exercises(self) -> None:
+        """Make the pictures of exercises anew from the batches of the last day: they are in no archive."""
+        since_ms = self._clock.now_ms() - LOOK_BACK_MS
+        rows = self._store.query(
+            "SELECT record_id FROM maritime_batch WHERE exercise <> '' AND COALESCE(window_to_ms, 0) >= ? ORDER BY record_id",
+            (since_ms,),
+        )
+        held = [facts.load_record(self._store, record_id) for (record_id,) in rows]
+        with self._lock:
+            self._exercises = {}
+        for each in held:
+            if each is not None and each.id not in self._struck:
+                self._drill(each)
+
+    def _drill(self, held: Record) -> None:
+        """Put a record of an exercise into that exercise's own picture; one whose exercise is not disclosed into that of the unknown."""
+        name = held.text("exercise") or "?"
+        with self._lock:
+            columns = self._exercises.setdefault(name, Sightings())
+        body = record.body_of(held, RECORDS[held.clear.type])
+        if isinstance(body, PositionBatch):
+            key, table = self._load(held, body)
+            with self._lock:
+                columns.place(
+                    newest_rows(table),
+                    key.party,
+                    simulated=key.source_kind == SIMULATED,
+                    unit=isinstance(body, OwnUnitBatch),
+                )
+        elif isinstance(body, StaticReported) and isinstance(body.mmsi, int):
+            at_ms = body.reported_at_ms if isinstance(body.reported_at_ms, int) else 0
+            simulated = body.source_kind == SIMULATED
+            with self._lock:
+                columns.state(held.clear.issuer, body.mmsi, _told(body), at_ms, simulated=simulated)
+
+    def _strike_retracted(self) -> None:
+        marks = ",".join("?" * len(_RETRACTED))
+        rows = self._store.query(
+            f"SELECT b.record_id FROM maritime_batch b JOIN record r ON r.id = b.record_id WHERE r.standing IN ({marks})",
+            _RETRACTED,
+        )
+        for (record_id,) in rows:
+            held = facts.load_record(self._store, record_id) if record_id not in self._struck else None
+            if held is not None:
+                key, table = self._load(held, _batch_of(held))
+                self.archives.strike(key, table)
+                self._struck.add(record_id)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.wait(FLUSH_MS / 1000)
+            self._wake.clear()
+            self._guarded(self.catch_up)
+        self._guarded(self.catch_up)
+        self._guarded(self.archives.flush)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Go on after a fault that has passed by the next time, such as a full disk."""
+        try:
+            step()
+        except KizunaError as error:
+            _log.warning("picture waits", error=type(error).__name__)
+
+    def catch_up(self) -> None:
+        """Apply what is journalled by now, and write the archives when that is due; the thread does this by itself.
+
+        Raises:
+            KizunaError: the journal or an archive cannot be used now.
+        """
+        self._follow()
+        if self._acted:
+            self._acted = False
+            self.rebuild()
+        now_ms = self._clock.now_ms()
+        if now_ms - self._flushed_ms >= FLUSH_MS or self.archives.fresh_rows >= FLUSH_ROWS:
+            self._flushed_ms = now_ms
+            self.archives.flush()
+
+    def _follow(self) -> None:
+        while True:
+            page = list(self._store.read(self.archives.seq + 1, PAGE))
+            for stored in page:
+                self._take(stored.entry)
+                self.archives.seq = stored.seq
+            self._tell()
+            if len(page) < PAGE:
+                return
+
+    def _tell(self) -> None:
+        with self._applied:
+            self._applied.notify_all()
+        if not self._changed:
+            return
+        changed, self._changed = self._changed, set()
+        if self._listeners:
+            found = [self.vessel(mmsi, simulated=simulated) for simulated, mmsi in sorted(changed)]
+            rows = [row for row in found if row is not None]
+            for listener in self._listeners:
+                listener(rows)
+
+    def _take(self, entry: Entry) -> None:
+        if entry.kind == "acted" or (entry.kind == "received" and entry.meta.get("acts")):
+            self._acted = True
+        if entry.kind not in {"record", "received"} or entry.body is None or entry.meta.get("code"):
+            return
+        if entry.kind == "received" and entry.meta["kind"] != "record":
+            return
+        held = parse(entry.body)
+        kind = RECORDS.get(held.clear.type)
+        if kind is None or held.id in self._struck:
+            return
+        try:
+            if held.clear.exercise:
+                self._drill(held)
+            elif issubclass(kind, PositionBatch):
+                self._batch(held, partner=held.clear.issuer != self._party)
+            elif kind is StaticReported:
+                self._static(held)
+        except RecordError:
+            self.counts.refused += 1
+
+    def _batch(self, held: Record, *, partner: bool) -> None:
+        body = _batch_of(held)
+        if not partner and (isinstance(body.place_step_600000, int) or isinstance(body.time_step_ms, int)):
+            return  # made coarser for a partner from rows that are here already
+        key, table = self._load(held, body)
+        self.archives.add(key, table)
+        newest = newest_rows(table)
+        with self._lock:
+            _place(self._pictures, newest, key)
+            self._sightings.place(
+                newest, key.party, simulated=key.source_kind == SIMULATED, unit=isinstance(body, OwnUnitBatch)
+            )
+        if self._listeners:
+            self._changed |= {(key.source_kind == SIMULATED, mmsi) for mmsi in values_of(newest, "mmsi")[0].tolist()}
+        self.counts.batches += 1
+        self.counts.positions += table.num_rows
+        if partner:
+            self.counts.partner_positions += table.num_rows
+            from_ms, to_ms = _window(body)
+            if to_ms - from_ms <= LIVE_WINDOW_MS and (held.at_ms or 0) - to_ms <= PROMPT_MS:
+                now_ms = self._clock.now_ms()
+                with self._lock:
+                    self._latencies.extend((now_ms - values_of(table, "time_ms")[0]).tolist())
+
+    def _load(self, held: Record, body: PositionBatch) -> tuple[ArchiveKey, pa.Table]:
+        """Return the rows of a batch that are shown, each chunk held against what its record says."""
+        source = body.source if isinstance(body.source, str) else ""
+        key = ArchiveKey(held.clear.issuer, _kind(body), source)
+        tables: list[pa.Table] = []
+        for chunk in body.chunks if isinstance(body.chunks, tuple) else ():
+            try:
+                # in canonical form it is already: made here, or checked before it was journalled
+                with pa.ipc.open_stream(pa.py_buffer(self._blobs.get(chunk.blob.sha256))) as reader:
+                    table = reader.read_all()
+                check(table)
+                check_chunk(table, cell=chunk.cell, rows=chunk.rows, window_ms=_window(body))
+            except (KizunaError, pa.ArrowException):
+                self.counts.refused += 1
+                continue
+            tables.append(table)
+        return key, pa.concat_tables(tables) if tables else empty()
+
+    def _static(self, held: Record) -> None:
+        body = record.body_of(held, StaticReported)
+        if not isinstance(body.mmsi, int) or not isinstance(body.source_kind, str):
+            return
+        simulated = body.source_kind == SIMULATED
+        source = body.source if isinstance(body.source, str) else ""
+        at_ms = body.reported_at_ms if isinstance(body.reported_at_ms, int) else 0
+        given = _told(body)
+        report = StaticReport(
+            mmsi=body.mmsi, msg_type=5, received_ms=at_ms, eta=None, station=None, **(_NOTHING | given)
+        )
+        with self._lock:
+            self._pictures[simulated].update(
+                report, Provenance(held.clear.issuer, source, simulated), received_ms=at_ms
+            )
+            self._sightings.state(held.clear.issuer, body.mmsi, given, at_ms, simulated=simulated)
+        self.counts.statics += 1
+        self._changed.add((simulated, body.mmsi))
+
+
+def _batch_of(held: Record) -> PositionBatch:
+    body = record.body_of(held, RECORDS[held.clear.type])
+    if not isinstance(body, PositionBatch):
+        raise RecordError(f"`{held.clear.type}` is no position batch")
+    return body
+
+
+def _kind(body: PositionBatch) -> str:
+    """Return the kind of a batch's source; what is not disclosed cannot pass for real."""
+    return body.source_kind if isinstance(body.source_kind, str) else SIMULATED
+
+
+def _window(body: PositionBatch) -> tuple[int, int]:
+    from_ms, to_ms = body.window_from_ms, body.window_to_ms
+    return from_ms if isinstance(from_ms, int) else 0, to_ms if isinstance(to_ms, int) else 2**53
+
+
+def _place(pictures: dict[bool, Picture], rows: pa.Table, key: ArchiveKey) -> None:
+    simulated = key.source_kind == SIMULATED
+    source = Provenance(key.party, key.source, simulated)
+    picture = pictures[simulated]
+    for row in rows.to_pylist():
+        time_ms = row.pop("time_ms")
+        report = PositionReport(msg_type=_POSITION_A, received_ms=time_ms, station=None, **row)
+        picture.update(report, source, received_ms=time_ms)
+
+
+def _told(body: StaticReported) -> dict[str, Any]:
+    values = {name: getattr(body, name) for name in STATIC_FIELDS}
+    return {name: value for name, value in values.items() if isinstance(value, int | str)}

@@ -1,0 +1,1 @@
+"""Who works at a node: accounts of the pages and tokens of the interface."""

@@ -1,0 +1,1 @@
+"""Plugs: readers that are no partners, each served as the recipient it stands for."""

@@ -1,0 +1,1 @@
+"""Extracts of the journal for readers who may not see all of it."""
