@@ -7,6 +7,7 @@ import urllib.request
 
 import pytest
 
+from kizuna.node.accounts import Accounts, Passkey
 from tests.cli.conftest import Party
 
 
@@ -18,7 +19,7 @@ def test_an_account_is_made_with_a_link_and_taken_away(india: Party) -> None:
     assert code not in kept
     (listed,) = india.ok("account", "list")["accounts"]
     assert listed == {
-        "clearance": 2, "made_ms": listed["made_ms"], "nationality": "ind", "officer": "7", "password": False,
+        "clearance": 2, "made_ms": listed["made_ms"], "nationality": "ind", "officer": "7", "passkeys": 0, "password": False,
         "roles": ["watch", "liaison"], "ends_ms": 0,
     }  # fmt: skip
     assert code not in india("account", "list").out
@@ -61,3 +62,15 @@ def test_an_account_may_have_an_end(india: Party) -> None:
     past = india("account", "add", "8", "--role", "watch", "--until", "2001-01-01")
     assert past.code != 0
     assert "is past" in past.err
+
+
+def test_passkeys_are_listed_and_a_lost_one_is_taken_away(india: Party) -> None:
+    india.ok("account", "add", "7", "--role", "watch")
+    held = Accounts(india.folder / "data" / "accounts.json")
+    held.add_passkey("7", Passkey(count=1, id="a", made_ms=1_800_000_000_000, name="tablet", public="", used_ms=0))
+    (listed,) = india.ok("account", "passkeys", "7")["passkeys"]
+    assert listed == {"made_ms": 1_800_000_000_000, "name": "tablet", "used_ms": 0}
+    assert india("account", "passkeys", "7", "--remove", "phone").code == 6
+    india.ok("account", "passkeys", "7", "--remove", "tablet")
+    assert india.ok("account", "passkeys", "7")["passkeys"] == []
+    assert india("account", "passkeys", "none").code == 6

@@ -274,7 +274,10 @@ def test_no_page_is_open_that_should_not_be(tmp_path: Path) -> None:
     unmarked = {where: opt for where, opt in found.items() if "access" not in opt}
     assert not {where for where in unmarked if where[1] != "OPTIONS"}
     opened = {path for (path, method), opt in found.items() if opt.get("access") == OPEN and method != "OPTIONS"}
-    assert opened == {"/signin", "/signin/{code:str}", "/preferences", "/static/{name:str}", "/{path:path}"}
+    signing = {"/signin", "/signin/{code:str}", "/signin/passkey", "/signin/passkey/begin"}
+    assert opened == {*signing, "/preferences", "/static/{name:str}", "/{path:path}"}
+    unfinished = {path for (path, _), opt in found.items() if opt.get("unfinished")}
+    assert unfinished == {"/passkeys", "/passkeys/begin", "/passkeys/remove", "/signout"}
 
 
 def test_a_record_above_the_clearance_is_not_there(tmp_path: Path) -> None:
