@@ -262,7 +262,8 @@ class SqliteStore:
             journal_sql.check_projections(db, self._projections)
             yield db
         finally:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a failing disk has ended it already
+                connection.execute("ROLLBACK")
 
     def _borrow(self) -> apsw.Connection:
         try:
