@@ -421,6 +421,7 @@ class Pulling:
             last = self._own(state.receipt)
             if reader.size <= last.size:
                 return None  # receipted already, before this node was restored from a backup
+            arrival = replace(arrival, verdicts=[v for v in arrival.verdicts if v.shown.header.index >= last.size])
         elif not arrival.verdicts:
             return None
         receipt = incoming.receipt_of(arrival, state, reader.size, arrival.accepted.root, now_ms)
