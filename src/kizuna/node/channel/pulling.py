@@ -240,9 +240,7 @@ class Pulling:
             raise ForkError(f"`{base.channel}` went back to epoch `{head.epoch}`")
         if head.epoch == base.epoch:
             return base
-        if (
-            head.epoch < base.epoch or head.start != 0
-        ):  # what was asked is held no more, or more than that is held by now
+        if head.epoch < base.epoch or head.start != 0:  # it came too late, or something else is held by now
             raise RecordError(f"answer of epoch `{head.epoch}` does not fit `{base.channel}` at epoch `{base.epoch}`")
         return next_epoch(base, head.epoch)
 
