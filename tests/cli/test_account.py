@@ -7,7 +7,7 @@ import urllib.request
 
 import pytest
 
-from kizuna.node.accounts import Accounts, Passkey
+from kizuna.node.people.accounts import Accounts, Passkey
 from tests.cli.conftest import Party
 
 
