@@ -23,10 +23,11 @@ from kizuna.errors import (
     UnknownTypeError,
 )
 from kizuna.kernel import canonical
+from kizuna.node.readers.extract import ExtractBehindError
 from kizuna.web.rates import TooFastError
 from kizuna.web.sessions import TooManyTriesError
 
-_log = structlog.get_logger("kizuna.web.api.index")
+_log = structlog.get_logger("kizuna.web")
 
 
 class NoTokenError(KizunaError):
@@ -53,6 +54,7 @@ class TooLargeError(KizunaError):
     """A body over the limit of its route."""
 
 
+NOT_READY = "not-ready"
 STATUSES: tuple[tuple[type[KizunaError], int, str, str], ...] = (
     (NoTokenError, 401, "no-token", "send `Authorization: Bearer` with a token that an administrator has made"),
     (NotSignedInError, 401, "not-signed-in", "sign in at `/signin`"),
@@ -69,6 +71,7 @@ STATUSES: tuple[tuple[type[KizunaError], int, str, str], ...] = (
     (ReleaseDeniedError, 403, "release-denied", "ask the liaison officer; `explain` names the clause"),
     (RefusedError, 409, "refused", "read which rule stands against it and what would satisfy it"),
     (ForkError, 409, "log-fault", "the channel is stopped: call the security officer"),
+    (ExtractBehindError, 503, NOT_READY, "wait a moment: it goes on each time that you ask"),
     (ChannelError, 503, "try-later", "try again in a moment"),
     (JournalConflictError, 503, "try-later", "try again in a moment"),
     (JournalCorruptError, 500, "journal-corrupt", "stop the node and verify its journal"),
@@ -76,6 +79,8 @@ STATUSES: tuple[tuple[type[KizunaError], int, str, str], ...] = (
     (KizunaError, 500, "error", "an administrator must look into the node's log"),
 )
 """Branch of the error tree, status, word, remedy; the first that fits counts."""
+AGAIN_S = 1
+"""When to ask again for what is being made."""
 
 _LIBRARY = {
     404: ("not-held", "there is no such path", "see `/api/openapi.json`"),
@@ -99,7 +104,7 @@ def _said(status: int, word: str, sentence: str, remedy: str) -> Answer:
 def branch_of(error: KizunaError) -> tuple[int, str, str]:
     """Return status, word and remedy of an error's branch; what is our own fault is logged."""
     status, word, remedy = next(row[1:] for row in STATUSES if isinstance(error, row[0]))
-    if status >= 500:  # noqa: PLR2004 # our fault
+    if status >= 500 and word != NOT_READY:  # noqa: PLR2004 # our fault
         _log.error("call failed", status=status, error=type(error).__name__)
     return status, word, remedy
 
@@ -110,6 +115,8 @@ def on_kizuna_error(_request: Request[Any, Any, Any], error: KizunaError) -> Ans
     answer = _said(status, word, str(error), remedy)
     if isinstance(error, TooFastError):
         answer.headers["retry-after"] = str(error.wait_s)
+    if isinstance(error, ExtractBehindError):
+        answer.headers["retry-after"] = str(AGAIN_S)
     return answer
 
 

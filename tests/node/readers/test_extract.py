@@ -10,6 +10,7 @@ from kizuna.errors import JournalConflictError
 from kizuna.kernel.journal import Store
 from kizuna.node import effects as fx
 from kizuna.node.held.filling import projections
+from kizuna.node.readers import extract
 from kizuna.node.readers.extract import Extracts
 from kizuna.node.readers.thinning import Readers, Thinning
 from kizuna.sim.federation import SimNode
@@ -64,6 +65,33 @@ def test_what_is_seen_follows_labels_and_acts() -> None:
     for readers in READERS:
         bodies = extracts.of(readers).query("SELECT body FROM journal_body WHERE body IS NOT NULL")
         assert not any(b"secret" in bytes(body) for (body,) in bodies)
+    federation.close()
+
+
+def test_what_takes_long_is_made_call_by_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    federation, india, _, _ = pair("slowly")
+    for number in range(40):
+        india.do(fx.Say((note(f"note {number}", "ind", level=1),)))
+    federation.run(5_000)
+    fresh = Extracts(india.store, projections(DOMAINS))
+    low = Readers(1)
+    whole = dump(fresh.of(low))
+    monkeypatch.setattr(extract, "PAGE", 5)
+    monkeypatch.setattr(extract, "PAGES_AT_ONCE", 3)
+    slow = Extracts(india.store, projections(DOMAINS))
+    sentences = set()
+    refused = 0
+    found = None
+    while found is None:
+        try:
+            found = slow.of(low)
+        except extract.ExtractBehindError as error:
+            sentences.add(str(error))
+            refused += 1
+    assert refused > 2
+    assert len(sentences) == 1, "how far it is would tell of what is left out"
+    assert dump(found) == whole
+    assert slow.of(low) is found
     federation.close()
 
 

@@ -17,6 +17,7 @@ from kizuna.kernel.marking import marking
 from kizuna.node import effects as fx
 from kizuna.node.people.accounts import Account, Accounts
 from kizuna.node.people.tokens import ROLES
+from kizuna.node.readers import extract
 from kizuna.web.access import OPEN
 from kizuna.web.api.index import make_app
 from kizuna.web.assets import Assets
@@ -153,6 +154,23 @@ def test_a_link_lets_in_once(tmp_path: Path) -> None:
             assert (await browser.open("/password", {"csrf": csrf, "new": "short", "again": "short"}))[0] == 409
             assert (await browser.open("/password", chosen))[0] == 303
             assert (await Browser(served).open("/signin", {"officer": "7", "password": PASSWORD}))[0] == 303
+
+    asyncio.run(story())
+
+
+def test_a_page_that_is_being_put_together_goes_on_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extract, "PAGE", 1)
+    monkeypatch.setattr(extract, "PAGES_AT_ONCE", 1)
+
+    async def story() -> None:
+        async with Served(tmp_path, "ind/delhi") as served:
+            await served.node.do(fx.Say(tuple(note(f"note {number}", "ind") for number in range(5))))
+            low = await signed_in(served, "7", clearance=1)
+            answers = [await low.open("/cases") for _ in range(20)]
+            assert answers[0][0] == 503
+            assert 'http-equiv="refresh"' in answers[0][1]
+            assert [status for status, _ in answers] == sorted((status for status, _ in answers), reverse=True)
+            assert answers[-1][0] == 200
 
     asyncio.run(story())
 

@@ -4,8 +4,9 @@ Whoever may not see all that a node holds asks an extract instead of the store. 
 in it: not its line, not its place in a channel, not its part of a count. So every list, page, sum, order and search over it is what it would be on a
 node that never had that record. Sequence numbers and places in channels are counted anew; a chain value stays the journal's own.
 
-An extract lives in memory and follows the journal. Where a relabel, an erasure or another holding changes who may see a record that was judged
-before, it is made anew. Its store is read by one at a time: inside a view of it, nothing is waited for that asks it too.
+An extract lives in memory and follows the journal; who asks for one that is far behind brings it some way further and is told to ask again. Where
+a relabel, an erasure or another holding changes who may see a record that was judged before, it is made anew. Its store is read by one at a time:
+inside a view of it, nothing is waited for that asks it too.
 """
 
 from __future__ import annotations
@@ -15,16 +16,22 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kizuna.errors import KizunaError
+from kizuna.errors import JournalConflictError, KizunaError
 from kizuna.kernel.journal import ERASED, Db, Entry, Projections, Store, Stored, parse_header
 from kizuna.node.readers.thinning import Judge, Readers, Thinning, concerned
 from kizuna.storage.sqlite import open_sqlite
 
 PAGE = 500
+PAGES_AT_ONCE = 20
+"""So far one call reads the journal for an extract: a few seconds at most."""
 _WAS_ERASED = f"was-{ERASED}"
 """The kind of entry that keeps the place of an erasure whose target never had a body here."""
 MOST_HELD = 8
 """Extracts that are kept; the one that was asked least lately goes first."""
+
+
+class ExtractBehindError(JournalConflictError):
+    """An extract that is still being made: each call brings it further. How far it is would tell of what is left out."""
 
 
 class Extract:
@@ -53,16 +60,18 @@ class Extract:
         """Return the store of the extract, brought up to where the journal ends; a former one that somebody still reads is left as it is.
 
         Raises:
+            ExtractBehindError: it is not there yet: ask again.
             KizunaError: the journal cannot be read now.
         """
         with self._lock:
             try:
-                while self._step():
-                    pass
+                for _ in range(PAGES_AT_ONCE):
+                    if not self._step():
+                        return self._store
             except KizunaError:
                 self._begin()  # what was taken in half is not known
                 raise
-            return self._store
+            raise ExtractBehindError("what you may see is being put together: ask again in a moment")
 
     def _step(self) -> bool:
         page = list(self._source.read(self._seq + 1, PAGE))
@@ -116,7 +125,12 @@ class Extracts:
         self._held: OrderedDict[Readers, Extract] = OrderedDict()
 
     def of(self, readers: Readers) -> Store:
-        """Return what some readers may see, up to where the journal ends now."""
+        """Return what some readers may see, up to where the journal ends now.
+
+        Raises:
+            ExtractBehindError: it is still being made: ask again.
+            KizunaError: the journal cannot be read now.
+        """
         if readers.whole:
             return self._source
         with self._lock:

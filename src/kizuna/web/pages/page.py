@@ -23,13 +23,14 @@ from kizuna.kernel.domain import Domain
 from kizuna.kernel.explain import LANGUAGES
 from kizuna.kernel.instrument import Agreement
 from kizuna.node.people.accounts import Account
+from kizuna.node.readers.extract import ExtractBehindError
 from kizuna.web import shown
 from kizuna.web.access import Office
 from kizuna.web.assets import Assets
 from kizuna.web.bodies import Call
 from kizuna.web.books import RunningNode
 from kizuna.web.catalogue import NAMES, Words, language_of
-from kizuna.web.errors import NoPasskeyError, NotSignedInError, branch_of
+from kizuna.web.errors import AGAIN_S, NoPasskeyError, NotSignedInError, branch_of
 from kizuna.web.rates import TooFastError
 from kizuna.web.sessions import Session
 from kizuna.web.sight import Ceilings, Sight
@@ -66,7 +67,7 @@ ROLE_TITLES = {
 }
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 _MOST_DIGITS = 15
-_log = structlog.get_logger("kizuna.web.pages.page")
+_log = structlog.get_logger("kizuna.web.pages")
 
 
 @dataclass(frozen=True)
@@ -296,6 +297,8 @@ def problem(pages: Pages) -> dict[Any, Any]:
         if isinstance(error, NoPasskeyError):
             return redirect("/passkeys")
         status, _, remedy = branch_of(error)
+        if isinstance(error, ExtractBehindError):
+            return _not_ready(pages, request, status)
         answer = _failed(pages, request, status, str(error), remedy)
         if isinstance(error, TooFastError):
             answer.headers["retry-after"] = str(error.wait_s)
@@ -325,6 +328,16 @@ def _failed(pages: Pages, request: Call, status: int, sentence: str, remedy: str
             setattr(request.state, name, None)
     view = pages.view(request)
     return view.page("failed.html", status=status, sentence=sentence, remedy=remedy)
+
+
+def _not_ready(pages: Pages, request: Call, status: int) -> Response[str]:
+    """Return a page without anything that is held, which asks again by itself where asking changes nothing."""
+    request.state.session = request.state.account = None
+    answer = pages.view(request).page(
+        "not_ready.html", status=status, again_s=AGAIN_S if request.method == "GET" else 0
+    )
+    answer.headers["retry-after"] = str(AGAIN_S)
+    return answer
 
 
 def number(text: str, otherwise: int = 0) -> int:
