@@ -102,6 +102,6 @@ $(BASE): pyproject.toml locks/base.txt
 	@touch $@
 
 $(DEV): $(BASE) locks/dev.txt
-	@echo "installing the test tools: about 40 MB more to download, 140 MB on disk"
+	@echo "installing the test tools: about 200 MB more to download, 760 MB on disk"
 	@$(PIP) --require-hashes -r locks/dev.txt
 	@touch $@
