@@ -9,8 +9,8 @@ import pytest
 from kizuna.errors import JournalConflictError
 from kizuna.kernel.journal import Store
 from kizuna.node import effects as fx
-from kizuna.node.held.filling import projections
-from kizuna.node.readers import extract
+from kizuna.node.held.filling import HANDLERS, projections
+from kizuna.node.readers import extract, thinning
 from kizuna.node.readers.extract import Extracts
 from kizuna.node.readers.thinning import Readers, Thinning
 from kizuna.sim.federation import SimNode
@@ -93,6 +93,10 @@ def test_what_takes_long_is_made_call_by_call(monkeypatch: pytest.MonkeyPatch) -
     assert dump(found) == whole
     assert slow.of(low) is found
     federation.close()
+
+
+def test_no_kind_of_entry_that_fills_a_table_is_forgotten() -> None:
+    assert set(HANDLERS) <= set(thinning._BY_KIND)
 
 
 def test_who_may_see_all_reads_the_store_itself() -> None:

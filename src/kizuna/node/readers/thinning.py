@@ -1,6 +1,6 @@
 """What is left of a journal entry for readers who may not see every record: nothing, itself, or itself without what is not theirs.
 
-Each kind of entry that speaks of records has one function below; every other kind is everybody's. Places in a channel are counted among the entries
+Each kind of entry has one function below, and what no function knows is left out. Places in a channel are counted among the entries
 that are left, so that a size, an index or a receipt tells nothing of those between. `kizuna.node.readers.extract` puts an extract together with it.
 """
 
@@ -128,7 +128,7 @@ class Thinning:
     def take(self, db: Db, seq: int, entry: Entry) -> Entry | None:
         """Return what is left of the next entry, None where nothing is."""
         thin = _BY_KIND.get(entry.kind)
-        made = entry if thin is None else thin(self, db, entry)
+        made = None if thin is None else thin(self, db, entry)
         if made is not None:
             self.kept.append(seq)
         return made
@@ -194,6 +194,10 @@ def _with(entry: Entry, **values: Any) -> Entry:
 
 def _target(entry: Entry, type_: str) -> list[str]:
     return [target_of(parse(entry.body))] if entry.body is not None and type_ in NOTICE_TYPES else []
+
+
+def _everybodys(_thin: Thinning, _db: Db, entry: Entry) -> Entry:
+    return entry
 
 
 def _record(thin: Thinning, db: Db, entry: Entry) -> Entry | None:
@@ -312,6 +316,12 @@ def _cosigned(thin: Thinning, _db: Db, entry: Entry) -> Entry | None:
     return None if thin.is_quiet("checkpoint", entry.meta["channel"]) else entry
 
 
+def _ended(thin: Thinning, db: Db, entry: Entry) -> Entry | None:
+    """Leave the batches that are known; rows, days and files are those of all that ended together."""
+    records = [each for each in entry.meta["records"] if not thin.judge.hides(db, each)]
+    return _with(entry, records=records, days=[], files=0, files_sha256="", rows=0) if records else None
+
+
 def _bundle_out(thin: Thinning, _db: Db, entry: Entry) -> Entry | None:
     meta = entry.meta
     first, last = (thin.count(meta["channel"], meta["epoch"], meta[name]) for name in ("from_size", "to_size"))
@@ -319,6 +329,7 @@ def _bundle_out(thin: Thinning, _db: Db, entry: Entry) -> Entry | None:
 
 
 _BY_KIND: dict[str, Callable[[Thinning, Db, Entry], Entry | None]] = {
+    "account": _everybodys,
     "act-body": _of_item,
     "acted": _of_item,
     "alert": _alert,
@@ -329,6 +340,14 @@ _BY_KIND: dict[str, Callable[[Thinning, Db, Entry], Entry | None]] = {
     "erased": _erased,
     "handed": _handed,
     "instrument": _instrument,
+    "introduced": _everybodys,
+    "key-revoked": _everybodys,
+    "keyset": _everybodys,
+    "own-key-revoked": _everybodys,
+    "own-keyset": _everybodys,
+    "partner": _everybodys,
+    "partner-removed": _everybodys,
+    "positions-ended": _ended,
     "progress-in": _progress_in,
     "queued": _queued,
     "read": _read,
@@ -337,4 +356,6 @@ _BY_KIND: dict[str, Callable[[Thinning, Db, Entry], Entry | None]] = {
     "received": _received,
     "record": _record,
     "released": _released,
+    "reopened": _everybodys,
+    "setting": _everybodys,
 }
