@@ -15,6 +15,10 @@ settings.load_profile("kizuna")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+_ONE_STORY = ("tests/acceptance/", "tests/web/test_readers.py")
+"""Files whose tests look at what the first of them has made."""
+
+
 class Together(LoadScopeScheduling):
     """Tests of the browser run one after another in one process, those of a story in the process that started its nodes; all others freely.
 
@@ -24,7 +28,7 @@ class Together(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith("tests/browser/"):
             return "tests/browser"
-        return nodeid.partition("::")[0] if nodeid.startswith("tests/acceptance/") else nodeid
+        return nodeid.partition("::")[0] if nodeid.startswith(_ONE_STORY) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

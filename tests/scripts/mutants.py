@@ -353,7 +353,7 @@ MUTANTS = (
     ),
     Mutant(
         "answer in a partner's own letters",
-        put(serving, "plain", lambda sentence: sentence),
+        put(world, "plain", lambda sentence: sentence),
         "test_byzantine_receipts:test_requests_that_are_none_get_a_fault",
     ),
     Mutant(
