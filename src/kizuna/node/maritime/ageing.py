@@ -46,7 +46,7 @@ class Found(msgspec.Struct, frozen=True):
     rows: int
 
 
-class Ageing:
+class Ageing(Repeating):
     """Ends positions every so often; `once` looks now.
 
     Args:
@@ -60,21 +60,13 @@ class Ageing:
     def __init__(
         self, runner: Doer, store: Store, picture: LivePicture, rules: Sequence[Rule], *, clock: Clock
     ) -> None:
+        super().__init__("retention", first_s=FIRST_S, every_s=EVERY_S)
         self._runner = runner
         self._store = store
         self._picture = picture
         self._archives = picture.archives
         self._rules = rules
         self._clock = clock
-        self._job = Repeating("retention", self.once, first_s=FIRST_S, every_s=EVERY_S)
-
-    def start(self) -> None:
-        """Look soon, and then every `EVERY_S` seconds, in a thread of its own."""
-        self._job.start()
-
-    def stop(self) -> None:
-        """Stop when the work under way is done."""
-        self._job.stop()
 
     def due(self) -> Iterator[Found]:
         """Yield what is to end now, at most `AT_ONCE` batches at a time; nothing is changed by asking."""

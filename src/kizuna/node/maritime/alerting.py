@@ -71,7 +71,7 @@ def raised_since(db: Db, party: str, since_ms: int) -> list[Raised]:
     return [Raised(*row) for row in rows]
 
 
-class Alerting:
+class Alerting(Repeating):
     """Judges the rules every so often; `once` judges now.
 
     Args:
@@ -86,6 +86,7 @@ class Alerting:
     def __init__(
         self, runner: Doer, store: Store, archives: Archives, party: str, label: Label, *, clock: Clock
     ) -> None:
+        super().__init__("alerts", first_s=FIRST_S, every_s=EVERY_S)
         self._runner = runner
         self._store = store
         self._archives = archives
@@ -93,15 +94,6 @@ class Alerting:
         self._label = msgspec.structs.replace(label, releasable_to=frozenset())
         self._clock = clock
         self._once = threading.Lock()
-        self._job = Repeating("alerts", self.once, first_s=FIRST_S, every_s=EVERY_S)
-
-    def start(self) -> None:
-        """Judge soon, and then every `EVERY_S` seconds, in a thread of its own."""
-        self._job.start()
-
-    def stop(self) -> None:
-        """Stop when the judgement under way is done."""
-        self._job.stop()
 
     def once(self) -> list[Said]:
         """Judge now, say what is new, and return the records.

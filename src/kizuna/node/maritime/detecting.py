@@ -134,7 +134,7 @@ def first_heard(clean: Clean, since_ms: int) -> Mapping[int, Evidence]:
     return {each[0]: Evidence(*each) for each in seen}
 
 
-class Detecting:
+class Detecting(Repeating):
     """Looks for events every so often; `once` looks now.
 
     Args:
@@ -162,6 +162,7 @@ class Detecting:
         rules: Rules | None = None,
         more_areas: Callable[[], tuple[WatchArea, ...]] = tuple,
     ) -> None:
+        super().__init__("events", first_s=FIRST_S, every_s=EVERY_S)
         self._runner = runner
         self._store = store
         self._archives = archives
@@ -174,15 +175,6 @@ class Detecting:
         self._recorded: object = None
         """What the last search of recordings looked at."""
         self._once = threading.Lock()
-        self._job = Repeating("events", self.once, first_s=FIRST_S, every_s=EVERY_S)
-
-    def start(self) -> None:
-        """Look soon, and then every `EVERY_S` seconds, in a thread of its own."""
-        self._job.start()
-
-    def stop(self) -> None:
-        """Stop when the search under way is done."""
-        self._job.stop()
 
     def once(self) -> list[Said]:
         """Look now, say what is new, and return the records.

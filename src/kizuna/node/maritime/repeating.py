@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 
 import structlog
 
@@ -15,23 +15,25 @@ SHARE = 4
 _log = structlog.get_logger("kizuna.jobs")
 
 
-class Repeating:
-    """Calls `work` every so often; `stop` waits until a call under way is done.
+class Repeating(ABC):
+    """Does `once` every so often; `stop` waits until what is under way is done.
 
     Args:
         name: of the thread and in the log.
-        work: what is done; only its `KizunaError`s and time-outs are lived with.
-        first_s: how long the first call waits.
+        first_s: how long the first time waits.
         every_s: how long the others wait at least.
     """
 
-    def __init__(self, name: str, work: Callable[[], object], *, first_s: float, every_s: float) -> None:
+    def __init__(self, name: str, *, first_s: float, every_s: float) -> None:
         self._name = name
-        self._work = work
         self._first_s = first_s
         self._every_s = every_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"kizuna-{name}", daemon=True)
+
+    @abstractmethod
+    def once(self) -> object:
+        """Do it now; only its `KizunaError`s and time-outs are lived with when it is repeated."""
 
     def start(self) -> None:
         """Work soon, and then every so often."""
@@ -48,7 +50,7 @@ class Repeating:
         while not self._stopping.wait(pause_s):
             began = time.monotonic()
             try:
-                self._work()
+                self.once()
             except (KizunaError, TimeoutError) as error:
                 _log.warning("job waits", job=self._name, error=type(error).__name__)
             pause_s = max(self._every_s, SHARE * (time.monotonic() - began))
