@@ -230,10 +230,15 @@ def leap(stage: Stage, act: Act, rng: Random) -> None:
     """A clock leaps ahead by hours or back by a minute, and is put right soon."""
     node, now_ms = stage.node(act.node), stage.federation.now_ms
     node.skew_ms = rng.choice((2 * HOUR_MS, 5 * HOUR_MS, -60_000))
-    stage.model.doubt_until_ms[act.node] = now_ms + SETTLE_MS
+    stood = node.is_paused
+    if (
+        node.skew_ms > 0 or not stood
+    ):  # a process that stood still for as long as its clock went back sees nothing of it
+        stage.model.doubt_until_ms[act.node] = now_ms + SETTLE_MS
 
     def put_right() -> None:
-        if node.skew_ms < 0:  # it passes where it was at once
+        # It passes where it was at once; or it stood still all the while.
+        if node.skew_ms < 0 or (stood and node.is_paused):
             stage.model.doubt_until_ms.pop(act.node, None)
         node.skew_ms = 0
 

@@ -140,6 +140,8 @@ def calm(stage: Stage) -> None:
     weather.one_way.clear()
     weather.holds.clear()
     for node in stage.nodes.values():
+        if node.is_paused:  # it never saw where its clock was meanwhile
+            model.doubt_until_ms.pop(node.name, None)
         node.skew_ms = node.paused_until_ms = node.relapses = 0
         node.disk.fail_at = node.disk.error_at = node.disk.capacity = None
     model.halted.clear()
