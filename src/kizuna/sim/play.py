@@ -129,6 +129,15 @@ def open_orders(stage: Stage) -> None:
         stage.federation.run(SETTLED_MS // 4)
 
 
+def _mend(stage: Stage) -> None:
+    """Put every clock, process and disk right."""
+    for node in stage.nodes.values():
+        if node.is_paused:  # it never saw where its clock was meanwhile
+            stage.model.doubt_until_ms.pop(node.name, None)
+        node.skew_ms = node.paused_until_ms = node.relapses = 0
+        node.disk.fail_at = node.disk.error_at = node.disk.capacity = None
+
+
 def calm(stage: Stage) -> None:
     """Let every fault end, and everybody say a last word."""
     weather, model = stage.federation.weather, stage.model
@@ -139,11 +148,7 @@ def calm(stage: Stage) -> None:
     weather.cut.clear()
     weather.one_way.clear()
     weather.holds.clear()
-    for node in stage.nodes.values():
-        if node.is_paused:  # it never saw where its clock was meanwhile
-            model.doubt_until_ms.pop(node.name, None)
-        node.skew_ms = node.paused_until_ms = node.relapses = 0
-        node.disk.fail_at = node.disk.error_at = node.disk.capacity = None
+    _mend(stage)
     model.halted.clear()
     for node in stage.nodes.values():
         if node.core.world.halted:  # in memory at once, also where a full disk could not take it
