@@ -331,6 +331,22 @@ def test_a_node_restored_to_before_an_enrolment_and_with_newer_keys_than_its_par
         assert out == read
 
 
+def test_whoever_enrols_right_after_a_restore_keeps_no_other_partner_from_new_keys() -> None:
+    federation, delhi, yokosuka, _ = pair("at once")
+    perth = federation.add("aus/perth", DOMAINS)
+    backup = backup_of(yokosuka)
+    federation.introduce(yokosuka, perth)
+    federation.weather.cut.add(frozenset((delhi.name, yokosuka.name)))
+    yokosuka.identity = new = next_identity(yokosuka)
+    yokosuka.do(fx.Rotate(new, *SECURITY))
+    restored(yokosuka, backup)  # the entry that told of the new keys is lost
+    yokosuka.do(fx.Enrol(perth.card(), "officer:1:liaison"))  # before the node has looked what its partners lack
+    federation.weather.cut.clear()
+    federation.run(120_000)
+    assert delhi.core.world.partners[yokosuka.name].keyset.version == 2
+    assert "fork" not in delhi.alerts + yokosuka.alerts
+
+
 def test_where_keys_and_log_are_lost_the_alert_says_what_it_may_be_and_what_to_do() -> None:
     federation, delhi, yokosuka, backup, made = enrolled_after_a_backup("keys lost")
     federation.weather.cut.add(frozenset((delhi.name, yokosuka.name)))

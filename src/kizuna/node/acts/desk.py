@@ -225,8 +225,9 @@ class Desk:
         }
         entry = Entry(kind="partner", at_ms=now_ms, meta=meta, body=command.card)
         entries = [entry]
-        if known is None and world.identity.former:
-            # Its card of us may be older than our keys, and a restore forgets who was told of them.
+        told = world.store.query("SELECT MAX(version) FROM own_key")[0][0]
+        if known is None and world.identity.former and told == world.identity.public.version:
+            # Its card of us may be older than our keys, and a restore forgets who was told of them. What the journal lacks all are told at once.
             entries.append(own_keyset_entry(world.identity, [meta["channel_out"]], (command.actor, ""), now_ms))
         return [self._world.commit(entries, self._partners_changed(reply_to, keyset.node), _reply_error(reply_to))]
 
