@@ -54,7 +54,6 @@ class TooLargeError(KizunaError):
     """A body over the limit of its route."""
 
 
-NOT_READY = "not-ready"
 STATUSES: tuple[tuple[type[KizunaError], int, str, str], ...] = (
     (NoTokenError, 401, "no-token", "send `Authorization: Bearer` with a token that an administrator has made"),
     (NotSignedInError, 401, "not-signed-in", "sign in at `/signin`"),
@@ -71,7 +70,7 @@ STATUSES: tuple[tuple[type[KizunaError], int, str, str], ...] = (
     (ReleaseDeniedError, 403, "release-denied", "ask the liaison officer; `explain` names the clause"),
     (RefusedError, 409, "refused", "read which rule stands against it and what would satisfy it"),
     (ForkError, 409, "log-fault", "the channel is stopped: call the security officer"),
-    (ExtractBehindError, 503, NOT_READY, "wait a moment: it goes on each time that you ask"),
+    (ExtractBehindError, 503, "try-later", "wait a moment: it goes on each time that you ask"),
     (ChannelError, 503, "try-later", "try again in a moment"),
     (JournalConflictError, 503, "try-later", "try again in a moment"),
     (JournalCorruptError, 500, "journal-corrupt", "stop the node and verify its journal"),
@@ -104,7 +103,7 @@ def _said(status: int, word: str, sentence: str, remedy: str) -> Answer:
 def branch_of(error: KizunaError) -> tuple[int, str, str]:
     """Return status, word and remedy of an error's branch; what is our own fault is logged."""
     status, word, remedy = next(row[1:] for row in STATUSES if isinstance(error, row[0]))
-    if status >= 500 and word != NOT_READY:  # noqa: PLR2004 # our fault
+    if status >= 500 and not isinstance(error, ExtractBehindError):  # noqa: PLR2004 # our fault
         _log.error("call failed", status=status, error=type(error).__name__)
     return status, word, remedy
 
