@@ -79,13 +79,16 @@ def slots_of(clean: Clean, thresholds: ThresholdSet) -> Slots:
     return Slots(clean.piece[row], slot, lat, lon, row)
 
 
-def near(slots: Slots, thresholds: ThresholdSet) -> Pairs:
-    """Return the pairs of pieces near each other at those grid times of which every stretch that counts holds one.
+def near(slots: Slots, thresholds: ThresholdSet, *, every: int = 0) -> Pairs:
+    """Return the pairs of pieces near each other; of some grid times, if only their slots are given.
 
-    Of some grid times, if only their slots are given.
+    Args:
+        slots: where they were.
+        thresholds: how near.
+        every: at each multiple of so many grid times; 0: at those of which every stretch that counts holds one, who has the rest at hand.
     """
-    least = _least(thresholds)
-    rows = np.flatnonzero(slots.slot // least * least == slots.slot)  # much faster than to ask for the rest
+    every = every or _least(thresholds)
+    rows = np.flatnonzero(slots.slot // every * every == slots.slot)  # much faster than to ask for the rest
     if not len(rows):
         return Pairs(_NONE, _NONE)
     reach = int(thresholds.encounter_distance_m / (EARTH_RADIUS_M * np.pi / 180) * _UNITS_OF_A_DEGREE) + 1

@@ -120,9 +120,7 @@ def look(tables: Mapping[str, pa.Table], *, given: Given) -> Iterator[Parcel]:
 def meet(parcels: Iterable[bytes], *, thresholds: ThresholdSet) -> Iterator[Parcel]:
     """Yield the pairs of vessels that were near each other at the grid times of a block, one row of each after the other."""
     told, piece = _by_piece(_joined(parcels))
-    # one table is asked at every so many grid times alone, and has the rest at hand; here all are asked, by numbers that are such multiples
-    every = 1 + -(-thresholds.encounter_part_ms // thresholds.encounter_grid_ms)
-    found = near(Slots(piece, told["slot"] * every, told["lat"], told["lon"], told["row"]), thresholds)
+    found = near(Slots(piece, told["slot"], told["lat"], told["lon"], told["row"]), thresholds, every=1)
     # pieces are numbered by vessel, so the first of a pair is the vessel with the lower number
     apart = told["mmsi"][found.a] != told["mmsi"][found.b]
     a, b = found.a[apart], found.b[apart]
