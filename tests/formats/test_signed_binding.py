@@ -72,8 +72,8 @@ def test_what_is_signed_verifies_and_is_read_as_it_was(form: str, private: Calla
     found = verify(document, pinned(CERTIFICATE + certificate), NOW_MS, beside(form))
     assert (found.binding.form, found.binding.labels, found.subject) == (form, (LABEL,), "CN=labels.example")
     assert stanag4778.read(document) == found.binding, "who does not verify reads the same"
-    assert signed_binding.is_signed(document)
-    assert not signed_binding.is_signed(stanag4778.bind((LABEL,), DATA, form))
+    assert stanag4778.is_signed(document)
+    assert not stanag4778.is_signed(stanag4778.bind((LABEL,), DATA, form))
     assert found.binding.data == (DATA if form == ENCAPSULATING else None)
     root = etree.fromstring(document)
     information = root if form != EMBEDDED else root[-1]

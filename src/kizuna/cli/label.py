@@ -70,7 +70,7 @@ def _read(
 ) -> tuple[Label, str]:
     """Return the label in a file, and what is to be said of its signature; where it is verified, the label is read from what was signed."""
     if verify_with is None:
-        signed = raw.lstrip().startswith(b"<") and b"http://www.w3.org/2000/09/xmldsig#" in raw
+        signed = raw.lstrip().startswith(b"<") and stanag4778.is_signed(raw)
         note = "It bears a signature that was not verified: `--verify-with` does." if signed else ""
         return read_label(raw, policies, originator), note
     signing = _signing()

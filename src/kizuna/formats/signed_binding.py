@@ -193,11 +193,6 @@ def _signature(digests: Sequence[tuple[str, tuple[str, ...], bytes]], signer: Si
 # --- verifying --------------------------------------------------------------------------------------------------------------------
 
 
-def is_signed(document: bytes) -> bool:
-    """Return whether a document bears a signature, whoever made it."""
-    return f"{{{DSIG}}}Signature" in {str(each.tag) for each in stanag4778.parsed(document).iter()}
-
-
 def verify(document: bytes, trusted: Sequence[x509.Certificate], now_ms: int, data: bytes | None = None) -> Verified:
     """Return the binding that one of the certificates has signed, read from the signed bytes alone; `data` is what a detached one is of.
 

@@ -24,6 +24,7 @@ NAMESPACE = "urn:nato:stanag:4778:bindinginformation:1:0"
 ENCAPSULATING, DETACHED, EMBEDDED = "encapsulating", "detached", "embedded"
 FORMS = (ENCAPSULATING, DETACHED, EMBEDDED)
 _XMIME = "http://www.w3.org/2005/05/xmlmime"
+_SIGNATURE = ("http://www.w3.org/2000/09/xmldsig#", "Signature")
 _DIGEST = "ni:///sha-256;"
 _END_TAG = re.compile(rb"</[^<>]+>\Z").search
 _DECLARED = re.compile(rb"\A\s*<\?xml[^>]*encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']").match
@@ -46,7 +47,7 @@ def read(document: bytes) -> Binding:
     Raises:
         RecordError: there is none or more than one, or it is malformed.
     """
-    root = parsed(document)
+    root = xml_safe.parse(document, "the binding")
     found = [element for element in root.iter() if name_of(element) == (NAMESPACE, "BindingInformation")]
     if len(found) != 1:
         raise RecordError(
@@ -62,13 +63,13 @@ def read(document: bytes) -> Binding:
     return _binding(bindings[0], inside=found[0] is not root)
 
 
-def parsed(document: bytes) -> ET.Element:
-    """Return the root of a document that may bear a binding.
+def is_signed(document: bytes) -> bool:
+    """Return whether a document bears an XML signature, whoever made it.
 
     Raises:
         RecordError: it is malformed, out of bounds, or declares a document type.
     """
-    return xml_safe.parse(document, "the binding")
+    return any(name_of(each) == _SIGNATURE for each in xml_safe.parse(document, "the binding").iter())
 
 
 def _named(parent: ET.Element, local: str) -> Iterator[ET.Element]:

@@ -106,7 +106,7 @@ def _own(pages: Pages) -> list[ControllerRouterHandler]:
         "opt": access.page(EVERYONE, unfinished=True), "include_in_schema": False, "exception_handlers": problem(pages),
     }  # fmt: skip
 
-    # A path with two methods, which the library would wrap once for each: see `pages_account`.
+    # A path with two methods, which the library would wrap once for each: see `kizuna.web.pages.account`.
     @get("/passkeys", **options)
     async def own(request: Call) -> Response[str]:
         return await asyncio.to_thread(_page, pages.view(request))
