@@ -231,9 +231,8 @@ def leap(stage: Stage, act: Act, rng: Random) -> None:
     node, now_ms = stage.node(act.node), stage.federation.now_ms
     node.skew_ms = rng.choice((2 * HOUR_MS, 5 * HOUR_MS, -60_000))
     stood = node.is_paused
-    if (
-        node.skew_ms > 0 or not stood
-    ):  # a process that stood still for as long as its clock went back sees nothing of it
+    # A process that stood still for as long as its clock went back sees nothing of it.
+    if node.skew_ms > 0 or not stood:
         stage.model.doubt_until_ms[act.node] = now_ms + SETTLE_MS
 
     def put_right() -> None:

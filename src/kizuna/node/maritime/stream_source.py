@@ -63,9 +63,8 @@ async def _drain(nats: Any, client: Any, subject: str, consumer: str, take: Take
         except nats.errors.TimeoutError:
             continue  # nothing came meanwhile
         if not await _taken(messages, take, settle):
-            await (
-                asyncio.Event().wait()
-            )  # the node stops: whatever were fetched now would be kept from whoever reads next
+            # The node stops: whatever were fetched now would be kept from whoever reads next.
+            await asyncio.Event().wait()
 
 
 async def _taken(messages: list[Any], take: Take, settle: Settle) -> bool:
