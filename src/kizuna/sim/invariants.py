@@ -163,7 +163,7 @@ class Watch:
         if body and not entry.meta["code"]:
             digest = hashlib.sha256(body).hexdigest()
             self.check("I8", f"`{node.name}` keeps another body than {place} names", holds=digest == header.body_sha256)
-        writer = self.honest(header.channel.removeprefix("kizuna/").partition("/to/")[0])
+        writer = self.honest(wire.ends_of(header.channel)[0])
         if writer is None:
             return
         leaf = self._written.get(log, {}).get(header.index)
@@ -251,7 +251,7 @@ class Watch:
 
     def alerted(self, node: SimNode, alert: fx.Alert) -> None:
         """Check an alert: nobody honest is accused of a fork."""
-        writer, _, reader = alert.channel.removeprefix("kizuna/").partition("/to/")
+        writer, reader = wire.ends_of(alert.channel)
         honest = self.honest(writer) is not None and self.honest(reader) is not None
         self.check(
             "I7",

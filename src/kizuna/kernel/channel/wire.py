@@ -226,6 +226,12 @@ def channel_name(writer: str, reader: str) -> str:
     return f"kizuna/{writer}/to/{reader}"
 
 
+def ends_of(channel: str) -> tuple[str, str]:
+    """Return writer and reader of a channel by its name; what is no channel's name has no reader."""
+    writer, _, reader = channel.removeprefix("kizuna/").partition("/to/")
+    return writer, reader
+
+
 def pack_message(head: Head, parts: list[bytes]) -> bytes:
     """Return the bytes of a message."""
     return pack([canonical.encode(head), *parts])

@@ -408,7 +408,7 @@ class Pulling:
         """Return the partner's checkpoint with this node's cosignature, once all that it covers is held (C2SP tlog-cosignature)."""
         if reader.size != accepted.checkpoint.size:
             return accepted.note
-        node = accepted.checkpoint.origin.split("/to/")[0].removeprefix("kizuna/")
+        node = wire.ends_of(accepted.checkpoint.origin)[0]
         key = self._world.sign_key(sign.Purpose.RECEIPT, node)
         return note.cosign(note.parse_note(accepted.note), self._world.identity.node, key, now_ms // 1000).to_bytes()
 

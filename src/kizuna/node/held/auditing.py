@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kizuna.kernel.channel import wire
 from kizuna.kernel.journal import Db, Entry
 from kizuna.node.held.noting import NOTICE_TYPES
 from kizuna.node.held.parsed import parse
@@ -51,7 +52,7 @@ def fill(db: Db, seq: int, entry: Entry, channel: str) -> None:
     if entry.kind == READ:
         _rows(db, seq, entry, [(READ, meta["actor"], "", record, "") for record in meta["records"]])
     elif entry.kind == "received" and meta["code"]:
-        _rows(db, seq, entry, [("refused", "", _sender(channel), meta["item"], meta["code"])])
+        _rows(db, seq, entry, [("refused", "", wire.ends_of(channel)[0], meta["item"], meta["code"])])
     elif entry.kind == "record" and meta["clear"][0] in NOTICE_TYPES:
         actor = parse(entry.body).text("actor") if entry.body is not None else ""
         _rows(db, seq, entry, [("notice", actor, "", meta["item"], meta["clear"][0])])
@@ -73,10 +74,6 @@ def _rows(db: Db, seq: int, entry: Entry, found: list[tuple[str, str, str, str, 
 def forget(db: Db, record_id: str) -> None:
     """Take out what the erased body of a notice had told: who said it."""
     db.execute("UPDATE audit SET actor = '' WHERE kind = 'notice' AND item = ?", (record_id,))
-
-
-def _sender(channel: str) -> str:
-    return channel.removeprefix("kizuna/").partition("/to/")[0]
 
 
 def _actors(meta: dict[str, Any]) -> str:

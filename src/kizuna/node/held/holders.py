@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from kizuna.errors import RecordError
+from kizuna.kernel.channel import wire
 from kizuna.kernel.journal import Db, Header
 from kizuna.kernel.lifecycle import ConsentGranted
 from kizuna.kernel.operation import Holding
@@ -33,7 +34,7 @@ def _shown(db: Db, record_id: str) -> Iterator[Holding]:
     )
     found: dict[str, Holding] = {}
     for channel, epoch, index, newest, size, header in rows:
-        own, _, reader = str(channel).removeprefix("kizuna/").partition("/to/")
+        own, reader = wire.ends_of(channel)
         before = found.get(reader)
         found[reader] = Holding(
             party=reader.partition("/")[0],

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from kizuna.kernel import canonical
-from kizuna.kernel.channel.wire import EntryHeader
+from kizuna.kernel.channel.wire import EntryHeader, channel_name, ends_of
 from kizuna.kernel.instrument import Instrument
 from kizuna.kernel.journal import Db, Entry
 from kizuna.kernel.label import MAX_CLASSIFICATION, Label
@@ -181,8 +181,8 @@ class Thinning:
 
 
 def _reverse(channel: str) -> str:
-    writer, _, reader = channel.removeprefix("kizuna/").partition("/to/")
-    return f"kizuna/{reader}/to/{writer}"
+    writer, reader = ends_of(channel)
+    return channel_name(reader, writer)
 
 
 # --- one function a kind of entry -------------------------------------------------------------------------------------------------

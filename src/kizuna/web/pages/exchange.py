@@ -9,6 +9,7 @@ import msgspec
 from litestar import Response, get
 from litestar.types import ControllerRouterHandler
 
+from kizuna.kernel.channel import wire
 from kizuna.web import access, charts
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
@@ -89,7 +90,7 @@ def exchange_pages(pages: Pages) -> list[ControllerRouterHandler]:
 
 def _channels(view: View, node: str) -> tuple[str, str]:
     own = view.office.node.identity.node
-    return f"kizuna/{own}/to/{node}", f"kizuna/{node}/to/{own}"
+    return wire.channel_name(own, node), wire.channel_name(node, own)
 
 
 def _rows(view: View, node: str, way: str, category: str) -> list[tuple[str, str]]:

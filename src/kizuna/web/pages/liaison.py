@@ -10,6 +10,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
+from kizuna.kernel.channel import wire
 from kizuna.kernel.label import PARTY, Grade, Label
 from kizuna.node.held.facts import outstanding_bundles
 from kizuna.web import access, reads
@@ -58,7 +59,7 @@ def _lists(pages: Pages) -> list[ControllerRouterHandler]:
         state = reads.status(view.node, view.office.health())
         with view.node.store.view() as db:
             bundles = {
-                each.node: outstanding_bundles(db, f"kizuna/{state.node}/to/{each.node}", state.now_ms)
+                each.node: outstanding_bundles(db, wire.channel_name(state.node, each.node), state.now_ms)
                 for each in state.channels
             }
         lags = {each.node: _lag_s(each, state.now_ms) for each in state.channels}
@@ -107,7 +108,7 @@ def _lag_s(channel: reads.ChannelState, now_ms: int) -> int | None:
 
 def _parted_ms(view: View, channel: reads.ChannelState) -> int:
     """Return since when the first entry beyond the partner's receipt is in our log, 0 where there is none."""
-    log = {"channel": f"kizuna/{view.office.node.identity.node}/to/{channel.node}", "epoch": channel.out_epoch}
+    log = {"channel": wire.channel_name(view.office.node.identity.node, channel.node), "epoch": channel.out_epoch}
     return next((each.at_ms for each in entries(view, "out", log, channel.out_receipted, 1)), 0)
 
 

@@ -14,6 +14,7 @@ from litestar import Response, get, post
 from litestar.types import ControllerRouterHandler
 
 from kizuna.errors import KizunaError
+from kizuna.kernel.channel import wire
 from kizuna.node import effects as fx
 from kizuna.node.held.auditing import KINDS
 from kizuna.node.held.facts import load_record
@@ -197,7 +198,7 @@ def _releases(view: View, wanted: Wanted, limit: int, offset: int) -> list[Line]
         what = "; ".join(
             filter(None, (type_, said.get("provision", ""), f"{len(entry['meta'].get('names', ()))} facts"))
         )
-        partner = channel.rpartition("/to/")[2]
+        partner = wire.ends_of(channel)[1]
         found.append(Line(seq, entry["at_ms"], "released", actor, partner, record, what, bytes(chain).hex()))
     return found
 
@@ -261,4 +262,4 @@ def _command(view: View, act: str, node: str, reason: str) -> fx.Command:
 
 
 def _channel_of(view: View, node: str) -> str:
-    return f"kizuna/{view.office.node.identity.node}/to/{node}"
+    return wire.channel_name(view.office.node.identity.node, node)
