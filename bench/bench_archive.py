@@ -22,8 +22,9 @@ import numpy as np
 import pyarrow as pa
 
 from kizuna.formats.positions_arrow import SCHEMA
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.storage.archive_views import density, last_positions
-from kizuna.storage.positions import DAY_MS, Box, PositionArchive
+from kizuna.storage.positions import Box, PositionArchive
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = tuple(int(size) for size in os.environ.get("KIZUNA_BENCH_POSITIONS", "1000000,10000000").split(","))

@@ -10,6 +10,7 @@ from kizuna.domains.case import DOMAIN as CASE
 from kizuna.domains.case.operations import EndorseAsked
 from kizuna.domains.instruments import DOMAIN as INSTRUMENTS
 from kizuna.domains.supply import DOMAIN as SUPPLY
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.label import Grade
 from kizuna.kernel.operation import Desk
 from kizuna.node import effects as fx
@@ -17,7 +18,6 @@ from kizuna.sim.federation import Federation, SimNode
 from kizuna.sim.orders import (
     ARRANGEMENT,
     CERTIFIER,
-    DAY_MS,
     DUTIES,
     FUEL,
     MINISTRY,

@@ -15,11 +15,12 @@ from kizuna.domains.instruments import DOMAIN as INSTRUMENTS
 from kizuna.domains.maritime import DOMAIN as MARITIME
 from kizuna.domains.maritime.operations import cut_batches
 from kizuna.domains.maritime.records import POSITION_BATCH, STATIC_REPORTED, StaticReported
-from kizuna.domains.maritime.retention import DAY_MS, Held, Rule, endings
+from kizuna.domains.maritime.retention import Held, Rule, endings
 from kizuna.errors import ChannelError
 from kizuna.formats.ais import PositionReport
 from kizuna.formats.positions_arrow import from_reports, values_of
 from kizuna.kernel.instrument import Obligations
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.label import label
 from kizuna.node import effects as fx
 from kizuna.node.acts import erasing

@@ -11,8 +11,9 @@ import pytest
 
 from kizuna.errors import RecordError
 from kizuna.formats.positions_arrow import SCHEMA
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.storage.archive_views import density, last_positions
-from kizuna.storage.positions import DAY_MS, Box, PositionArchive
+from kizuna.storage.positions import Box, PositionArchive
 
 DEGREE = 600_000
 START_MS = 20_000 * DAY_MS

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from kizuna.formats.positions_arrow import SCHEMA
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.storage.archive_views import density, last_positions
-from kizuna.storage.positions import DAY_MS, Box, PositionArchive
+from kizuna.storage.positions import Box, PositionArchive
 from tests.storage.test_archive_views import DEGREE, START_MS, rows
 
 FROM_MS, TO_MS = START_MS + DAY_MS // 2, START_MS + 2 * DAY_MS

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from kizuna.errors import RecordError
 from kizuna.formats.positions_arrow import SCHEMA, canonical_ipc
-from kizuna.storage.positions import DAY_MS, Box, PositionArchive
+from kizuna.kernel.intervals import DAY_MS
+from kizuna.storage.positions import Box, PositionArchive
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("KIZUNA_SHARED", ROOT.parent / "shared"))

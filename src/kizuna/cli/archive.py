@@ -15,6 +15,7 @@ from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, group, instant_ms
 from kizuna.cli.base import table as shown
 from kizuna.cli.picture import box_of
 from kizuna.errors import ConfigError, RefusedError
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.node.service import open_node
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 app = group("archive", "Positions as files for other programs, where traffic is dense, and what events they show.")
 
 _DEGREE = 600_000
-_DAY_MS = 86_400_000
 _FORMS = ("parquet", "geoparquet", "csv", "geojson", "mf-json")
 _MOST_CELLS = 20
 _SOURCE_KINDS = ("live", "recorded", "simulated")
@@ -131,7 +131,7 @@ def retain(
         {
             "party": each.ending.party, "source_kind": each.ending.source_kind, "source": each.ending.source, "rule": each.ending.rule,
             "batches": len(each.ending.records), "positions": each.rows,
-            "days": [shown_instant(day * _DAY_MS)[:10] for day in each.days],
+            "days": [shown_instant(day * DAY_MS)[:10] for day in each.days],
         }
         for each in found
     ]  # fmt: skip

@@ -25,10 +25,10 @@ from kizuna.cli.base import (
 from kizuna.cli.reach import reach
 from kizuna.cli.reading import reading
 from kizuna.errors import ConfigError, ForkError
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.node.channel.divergence import divergence, standing, told
 
 app = group("channel", "Channels with partners, and bundles for those that no wire reaches.")
-_DAY_MS = 86_400_000
 _Node = Annotated[str, typer.Argument(metavar="NODE", help="The partner's node, like `jpn/yokosuka`.")]
 
 
@@ -48,7 +48,7 @@ def export(
         raise ConfigError("exists already: choose another name, nothing was released", where=str(file))
     if not file.resolve().parent.is_dir():
         raise ConfigError("its folder does not exist: nothing was released", where=str(file))
-    not_after_ms = CLOCK.now_ms() + days * _DAY_MS
+    not_after_ms = CLOCK.now_ms() + days * DAY_MS
     with reach(settings_of(config)) as reached:
         data = reached.export(node, not_after_ms)
     write_file(file, data)

@@ -16,6 +16,7 @@ import typer
 from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, random, settings_of, table
 from kizuna.cli.reading import Reading, reading
 from kizuna.errors import ConfigError, JournalCorruptError, KizunaError, RefusedError
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.node.keys import keyfiles
 from kizuna.node.maritime.boundary import read_boundary
 from kizuna.node.people.accounts import Accounts
@@ -23,7 +24,6 @@ from kizuna.node.people.tokens import Tokens
 from kizuna.node.service import DataLock, InUseError, mark_of, open_marks
 from kizuna.node.settings import SQLITE, Settings, host_port
 
-_DAY_MS = 86_400_000
 _SOON_DAYS = 30
 _LEAST_FREE_PERCENT = 10
 _NEWEST = 1000
@@ -83,7 +83,7 @@ def _keys(settings: Settings) -> str:
 def _certificate(settings: Settings) -> str:
     identity = keyfiles.load_identity(settings.keys, settings.node)
     folder = keyfiles.version_folder(settings.keys, identity.public.version)
-    days = (keyfiles.certificate_ends_ms(folder / keyfiles.CERTIFICATE) - CLOCK.now_ms()) // _DAY_MS
+    days = (keyfiles.certificate_ends_ms(folder / keyfiles.CERTIFICATE) - CLOCK.now_ms()) // DAY_MS
     if days < _SOON_DAYS:
         raise RefusedError(
             f"the tls certificate ends in {days} days: rotate the keys, beginning with `kizuna keys request`"

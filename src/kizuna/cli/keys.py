@@ -24,13 +24,13 @@ from kizuna.cli.base import (
 from kizuna.cli.reach import reach
 from kizuna.cli.reading import reading
 from kizuna.errors import RecordError
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.keys import NODE_PURPOSES
 from kizuna.node.keys import keyfiles, renewal
 from kizuna.node.service import DataLock
 from kizuna.node.settings import host_port
 
 app = group("keys", "Rotate and revoke the node's keys; the party's root stays offline.")
-_DAY_MS = 86_400_000
 _OUT = Annotated[Path, typer.Argument(metavar="FILE", help="Where it goes; it holds no secret.")]
 _SIGNED = Annotated[Path, typer.Argument(metavar="FILE", help="What `kizuna keys sign` made.")]
 
@@ -91,7 +91,7 @@ def request(
     else:
         reached = settings.partners.address
         hosts = [host_port(reached)[0]] if reached else []
-        overlap_ms = overlap_days * _DAY_MS
+        overlap_ms = overlap_days * DAY_MS
         data = renewal.ask_for_keys(settings.keys, identity, hosts, CLOCK.now_ms(), overlap_ms, random)
     write_file(out, data + b"\n", replace=True)
     lines = [

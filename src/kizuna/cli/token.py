@@ -9,12 +9,12 @@ import typer
 
 from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, group, random, settings_of, shown_instant, table
 from kizuna.errors import ConfigError
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.node.people import tokens
 from kizuna.node.people.tokens import Tokens
 from kizuna.node.settings import Settings
 
 app = group("token", "Tokens for officers and programs; a running node sees changes at once.")
-_DAY_MS = 86_400_000
 
 
 def _tokens(settings: Settings) -> Tokens:
@@ -35,7 +35,7 @@ def add(
     """Make a token and show it once."""
     held = _tokens(settings_of(config))
     now = CLOCK.now_ms()
-    text, token = tokens.make(officer, role, now_ms=now, ends_ms=now + days * _DAY_MS, random=random)
+    text, token = tokens.make(officer, role, now_ms=now, ends_ms=now + days * DAY_MS, random=random)
     held.add(token)
     result = {"ends_ms": token.ends_ms, "id": token.id, "officer": officer, "role": role, "token": text}
     lines = [text, f"For officer `{officer}` as {role} until {shown_instant(token.ends_ms)}; it is not shown again."]

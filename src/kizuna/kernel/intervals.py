@@ -12,6 +12,8 @@ BEGINNING = 0
 FOREVER = 2**53 - 1
 """An end that never comes: the largest integer on the wire."""
 
+DAY_MS = 86_400_000
+
 Interval = tuple[int, int]
 Intervals = tuple[Interval, ...]
 

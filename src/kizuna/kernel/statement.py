@@ -17,12 +17,12 @@ import msgspec
 from kizuna.errors import RecordError
 from kizuna.kernel import canonical
 from kizuna.kernel import label as labels
+from kizuna.kernel.intervals import DAY_MS
 
 HANDLING = ("personal", "registered", "standard")
 MAX_DIGESTS = 4096
 MAX_TYPE_CHARS = 80
 _DOMAIN = b"kizuna.field.v1\0"
-_DAY_MS = 86_400_000
 _DIGEST_CHARS = 43
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
@@ -77,7 +77,7 @@ def day_of(at_ms: int) -> str:
         RecordError: it lies outside the calendar.
     """
     try:
-        return date.fromordinal(_EPOCH_DAY + at_ms // _DAY_MS).isoformat()
+        return date.fromordinal(_EPOCH_DAY + at_ms // DAY_MS).isoformat()
     except (TypeError, ValueError, OverflowError) as error:
         raise RecordError(f"instant `{at_ms}` is outside the calendar: give milliseconds since 1970") from error
 
@@ -194,7 +194,7 @@ def _are_texts(value: Any, _: Clear) -> bool:
 _HEADER: dict[str, Callable[[Any, Clear], bool]] = {
     "actor": _is_text,
     "after": _is_record_id,
-    "at": lambda value, clear: type(value) is int and value // _DAY_MS == _epoch_day(clear.issued_on),
+    "at": lambda value, clear: type(value) is int and value // DAY_MS == _epoch_day(clear.issued_on),
     "caveats": _are_texts,
     "derived_from": _is_record_id,
     "exercise": lambda value, clear: isinstance(value, str) and clear.exercise,

@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from kizuna.kernel.channel.wire import BODY_REFUSALS
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.journal import Db, Store
 from kizuna.kernel.release import REFUSALS
 from kizuna.node.runner import Committed
@@ -23,7 +24,6 @@ from kizuna.node.runner import Committed
 LEAST_FREE_BYTES = 1 << 30
 LEAST_FREE_PERCENT = 5
 LEAST_CERTIFICATE_DAYS = 30
-_DAY_MS = 86_400_000
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _KINDS = frozenset({
     "account", "acted", "alert", "checkpoint", "erased", "handed", "instrument", "key-revoked", "keyset", "own-key-revoked", "own-keyset",
@@ -50,7 +50,7 @@ class Health:
     @property
     def certificate_days(self) -> int:
         """Whole days until the node's TLS certificate ends; negative when it has."""
-        return (self.certificate_ends_ms - self.now_ms) // _DAY_MS
+        return (self.certificate_ends_ms - self.now_ms) // DAY_MS
 
     @property
     def disk_free_percent(self) -> int:

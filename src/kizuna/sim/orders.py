@@ -9,13 +9,13 @@ import msgspec
 
 from kizuna.domains.case import DOMAIN as CASE
 from kizuna.domains.supply import DOMAIN as SUPPLY
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.node import effects as fx
 from kizuna.node.channel.treaties import bundled
 from kizuna.sim.federation import SimNode
 from kizuna.sim.partnership import sign_instrument
 
 ARRANGEMENT = "ind-jpn-2020-reciprocal-supplies-services"
-DAY_MS = 86_400_000
 STATED = ("supply_order", "supply_side", "supply_line", "supply_ledger", "supply_total", "case_due")
 """The tables that both nodes must fill alike."""
 _OPERATIONS = {operation.name: operation for operation in SUPPLY.operations}

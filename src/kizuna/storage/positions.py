@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from kizuna.errors import RecordError
 from kizuna.formats.positions_arrow import SCHEMA, check, empty
+from kizuna.kernel.intervals import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-DAY_MS = 86_400_000
 
 _PART = "part-{:08d}.parquet"
 _TEMPORARY = ".tmp"

@@ -7,6 +7,7 @@ from typing import Any
 from kizuna.domains.dialogue import rules, steps
 from kizuna.kernel.case import EVERY, CaseType, Transition
 from kizuna.kernel.casework import CaseKind, CaseView, Move
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.journal import Db
 
 DESK = "desk"
@@ -64,7 +65,7 @@ def _days(_view: CaseView, move: Move) -> str:
 
 def _held(view: CaseView, move: Move) -> str:
     starts_ms = rules.ends_ms(shown(move.body, "starts_on"))
-    if starts_ms is not None and move.step.at_ms < starts_ms - rules.DAY_MS - _HALF_DAY_MS:
+    if starts_ms is not None and move.step.at_ms < starts_ms - DAY_MS - _HALF_DAY_MS:
         return f"it has not begun: it begins on `{shown(move.body, 'starts_on')}`"
     return _days(view, move)
 

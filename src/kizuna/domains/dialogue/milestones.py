@@ -6,6 +6,7 @@ from kizuna.domains.dialogue import rules, steps
 from kizuna.domains.dialogue.meetings import DESK, PURPOSES, opening, shown
 from kizuna.kernel.case import EVERY, CaseType, Transition
 from kizuna.kernel.casework import CaseKind, CaseView, Move
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.journal import Db
 
 _LIVE = ("planned", "active", "at_risk", "slipped")
@@ -51,7 +52,7 @@ def _reached(_view: CaseView, move: Move) -> str:
     ends_ms = rules.ends_ms(done_on := shown(move.body, "done_on"))
     if ends_ms is None or not rules.exact(done_on):
         return f"`{done_on}` is no day of the calendar"
-    if move.step.at_ms < ends_ms - 2 * rules.DAY_MS:
+    if move.step.at_ms < ends_ms - 2 * DAY_MS:
         return f"`{done_on}` has not come"
     return "" if shown(move.body, "evidence") else "it names no evidence"
 

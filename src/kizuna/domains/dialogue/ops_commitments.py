@@ -24,6 +24,7 @@ from kizuna.domains.dialogue.meetings import opening, shown
 from kizuna.domains.dialogue.reading import read
 from kizuna.errors import RefusedError
 from kizuna.kernel.casework import CaseView
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.operation import Asked, Desk, Operation, Outcome, Statement
 from kizuna.kernel.statement import day_of
 
@@ -257,7 +258,7 @@ def attach(desk: Desk, asked: AttachAsked) -> Outcome:
     """
     view = _case(desk, asked.key)
     bounds = rules.bounds(date(asked.on, "date"))
-    if bounds is not None and bounds[0] > day_of(desk.now_ms + rules.DAY_MS):
+    if bounds is not None and bounds[0] > day_of(desk.now_ms + DAY_MS):
         raise RefusedError(f"evidence of `{asked.on}` lies ahead: attach it once it has happened")
     body = steps.EvidenceAttached(
         on=asked.on, text=asked.text, ref=or_withheld(asked.ref), sha256=or_withheld(asked.sha256), sources=or_withheld(asked.sources)

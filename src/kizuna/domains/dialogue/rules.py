@@ -11,8 +11,8 @@ from kizuna.domains.dialogue.steps import TextVersion
 from kizuna.errors import RecordError
 from kizuna.kernel import canonical
 from kizuna.kernel.instrument import day_ms, limited_date
+from kizuna.kernel.intervals import DAY_MS
 
-DAY_MS = 86_400_000
 GUIDELINE = "kizuna-three-steps@1"
 """The rules of scoring that stand in the domain's README."""
 

@@ -15,14 +15,13 @@ from kizuna.errors import RefusedError
 from kizuna.kernel.claim import Status
 from kizuna.kernel.claimbook import HeldClaim, about, date_words
 from kizuna.kernel.instrument import Agreement, Instrument, LimitedDate, day_ms
-from kizuna.kernel.intervals import contains
+from kizuna.kernel.intervals import DAY_MS, contains
 from kizuna.kernel.journal import Db
 from kizuna.kernel.operation import Desk, Query, Wanted
 
 _Instrument = Annotated[str, Meta(description="The agreement's id.", min_length=1)]
 _Maybe = Annotated[str, Meta(description="Only of this agreement, by its id.")]
 _On = Annotated[str, Meta(description="On this day, `YYYY-MM-DD`; today if not given.")]
-_DAY_MS = 86_400_000
 ENTRY = "entry into force"
 DATES: Mapping[str, str] = {"sign": "signature", "approve": "approval", "enter-force": ENTRY, "use": "first use"}
 """The predicates of claims on an agreement's dates, by the step that they are about."""
@@ -209,7 +208,7 @@ def day_of(desk: Desk, on: str) -> str:
 
 
 def _today(now_ms: int) -> str:
-    from_epoch = now_ms // _DAY_MS
+    from_epoch = now_ms // DAY_MS
     return rules.day_after_epoch(from_epoch)
 
 
@@ -288,7 +287,7 @@ def state(desk: Desk, wanted: StateWanted) -> Sequence[StateRow]:
         RefusedError: the day is no day.
     """
     on = day_of(desk, wanted.on)
-    at_ms = min(day_ms(on) + _DAY_MS - 1, desk.now_ms) if on == _today(desk.now_ms) else day_ms(on) + _DAY_MS - 1
+    at_ms = min(day_ms(on) + DAY_MS - 1, desk.now_ms) if on == _today(desk.now_ms) else day_ms(on) + DAY_MS - 1
     return [
         StateRow(
             made.instrument.id, on,

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from kizuna.kernel.intervals import DAY_MS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-DAY_MS = 86_400_000
 
 
 class Rule(msgspec.Struct, frozen=True):

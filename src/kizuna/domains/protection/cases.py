@@ -30,7 +30,6 @@ from kizuna.domains.protection.records import (
 )
 from kizuna.domains.protection.rules import (
     ACKNOWLEDGE_REGRADE_DAYS,
-    DAY_MS,
     PURPOSE,
     ROLE,
     copy_key,
@@ -40,6 +39,7 @@ from kizuna.domains.protection.rules import (
 )
 from kizuna.kernel.case import CaseType, Transition
 from kizuna.kernel.casework import CaseKind, CaseView, Guard, Move
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.journal import Db
 from kizuna.kernel.record import Body
 

@@ -14,17 +14,11 @@ from kizuna.domains.protection.records import (
     InquiryOpened,
     NotificationMissed,
 )
-from kizuna.domains.protection.rules import (
-    ACKNOWLEDGE_COMPROMISE_DAYS,
-    DAY_MS,
-    PURPOSE,
-    ROLE,
-    day_fault,
-    is_compromise,
-)
+from kizuna.domains.protection.rules import ACKNOWLEDGE_COMPROMISE_DAYS, PURPOSE, ROLE, day_fault, is_compromise
 from kizuna.kernel import canonical
 from kizuna.kernel.case import EVERY, CaseType, Transition
 from kizuna.kernel.casework import CaseKind, CaseView, Move
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.journal import Db
 from kizuna.kernel.record import Body
 

@@ -10,8 +10,9 @@ from msgspec import Meta
 
 from kizuna.domains.protection.holders import holders_of
 from kizuna.domains.protection.records import Holder
-from kizuna.domains.protection.rules import DAY_MS, ROLE
+from kizuna.domains.protection.rules import ROLE
 from kizuna.formats import csv_table
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.marking_policy import BUNDLED
 from kizuna.kernel.operation import Desk, Document, Query, Wanted
 

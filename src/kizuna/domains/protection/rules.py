@@ -11,7 +11,6 @@ from kizuna.kernel.label import is_date
 
 ROLE = "security"
 PURPOSE = "security"
-DAY_MS = 86_400_000
 ACKNOWLEDGE_REGRADE_DAYS = 14
 ACKNOWLEDGE_COMPROMISE_DAYS = 1
 MOST_COPIES = 200

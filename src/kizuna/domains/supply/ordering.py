@@ -31,6 +31,7 @@ from kizuna.domains.supply.standing import PROVIDER, REQUESTER, Standing, opened
 from kizuna.errors import RefusedError
 from kizuna.kernel.casework import CaseView
 from kizuna.kernel.deadline import day_of
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.operation import Asked, Desk, Operation, Outcome, Statement
 
 LOGISTICS = frozenset({"logistics"})
@@ -41,7 +42,6 @@ ARRANGEMENT = Annotated[
     str, Meta(description="The agreement's id; the only one with stated terms where none is given.")
 ]
 OFFER_DAYS = 30
-_DAY_MS = 86_400_000
 
 
 class StateTermsAsked(Asked, frozen=True):
@@ -363,7 +363,7 @@ def offer(desk: Desk, asked: OfferAsked) -> Outcome:
         ),
         providing_unit=asked.providing_unit or order.providing_unit, place=asked.place or found.place,
         window_from_ms=asked.window_from_ms or found.window[0], window_to_ms=asked.window_to_ms or found.window[1],
-        valid_until_ms=asked.valid_until_ms or desk.now_ms + OFFER_DAYS * _DAY_MS,
+        valid_until_ms=asked.valid_until_ms or desk.now_ms + OFFER_DAYS * DAY_MS,
     )  # fmt: skip
     return Outcome((desk.step(ORDER, view, body),), {"total": total, "currency": order.currency})
 

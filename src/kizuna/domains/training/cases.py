@@ -39,6 +39,7 @@ from kizuna.domains.training.rules import date_fault, day_of, is_person
 from kizuna.kernel.case import CaseType, Transition
 from kizuna.kernel.casework import CaseKind, CaseView, Move
 from kizuna.kernel.instrument import day_ms
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.journal import Db
 from kizuna.kernel.record import Body
 
@@ -47,7 +48,6 @@ INDUSTRY = "industry-cooperation"
 DELIVERED = ("graduated", "followed-up")
 TAKEN = ("nominated", "vetted", "confirmed", "travelling", "attending", *DELIVERED)
 _DESK = "desk"
-_DAY_MS = 86_400_000
 
 
 def _row(name: str, frm: tuple[str, ...], to: str, side: str = "") -> Transition:
@@ -245,7 +245,7 @@ def _fill_grant(db: Db, view: CaseView) -> None:
 def _support_ends(view: CaseView) -> list[tuple[str, int]]:
     """Return the day after the last of support, as a deadline that both see; ending it is the donor's act."""
     last = day_of(_last(view, "support", "support_until"))
-    return [("grant-support-ends", day_ms(last) + _DAY_MS)] if last and view.state.state == "supported" else []
+    return [("grant-support-ends", day_ms(last) + DAY_MS)] if last and view.state.state == "supported" else []
 
 
 GRANT = CaseKind(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from kizuna.kernel.channel.wire import EntryHeader
 from kizuna.kernel.instrument import day_ms
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.journal import Db, Entry
 from kizuna.kernel.label import is_date
 from kizuna.kernel.record import Record
@@ -23,14 +24,13 @@ PERSONAL = "personal"
 ENDED = "positions-ended"
 """The journal's word for the end of some positions by a rule."""
 _FACT = "payload/retain_until"
-_DAY_MS = 86_400_000
 
 
 def note(db: Db, held: Record) -> None:
     """Keep when a record's personal data ends: with its last day, UTC; of two that were disclosed the earlier."""
     until = held.disclosed.get(_FACT) if held.clear.handling == PERSONAL else None
     if isinstance(until, str) and is_date(until):
-        _ends(db, held.id, day_ms(until) + _DAY_MS, "")
+        _ends(db, held.id, day_ms(until) + DAY_MS, "")
 
 
 def note_term(db: Db, record_id: str, header: EntryHeader) -> None:
@@ -38,7 +38,7 @@ def note_term(db: Db, record_id: str, header: EntryHeader) -> None:
     days = header.obligations.retain_days
     if days:
         term = f"{header.instrument}, {header.provision}: {days} days"
-        _ends(db, record_id, header.released_at_ms + days * _DAY_MS, term)
+        _ends(db, record_id, header.released_at_ms + days * DAY_MS, term)
 
 
 def _ends(db: Db, record_id: str, ends_ms: int, term: str) -> None:

@@ -24,6 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kizuna.errors import ConfigError, KizunaError, RecordError, RefusedError
 from kizuna.kernel import bundle, canonical, keys, sign
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.ports import Random
 from kizuna.node.held.facts import Identity
 from kizuna.node.keys import tokenkeys
@@ -32,7 +33,6 @@ from kizuna.storage.blobs import sync_directory
 CERTIFICATE, TLS_KEY = "tls.cert.pem", "tls.key.pem"
 KEYSET, ROOT_PUBLIC = "keyset.json", "root.pub"
 CERTIFICATE_DAYS = 730
-_DAY_MS = 86_400_000
 _BACKDATED_MS = 3_600_000
 """So that a partner whose clock is a little behind accepts a certificate made just now."""
 _MOST_COMMON_NAME = 64
@@ -353,7 +353,7 @@ def self_signed(node: str, hosts: Sequence[str], private_key: bytes, now_ms: int
         builder = (
             x509.CertificateBuilder(name, name, key.public_key(), int.from_bytes(random(16), "big") + 1)
             .not_valid_before(_instant(now_ms - _BACKDATED_MS))
-            .not_valid_after(_instant(now_ms + CERTIFICATE_DAYS * _DAY_MS))
+            .not_valid_after(_instant(now_ms + CERTIFICATE_DAYS * DAY_MS))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(usage, critical=False)
         )

@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from kizuna.domains.maritime.records import SIMULATED
-from kizuna.domains.maritime.retention import DAY_MS, Ending, Held, Rule, endings
+from kizuna.domains.maritime.retention import Ending, Held, Rule, endings
 from kizuna.formats.positions_arrow import empty, values_of
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.journal import Store
 from kizuna.kernel.ports import Clock
 from kizuna.node.effects import EndPositions

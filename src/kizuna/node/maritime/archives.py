@@ -28,7 +28,8 @@ import pyarrow as pa
 from kizuna.domains.maritime.records import SIMULATED
 from kizuna.errors import ConfigError, RecordError
 from kizuna.formats.positions_arrow import SCHEMA, empty, values_of
-from kizuna.storage.positions import ALL_VESSELS, DAY_MS, Box, PositionArchive, Vessels
+from kizuna.kernel.intervals import DAY_MS
+from kizuna.storage.positions import ALL_VESSELS, Box, PositionArchive, Vessels
 
 PARTS_BEFORE_JOINING = 60
 APART = "extract-"

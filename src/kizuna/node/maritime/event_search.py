@@ -20,10 +20,11 @@ from kizuna.domains.maritime.events.identity import find_changes
 from kizuna.domains.maritime.events.model import Event, in_order
 from kizuna.domains.maritime.events.shares import Kind, Parcel, join, look, meet, survey, surveyed, told_by
 from kizuna.formats.positions_arrow import values_of
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.journal import Store
 from kizuna.node.maritime.archives import ArchiveKey, Archives
 from kizuna.node.maritime.detecting import RECORDED, Rules, intervals, told_about
-from kizuna.storage.positions import DAY_MS, MOST_ROWS, stretches_of
+from kizuna.storage.positions import MOST_ROWS, stretches_of
 
 RowStep = Callable[[dict[str, pa.Table]], Iterator[Parcel]]
 """Takes all rows of some vessels by the name of their source; every source is named."""

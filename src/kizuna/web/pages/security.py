@@ -15,6 +15,7 @@ from litestar.types import ControllerRouterHandler
 
 from kizuna.errors import KizunaError
 from kizuna.kernel.channel import wire
+from kizuna.kernel.intervals import DAY_MS
 from kizuna.node import effects as fx
 from kizuna.node.held.auditing import KINDS
 from kizuna.node.held.facts import load_record
@@ -39,7 +40,6 @@ GROUP_TITLES = {
 }
 COLUMNS = ("seq", "at_ms", "kind", "actor", "partner", "record", "what", "entry_sha256")
 _MOST_EXPORTED = 20_000
-_DAY_MS = 86_400_000
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -67,7 +67,7 @@ class Wanted(msgspec.Struct, frozen=True):
     @property
     def span_ms(self) -> tuple[int, int]:
         """From the start of the first day to the end of the last."""
-        return _day_ms(self.from_on, 0), _day_ms(self.to_on, (1 << 52) - _DAY_MS) + _DAY_MS
+        return _day_ms(self.from_on, 0), _day_ms(self.to_on, (1 << 52) - DAY_MS) + DAY_MS
 
 
 def _day_ms(text: str, otherwise: int) -> int:

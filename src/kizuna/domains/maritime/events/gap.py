@@ -13,6 +13,7 @@ import numpy as np
 
 from kizuna.domains.maritime.events.model import Event, in_order
 from kizuna.domains.maritime.rules import cell_numbers
+from kizuna.kernel.intervals import DAY_MS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from kizuna.domains.maritime.events.given import Given
     from kizuna.domains.maritime.tracks.clean import Clean
     from kizuna.domains.maritime.tracks.columns import Track
-
-_DAY_MS = 86_400_000
 
 
 def find_gaps(clean: Clean, given: Given) -> tuple[Event, ...]:
@@ -76,7 +75,7 @@ def _suspected(
     thresholds = given.thresholds
     lasts_ms = end_ms - heard.time_ms[rows]
     result: NDArray[np.bool_] = lasts_ms >= thresholds.disabling_over_ms
-    result &= others * _DAY_MS > thresholds.disabling_reception_per_day * lasts_ms
+    result &= others * DAY_MS > thresholds.disabling_reception_per_day * lasts_ms
     least = thresholds.disabling_before_rows - 1
     earlier = np.maximum(rows - least, 0)  # so many rows before, if they are the vessel's
     result &= (rows >= least) & (heard.mmsi[earlier] == heard.mmsi[rows])
