@@ -19,7 +19,17 @@ from kizuna.web.access import EVERYONE, OPEN
 from kizuna.web.bodies import Call
 from kizuna.web.catalogue import NAMES
 from kizuna.web.errors import NotHeldError, NotYourRoleError, on_kizuna_error
-from kizuna.web.pages.page import HEADERS, LANGUAGE_COOKIE, PALETTE_COOKIE, PALETTES, Pages, View, problem, redirect
+from kizuna.web.pages.page import (
+    HEADERS,
+    LANGUAGE_COOKIE,
+    PALETTE_COOKIE,
+    PALETTES,
+    Pages,
+    View,
+    problem,
+    redirect,
+    route,
+)
 from kizuna.web.passkeys import ATTEMPT_MS
 from kizuna.web.sessions import WHOLE_MS
 
@@ -95,18 +105,17 @@ def account_pages(pages: Pages) -> list[ControllerRouterHandler]:
 
 def _signing(pages: Pages) -> list[ControllerRouterHandler]:
     office, arrival = pages.office, Arrival(pages)
-    failing = problem(pages)
 
-    @get("/", opt=access.page(EVERYONE), include_in_schema=False, exception_handlers=failing, sync_to_thread=False)
+    @get("/", **route(pages, EVERYONE), sync_to_thread=False)
     def home(request: Call) -> Response[Any]:
         return redirect(FIRST_PAGE.get(request.state.session.role, "/next"))
 
     # A path with two methods: the library wraps a handler that is to run in a thread once for each, so it does so itself.
-    @get("/signin", opt=access.page(OPEN), include_in_schema=False, exception_handlers=failing)
+    @get("/signin", **route(pages, OPEN))
     async def signin(request: Call) -> Response[str]:
         return await asyncio.to_thread(signin_page, pages.view(request))
 
-    @post("/signin", opt=access.page(OPEN), include_in_schema=False, exception_handlers=failing)
+    @post("/signin", **route(pages, OPEN))
     async def sign_in(request: Call) -> Response[Any]:
         given = await forms.read_fields(request)
         officer, place = given.get("officer", "").strip(), request.client.host if request.client else ""
@@ -120,13 +129,7 @@ def _signing(pages: Pages) -> list[ControllerRouterHandler]:
             return await asyncio.to_thread(arrival.ask_passkey, pages.view(request), account)
         return arrival.let_in(request, account)
 
-    @get(
-        "/signin/{code:str}",
-        opt=access.page(OPEN),
-        include_in_schema=False,
-        exception_handlers=failing,
-        sync_to_thread=True,
-    )
+    @get("/signin/{code:str}", **route(pages, OPEN), sync_to_thread=True)
     def by_link(request: Call, code: FromPath[str]) -> Response[Any]:
         place = request.client.host if request.client else ""
         office.tries.check(f"by link from {place}", place, office.clock.now_ms())
@@ -143,7 +146,7 @@ def _signing(pages: Pages) -> list[ControllerRouterHandler]:
         shown.cookies.extend(answer.cookies)
         return shown
 
-    @post("/signout", opt=access.page(EVERYONE, unfinished=True), include_in_schema=False, exception_handlers=failing)
+    @post("/signout", **route(pages, EVERYONE, unfinished=True))
     async def sign_out(request: Call) -> Response[Any]:
         await forms.read_fields(request)
         return arrival.let_out(request)
@@ -168,9 +171,8 @@ def signin_page(view: View, officer: str = "", wrong: str = "") -> Response[str]
 
 def _choosing(pages: Pages) -> list[ControllerRouterHandler]:
     office, arrival = pages.office, Arrival(pages)
-    failing = problem(pages)
 
-    @post("/preferences", opt=access.page(OPEN), include_in_schema=False, exception_handlers=failing)
+    @post("/preferences", **route(pages, OPEN))
     async def preferences(request: Call) -> Response[Any]:
         given = await forms.read_fields(request)
         answer = redirect(_local(given.get("back", "/")))
@@ -189,7 +191,7 @@ def _choosing(pages: Pages) -> list[ControllerRouterHandler]:
                 )
         return answer
 
-    @post("/role", opt=access.page(EVERYONE), include_in_schema=False, exception_handlers=failing)
+    @post("/role", **route(pages, EVERYONE))
     async def role(request: Call) -> Response[Any]:
         wanted = (await forms.read_fields(request)).get("role", "")
         account: Account = request.state.account
@@ -197,11 +199,11 @@ def _choosing(pages: Pages) -> list[ControllerRouterHandler]:
             raise NotYourRoleError("this account does not act in that role")
         return arrival.let_in(request, account, wanted)
 
-    @get("/password", opt=access.page(EVERYONE), include_in_schema=False, exception_handlers=failing)
+    @get("/password", **route(pages, EVERYONE))
     async def password(request: Call) -> Response[str]:
         return await asyncio.to_thread(_password, pages.view(request))
 
-    @post("/password", opt=access.page(EVERYONE), include_in_schema=False, exception_handlers=failing)
+    @post("/password", **route(pages, EVERYONE))
     async def change(request: Call) -> Response[Any]:
         given = await forms.read_fields(request)
         account: Account = request.state.account

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from litestar import Response, get, post
 from litestar.types import ControllerRouterHandler
@@ -11,11 +10,11 @@ from litestar.types import ControllerRouterHandler
 from kizuna.errors import KizunaError, RefusedError
 from kizuna.node import effects as fx
 from kizuna.node.people.accounts import Account
-from kizuna.web import access, forms
+from kizuna.web import forms
 from kizuna.web.access import KEEPERS
 from kizuna.web.bodies import Call
 from kizuna.web.pages.account import second_person
-from kizuna.web.pages.page import Pages, Task, View, problem
+from kizuna.web.pages.page import Pages, Task, View, route
 
 TASK = Task("/accounts", "Accounts", KEEPERS)
 ADMINISTRATORS = frozenset({"administrator"})
@@ -24,13 +23,12 @@ LINK_HOURS = 24
 
 def accounts_pages(pages: Pages) -> list[ControllerRouterHandler]:
     """Return the routes of the list of accounts and of recovery."""
-    options: dict[str, Any] = {"include_in_schema": False, "exception_handlers": problem(pages)}
 
-    @get("/accounts", opt=access.page(KEEPERS), sync_to_thread=True, **options)
+    @get("/accounts", sync_to_thread=True, **route(pages, KEEPERS))
     def listed(request: Call) -> Response[str]:
         return _page(pages.view(request))
 
-    @post("/accounts/recover", opt=access.page(ADMINISTRATORS), **options)
+    @post("/accounts/recover", **route(pages, ADMINISTRATORS))
     async def recover(request: Call) -> Response[str]:
         given = await forms.read_fields(request)
         view = pages.view(request)

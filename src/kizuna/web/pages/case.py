@@ -13,12 +13,12 @@ from kizuna.domains.case.operations import EndorseAsked
 from kizuna.domains.case.queries import QUERIES
 from kizuna.errors import KizunaError
 from kizuna.kernel.domain import Domain
-from kizuna.web import access, forms
+from kizuna.web import forms
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError, branch_of
 from kizuna.web.pages.desk import PAGE_ROWS, ask, offers, operate
-from kizuna.web.pages.page import Pages, Task, View, number, problem
+from kizuna.web.pages.page import Pages, Task, View, number, route
 from kizuna.web.searching import KIND_TITLES
 
 TASK = Task("/cases", "Cases", OFFICERS)
@@ -28,8 +28,7 @@ _MOST = 1000
 
 def case_pages(pages: Pages, domains: Sequence[Domain]) -> list[ControllerRouterHandler]:
     """Return the routes of cases."""
-    failing = problem(pages)
-    options: dict[str, Any] = {"opt": access.page(OFFICERS), "include_in_schema": False, "exception_handlers": failing}
+    options = route(pages, OFFICERS)
 
     @get("/cases", sync_to_thread=True, **options)
     def cases(request: Call) -> Response[str]:

@@ -8,11 +8,10 @@ from litestar import Response, get
 from litestar.types import ControllerRouterHandler
 
 from kizuna.domains.claim import DOMAIN
-from kizuna.web import access
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.pages.desk import ask
-from kizuna.web.pages.page import Pages, number, problem
+from kizuna.web.pages.page import Pages, number, route
 
 _NAME = DOMAIN.name
 _BY_NAME = {query.name: query for query in DOMAIN.queries}
@@ -23,13 +22,7 @@ _SHOWN = 10
 def claim_pages(pages: Pages) -> list[ControllerRouterHandler]:
     """Return the route of disagreements."""
 
-    @get(
-        "/boards/claims",
-        opt=access.page(OFFICERS),
-        include_in_schema=False,
-        exception_handlers=problem(pages),
-        sync_to_thread=True,
-    )
+    @get("/boards/claims", **route(pages, OFFICERS), sync_to_thread=True)
     def board(request: Call) -> Response[str]:
         view = pages.view(request, _NAME)
         state = request.query_params.get("state", "open")

@@ -17,11 +17,11 @@ from litestar.types import ControllerRouterHandler
 
 from kizuna.errors import KizunaError, RecordError
 from kizuna.node.channel.divergence import Finding, divergence, standing, told
-from kizuna.web import access, forms
+from kizuna.web import forms
 from kizuna.web.access import CARRIERS
 from kizuna.web.bodies import Call, attachment
 from kizuna.web.errors import NotHeldError, NotYourRoleError, branch_of
-from kizuna.web.pages.page import HEADERS, Pages, View, problem
+from kizuna.web.pages.page import HEADERS, Pages, View, route
 
 MAX_FILE_BYTES = 8 << 20
 """A comparison of some 100,000 entries."""
@@ -98,9 +98,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 def compare_pages(pages: Pages) -> list[ControllerRouterHandler]:
     """Return the routes of the comparison."""
-    options: dict[str, Any] = {
-        "opt": access.page(CARRIERS), "include_in_schema": False, "exception_handlers": problem(pages),
-    }  # fmt: skip
+    options = route(pages, CARRIERS)
 
     @get("/channels/compare", **options)
     async def compare(request: Call) -> Response[str]:

@@ -23,12 +23,12 @@ from kizuna.kernel.domain import Domain
 from kizuna.kernel.operation import Document, Operation, Query
 from kizuna.node import effects as fx
 from kizuna.node import offering
-from kizuna.web import access, forms
+from kizuna.web import forms
 from kizuna.web.access import OFFICERS, Office
 from kizuna.web.bodies import Call, attachment
 from kizuna.web.errors import NotHeldError, NotYourRoleError, branch_of
 from kizuna.web.pages.account import second_person
-from kizuna.web.pages.page import HEADERS, Pages, Task, View, number, problem
+from kizuna.web.pages.page import HEADERS, Pages, Task, View, number, route
 
 TASK = Task("/desk", "Desks", OFFICERS)
 PAGE_ROWS = 50
@@ -74,8 +74,7 @@ def first_sentence(domain: Domain) -> str:
 
 def desk_pages(pages: Pages, domains: Sequence[Domain]) -> list[ControllerRouterHandler]:
     """Return the routes of all desks."""
-    failing = problem(pages)
-    options: dict[str, Any] = {"opt": access.page(OFFICERS), "include_in_schema": False, "exception_handlers": failing}
+    options = route(pages, OFFICERS)
 
     @get("/desk", sync_to_thread=True, **options)
     def desks(request: Call) -> Response[str]:

@@ -9,11 +9,11 @@ from litestar import Response, get
 from litestar.types import ControllerRouterHandler
 
 from kizuna.domains.dialogue import DOMAIN
-from kizuna.web import access, charts
+from kizuna.web import charts
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.pages.desk import ask
-from kizuna.web.pages.page import Pages, View, problem
+from kizuna.web.pages.page import Pages, View, route
 
 _NAME = DOMAIN.name
 _BY_NAME = {query.name: query for query in DOMAIN.queries}
@@ -26,9 +26,7 @@ _MET = "held"
 
 def dialogue_pages(pages: Pages) -> list[ControllerRouterHandler]:
     """Return the routes of the dialogue's boards."""
-    options: dict[str, Any] = {
-        "opt": access.page(OFFICERS), "include_in_schema": False, "exception_handlers": problem(pages), "sync_to_thread": True,
-    }  # fmt: skip
+    options = route(pages, OFFICERS) | {"sync_to_thread": True}
 
     @get("/boards/dialogue", **options)
     def board(request: Call) -> Response[str]:

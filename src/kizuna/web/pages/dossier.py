@@ -24,11 +24,11 @@ from kizuna.kernel import record
 from kizuna.kernel.journal import Db
 from kizuna.node.held import facts
 from kizuna.node.maritime import tracks
-from kizuna.web import access, shown
+from kizuna.web import shown
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.looking import kind_of
-from kizuna.web.pages.page import View, problem
+from kizuna.web.pages.page import View, route
 from kizuna.web.pages.sea import MARITIME, Sea
 
 MOST_EVENTS = 30
@@ -84,7 +84,7 @@ def dossier_pages(sea: Sea) -> list[ControllerRouterHandler]:
     pages = sea.pages
 
     @get(
-        "/vessels/{mmsi:int}", opt=access.page(OFFICERS), include_in_schema=False, exception_handlers=problem(pages),
+        "/vessels/{mmsi:int}", **route(pages, OFFICERS),
         sync_to_thread=True,
     )  # fmt: skip
     def dossier(request: Call, mmsi: FromPath[int]) -> Response[str]:

@@ -13,24 +13,18 @@ from kizuna.kernel.label import MAX_CLASSIFICATION, Grade, Label
 from kizuna.kernel.record import Record
 from kizuna.node.acts import rehearsing
 from kizuna.node.acts.rehearsing import PAYLOAD
-from kizuna.web import access, reads
+from kizuna.web import reads
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError
-from kizuna.web.pages.page import Pages, View, problem
+from kizuna.web.pages.page import Pages, View, route
 from kizuna.web.pages.rehearsals import Tried, tried
 
 
 def dryrun_pages(pages: Pages) -> list[ControllerRouterHandler]:
     """Return the route of the dry run."""
 
-    @get(
-        "/channels/dry-run",
-        opt=access.page(OFFICERS),
-        include_in_schema=False,
-        exception_handlers=problem(pages),
-        sync_to_thread=True,
-    )
+    @get("/channels/dry-run", **route(pages, OFFICERS), sync_to_thread=True)
     def dry_run(request: Call) -> Response[str]:
         view = pages.view(request)
         asked: dict[str, list[str]] = {}

@@ -10,12 +10,12 @@ from litestar import Response, get
 from litestar.types import ControllerRouterHandler
 
 from kizuna.kernel.channel import wire
-from kizuna.web import access, charts
+from kizuna.web import charts
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError
 from kizuna.web.pages.desk import PAGE_ROWS
-from kizuna.web.pages.page import Pages, View, number, problem
+from kizuna.web.pages.page import Pages, View, number, route
 
 WAYS = ("sent", "received", "refused", "refused-by-us", "taken-back", "waiting")
 WAY_TITLES = {
@@ -57,9 +57,7 @@ class TakenBack(msgspec.Struct, frozen=True):
 
 def exchange_pages(pages: Pages) -> list[ControllerRouterHandler]:
     """Return the routes of the balance of exchange."""
-    options: dict[str, Any] = {
-        "opt": access.page(OFFICERS), "include_in_schema": False, "exception_handlers": problem(pages), "sync_to_thread": True,
-    }  # fmt: skip
+    options = route(pages, OFFICERS) | {"sync_to_thread": True}
 
     @get("/channels/balance", **options)
     def balance(request: Call) -> Response[str]:

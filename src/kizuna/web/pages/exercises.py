@@ -10,11 +10,11 @@ from litestar.types import ControllerRouterHandler
 
 from kizuna.domains.exercises import DOMAIN
 from kizuna.domains.exercises.measures import AXES, FORMULAS
-from kizuna.web import access, charts
+from kizuna.web import charts
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.pages.desk import PAGE_ROWS, ask
-from kizuna.web.pages.page import Pages, View, number, problem
+from kizuna.web.pages.page import Pages, View, number, route
 
 _NAME = DOMAIN.name
 _BY_NAME = {query.name: query for query in DOMAIN.queries}
@@ -25,7 +25,7 @@ def exercise_pages(pages: Pages) -> list[ControllerRouterHandler]:
     """Return the route of the register."""
 
     @get(
-        "/boards/exercises", opt=access.page(OFFICERS), include_in_schema=False, exception_handlers=problem(pages), sync_to_thread=True
+        "/boards/exercises", **route(pages, OFFICERS), sync_to_thread=True
     )  # fmt: skip
     def register(request: Call) -> Response[str]:
         view = pages.view(request, _NAME)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from litestar import Response, get
 from litestar.types import ControllerRouterHandler
 
 from kizuna.node.acts.forecasting import MOST_LISTED, candidates, forecast
-from kizuna.web import access
 from kizuna.web.access import LIAISONS
 from kizuna.web.bodies import Call
-from kizuna.web.pages.page import Pages, number, problem
+from kizuna.web.pages.page import Pages, number, route
 
 _COUNT = "count."
 
 
 def forecast_pages(pages: Pages) -> list[ControllerRouterHandler]:
     """Return the routes of the forecast."""
-    options: dict[str, Any] = {
-        "opt": access.page(LIAISONS), "include_in_schema": False, "exception_handlers": problem(pages), "sync_to_thread": True,
-    }  # fmt: skip
+    options = route(pages, LIAISONS) | {"sync_to_thread": True}
 
     @get("/security/forecast", **options)
     def choose(request: Call) -> Response[str]:

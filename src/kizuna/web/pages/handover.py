@@ -13,12 +13,12 @@ from kizuna.domains.maritime.watchlog.operations import HandOverWatchAsked, Rule
 from kizuna.domains.maritime.watchlog.queries import acts_since
 from kizuna.errors import KizunaError
 from kizuna.kernel.operation import Desk, Query, Wanted
-from kizuna.web import access, forms
+from kizuna.web import forms
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import branch_of
 from kizuna.web.pages.desk import ask, operate
-from kizuna.web.pages.page import Pages, View, problem, redirect
+from kizuna.web.pages.page import Pages, View, redirect, route
 from kizuna.web.pages.watch import DOMAIN, shown
 
 _MOST = "1000"
@@ -30,19 +30,18 @@ def handover_pages(pages: Pages) -> list[ControllerRouterHandler]:
 
 
 def _rules(pages: Pages) -> list[ControllerRouterHandler]:
-    failing: dict[str, Any] = {"include_in_schema": False, "exception_handlers": problem(pages)}
-    watch = access.page(frozenset({ROLE}))
+    watch = route(pages, frozenset({ROLE}))
 
-    @get("/watch/rules", opt=access.page(OFFICERS), **failing)
+    @get("/watch/rules", **route(pages, OFFICERS))
     async def rules(request: Call) -> Response[str]:
         form = forms.form_of(RuleAsked, dict(request.query_params.items()))
         return await asyncio.to_thread(_rules_page, pages.view(request, DOMAIN), form)
 
-    @post("/watch/rules", opt=watch, **failing)
+    @post("/watch/rules", **watch)
     async def write(request: Call) -> Response[Any]:
         return await _done(pages.view(request, DOMAIN), "write-rule", RuleAsked, await forms.read_fields(request))
 
-    @post("/watch/rules/withdraw", opt=watch, **failing)
+    @post("/watch/rules/withdraw", **watch)
     async def withdraw(request: Call) -> Response[Any]:
         given = await forms.read_fields(request)
         return await _done(pages.view(request, DOMAIN), "withdraw-rule", WithdrawRuleAsked, given)
@@ -69,13 +68,11 @@ def _rules_page(view: View, form: forms.Form, refused: str = "", status: int = 2
 
 
 def _sheet(pages: Pages) -> list[ControllerRouterHandler]:
-    failing: dict[str, Any] = {"include_in_schema": False, "exception_handlers": problem(pages)}
-
-    @get("/watch/hand-over", opt=access.page(OFFICERS), **failing)
+    @get("/watch/hand-over", **route(pages, OFFICERS))
     async def sheet(request: Call) -> Response[str]:
         return await asyncio.to_thread(_sheet_page, pages.view(request, DOMAIN))
 
-    @post("/watch/hand-over", opt=access.page(frozenset({ROLE})), **failing)
+    @post("/watch/hand-over", **route(pages, frozenset({ROLE})))
     async def hand_over(request: Call) -> Response[Any]:
         given = await forms.read_fields(request)
         view = pages.view(request, DOMAIN)

@@ -16,12 +16,12 @@ from kizuna.domains.maritime.watchlog.cases import INCIDENT, ROLE
 from kizuna.errors import KizunaError
 from kizuna.kernel.marking import marking
 from kizuna.node.held.facts import label_held
-from kizuna.web import access, forms
+from kizuna.web import forms
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError, branch_of
 from kizuna.web.pages.desk import ask, operate
-from kizuna.web.pages.page import Pages, View, problem, redirect
+from kizuna.web.pages.page import Pages, View, redirect, route
 from kizuna.web.pages.watch import DOMAIN, shown
 
 _SHOW = next(query for query in CASE_QUERIES if query.name == "show")
@@ -46,16 +46,15 @@ class Line(msgspec.Struct, frozen=True):
 
 def incident_pages(pages: Pages) -> list[ControllerRouterHandler]:
     """Return the routes of incidents."""
-    failing: dict[str, Any] = {"include_in_schema": False, "exception_handlers": problem(pages)}
 
-    @get("/watch/incidents/{key:str}", opt=access.page(OFFICERS), sync_to_thread=True, **failing)
+    @get("/watch/incidents/{key:str}", sync_to_thread=True, **route(pages, OFFICERS))
     def incident(request: Call, key: FromPath[str]) -> Response[str]:
         view = pages.view(request, DOMAIN)
         if request.headers.get("hx-request") == "true":
             return view.part("incident_lines.html", **_incident(view, key))
         return _page(view, key, shared=request.query_params.get("shared", ""))
 
-    @post("/watch/incidents/{key:str}/note", opt=access.page(frozenset({ROLE})), **failing)
+    @post("/watch/incidents/{key:str}/note", **route(pages, frozenset({ROLE})))
     async def note(request: Call, key: FromPath[str]) -> Response[Any]:
         given = await forms.read_fields(request)
         view = pages.view(request, DOMAIN)

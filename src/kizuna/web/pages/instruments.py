@@ -10,21 +10,19 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from kizuna.domains.instruments.shown import QUERIES
-from kizuna.web import access, charts, reads
+from kizuna.web import charts, reads
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError
 from kizuna.web.pages.desk import ask
-from kizuna.web.pages.page import Pages, View, problem
+from kizuna.web.pages.page import Pages, View, route
 
 _BY_NAME = {query.name: query for query in QUERIES}
 
 
 def instrument_pages(pages: Pages) -> list[ControllerRouterHandler]:
     """Return the routes of agreements and their clauses."""
-    options: dict[str, Any] = {
-        "opt": access.page(OFFICERS), "include_in_schema": False, "exception_handlers": problem(pages), "sync_to_thread": True,
-    }  # fmt: skip
+    options = route(pages, OFFICERS) | {"sync_to_thread": True}
 
     @get("/agreements", **options)
     def agreements(request: Call) -> Response[str]:

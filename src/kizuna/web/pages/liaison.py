@@ -13,14 +13,14 @@ from litestar.types import ControllerRouterHandler
 from kizuna.kernel.channel import wire
 from kizuna.kernel.label import PARTY, Grade, Label
 from kizuna.node.held.facts import outstanding_bundles
-from kizuna.web import access, reads
+from kizuna.web import reads
 from kizuna.web.access import CARRIERS, LIAISONS, OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.catalogue import Words
 from kizuna.web.errors import NotHeldError
 from kizuna.web.pages.compare import entries
 from kizuna.web.pages.exchange import taken_back
-from kizuna.web.pages.page import Pages, Task, View, number, problem
+from kizuna.web.pages.page import Pages, Task, View, number, route
 from kizuna.web.pages.rehearsals import Clause, clause_named
 
 CHANNELS = Task("/channels", "Channels", OFFICERS)
@@ -50,10 +50,7 @@ def liaison_pages(pages: Pages) -> list[ControllerRouterHandler]:
 
 
 def _lists(pages: Pages) -> list[ControllerRouterHandler]:
-    failing = problem(pages)
-    options: dict[str, Any] = {"include_in_schema": False, "exception_handlers": failing, "sync_to_thread": True}
-
-    @get("/channels", opt=access.page(OFFICERS), **options)
+    @get("/channels", sync_to_thread=True, **route(pages, OFFICERS))
     def channels(request: Call) -> Response[str]:
         view = pages.view(request)
         state = reads.status(view.node, view.office.health())
@@ -73,7 +70,7 @@ def _lists(pages: Pages) -> list[ControllerRouterHandler]:
             may_compare=view.role in CARRIERS and view.sees_all,
         )  # fmt: skip
 
-    @get("/withheld", opt=access.page(WITHHOLDERS), **options)
+    @get("/withheld", sync_to_thread=True, **route(pages, WITHHOLDERS))
     def withheld(request: Call) -> Response[str]:
         view = pages.view(request)
         with view.node.store.view() as db:
@@ -81,7 +78,7 @@ def _lists(pages: Pages) -> list[ControllerRouterHandler]:
         view.sight.labels += [_counted(view, row.grade) for row, _ in rows]
         return view.page("withheld.html", rows=rows, reasons=REASONS)
 
-    @get("/withheld/records", opt=access.page(WITHHOLDERS), **options)
+    @get("/withheld/records", sync_to_thread=True, **route(pages, WITHHOLDERS))
     def records(request: Call) -> Response[str]:
         view = pages.view(request)
         asked = {name: request.query_params.get(name, "") for name in ("party", "type", "reason")}
@@ -90,7 +87,7 @@ def _lists(pages: Pages) -> list[ControllerRouterHandler]:
             "withheld_records.html", rows=found, asked=asked, clause=clause_of(view, asked["reason"]), reasons=REASONS
         )
 
-    @get("/alerts", opt=access.page(OFFICERS), **options)
+    @get("/alerts", sync_to_thread=True, **route(pages, OFFICERS))
     def alerts(request: Call) -> Response[str]:
         view = pages.view(request)
         before = request.query_params.get("before", "")
@@ -157,8 +154,7 @@ def clause_of(view: View, reason: str) -> Clause | None:
 
 
 def _record(pages: Pages) -> list[ControllerRouterHandler]:
-    failing = problem(pages)
-    options: dict[str, Any] = {"opt": access.page(OFFICERS), "include_in_schema": False, "exception_handlers": failing}
+    options = route(pages, OFFICERS)
 
     @get("/records/{record_id:str}", sync_to_thread=True, **options)
     def record(request: Call, record_id: FromPath[str]) -> Response[str]:

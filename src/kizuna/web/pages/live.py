@@ -21,11 +21,11 @@ from litestar.types import ControllerRouterHandler
 from kizuna.errors import ChannelError
 from kizuna.node.maritime.sightings import Sightings
 from kizuna.storage.positions import Box
-from kizuna.web import access, looking
+from kizuna.web import looking
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.looking import CELL, Found, Notable, Reader, Wanted
-from kizuna.web.pages.page import HEADERS, View, problem
+from kizuna.web.pages.page import HEADERS, View, route
 from kizuna.web.pages.sea import Sea, view_box
 
 PACE_S = 0.25
@@ -127,7 +127,7 @@ def live_pages(sea: Sea) -> list[ControllerRouterHandler]:
     pages = sea.pages
     watching = Watching()
 
-    @get("/picture/stream", opt=access.page(OFFICERS), include_in_schema=False, exception_handlers=problem(pages))
+    @get("/picture/stream", **route(pages, OFFICERS))
     async def stream(  # a box has four edges
         request: Call,
         south: FromQuery[float] = -90,

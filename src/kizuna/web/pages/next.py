@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from litestar import Response, get
@@ -12,11 +11,11 @@ from litestar.types import ControllerRouterHandler
 
 from kizuna.domains.case.queries import QUERIES
 from kizuna.kernel.domain import Domain
-from kizuna.web import access, reads
+from kizuna.web import reads
 from kizuna.web.access import CARRIERS, OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.pages.desk import ask, offers
-from kizuna.web.pages.page import Pages, Task, View, problem
+from kizuna.web.pages.page import Pages, Task, View, route
 
 TASK = Task("/next", "What to do next", OFFICERS)
 _BY_NAME = {query.name: query for query in QUERIES}
@@ -38,9 +37,8 @@ class Next:
 
 def next_pages(pages: Pages, domains: Sequence[Domain]) -> list[ControllerRouterHandler]:
     """Return the route of what to do next."""
-    options: dict[str, Any] = {"opt": access.page(OFFICERS), "include_in_schema": False, "sync_to_thread": True}
 
-    @get("/next", exception_handlers=problem(pages), **options)
+    @get("/next", sync_to_thread=True, **route(pages, OFFICERS))
     def following(request: Call) -> Response[str]:
         view = pages.view(request)
         found = [*_of_node(view), *_deadlines(view), *_waiting(view), *_alerts(view), *_own(view)]

@@ -10,12 +10,11 @@ from litestar.datastructures import Cookie
 from litestar.types import ControllerRouterHandler
 
 from kizuna.errors import KizunaError, RefusedError
-from kizuna.web import access
 from kizuna.web.access import OPEN
 from kizuna.web.bodies import Call
 from kizuna.web.oidc import CALLBACK, FLOW_MS, Provider
 from kizuna.web.pages.account import Arrival, signin_page
-from kizuna.web.pages.page import HEADERS, Pages, problem
+from kizuna.web.pages.page import HEADERS, Pages, route
 
 _log = structlog.get_logger("kizuna.web.oidc")
 
@@ -29,7 +28,7 @@ def oidc_pages(pages: Pages) -> list[ControllerRouterHandler]:
 def _begin(pages: Pages, provider: Provider) -> ControllerRouterHandler:
     office = pages.office
 
-    @get("/signin/oidc", opt=access.page(OPEN), include_in_schema=False, exception_handlers=problem(pages))
+    @get("/signin/oidc", **route(pages, OPEN))
     async def begin(request: Call) -> Response[Any]:
         begun = await provider.begin((office.address or str(request.base_url).rstrip("/")) + CALLBACK)
         answer: Response[Any] = Response(None, status_code=303, headers={**HEADERS, "location": begun.url})
@@ -43,7 +42,7 @@ def _begin(pages: Pages, provider: Provider) -> ControllerRouterHandler:
 def _back(pages: Pages, provider: Provider) -> ControllerRouterHandler:
     office, arrival = pages.office, Arrival(pages)
 
-    @get(CALLBACK, opt=access.page(OPEN), include_in_schema=False, exception_handlers=problem(pages))
+    @get(CALLBACK, **route(pages, OPEN))
     async def back(request: Call) -> Response[Any]:
         view = pages.view(request)
         place = request.client.host if request.client else ""

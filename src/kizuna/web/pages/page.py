@@ -24,7 +24,7 @@ from kizuna.kernel.explain import LANGUAGES
 from kizuna.kernel.instrument import Agreement
 from kizuna.node.people.accounts import Account
 from kizuna.node.readers.extract import ExtractBehindError
-from kizuna.web import shown
+from kizuna.web import access, shown
 from kizuna.web.access import Office
 from kizuna.web.assets import Assets
 from kizuna.web.bodies import Call
@@ -286,6 +286,15 @@ class View:
     def cell(self, name: str, value: Any) -> Markup:
         """Return a value as a page shows it; see `kizuna.web.shown`."""
         return shown.cell(name, value, self.words)
+
+
+def route(pages: Pages, roles: frozenset[str] | str, *, unfinished: bool = False) -> dict[str, Any]:
+    """Return the options of a page's route: who may open it (see `access.page`), and that what goes wrong is said on a page."""
+    return {
+        "opt": access.page(roles, unfinished=unfinished),
+        "include_in_schema": False,
+        "exception_handlers": problem(pages),
+    }
 
 
 def problem(pages: Pages) -> dict[Any, Any]:

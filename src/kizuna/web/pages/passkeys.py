@@ -17,12 +17,12 @@ from litestar.types import ControllerRouterHandler
 from kizuna.errors import KizunaError, RefusedError
 from kizuna.node import effects as fx
 from kizuna.node.people.accounts import Account, check_passkey_name
-from kizuna.web import access, forms
+from kizuna.web import forms
 from kizuna.web.access import EVERYONE, OPEN
 from kizuna.web.bodies import Call
 from kizuna.web.errors import Answer, branch_of
 from kizuna.web.pages.account import Arrival, signin_page
-from kizuna.web.pages.page import HEADERS, Pages, View, problem, redirect
+from kizuna.web.pages.page import HEADERS, Pages, View, redirect, route
 from kizuna.web.passkeys import Begun, claimed
 
 FRESH_MS = 10 * 60_000
@@ -43,11 +43,7 @@ def _options(begun: Begun, arrival: Arrival) -> Response[Any]:
 
 def _signing(pages: Pages) -> list[ControllerRouterHandler]:
     office, arrival = pages.office, Arrival(pages)
-    options: dict[str, Any] = {
-        "opt": access.page(OPEN),
-        "include_in_schema": False,
-        "exception_handlers": problem(pages),
-    }
+    options = route(pages, OPEN)
 
     @post("/signin/passkey/begin", **options)
     async def begin(request: Call) -> Response[Any]:
@@ -102,9 +98,7 @@ def _said(view: View, error: KizunaError) -> Answer:
 
 def _own(pages: Pages) -> list[ControllerRouterHandler]:
     office, arrival = pages.office, Arrival(pages)
-    options: dict[str, Any] = {
-        "opt": access.page(EVERYONE, unfinished=True), "include_in_schema": False, "exception_handlers": problem(pages),
-    }  # fmt: skip
+    options = route(pages, EVERYONE, unfinished=True)
 
     # A path with two methods, which the library would wrap once for each: see `kizuna.web.pages.account`.
     @get("/passkeys", **options)

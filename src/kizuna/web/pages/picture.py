@@ -18,7 +18,7 @@ from kizuna.errors import RecordError
 from kizuna.node.maritime import tracks
 from kizuna.node.maritime.sightings import identity
 from kizuna.node.maritime.watch import Watch
-from kizuna.web import access, looking, shown
+from kizuna.web import looking, shown
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError
@@ -26,7 +26,7 @@ from kizuna.web.looking import Notable, VesselShown, kind_of
 from kizuna.web.pages.dossier import dossier_pages
 from kizuna.web.pages.drawings import drawing_pages
 from kizuna.web.pages.live import live_pages
-from kizuna.web.pages.page import HEADERS, Pages, Task, problem
+from kizuna.web.pages.page import HEADERS, Pages, Task, route
 from kizuna.web.pages.sea import MARITIME, Sea, view_box
 
 TASK = Task("/picture", "Picture", OFFICERS)
@@ -58,9 +58,7 @@ def picture_pages(
 
 
 def _options(sea: Sea) -> dict[str, Any]:
-    return {
-        "opt": access.page(OFFICERS), "include_in_schema": False, "exception_handlers": problem(sea.pages), "sync_to_thread": True,
-    }  # fmt: skip
+    return route(sea.pages, OFFICERS) | {"sync_to_thread": True}
 
 
 def _chart(sea: Sea) -> list[ControllerRouterHandler]:

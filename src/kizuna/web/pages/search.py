@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from litestar import Response, get
 from litestar.types import ControllerRouterHandler
 
-from kizuna.web import access
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
-from kizuna.web.pages.page import Pages, problem
+from kizuna.web.pages.page import Pages, route
 from kizuna.web.searching import KIND_TITLES, MOST_CHARS, Search
 
 
 def search_pages(pages: Pages) -> list[ControllerRouterHandler]:
     """Return the route of the search."""
-    options: dict[str, Any] = {"opt": access.page(OFFICERS), "include_in_schema": False, "sync_to_thread": True}
 
-    @get("/search", exception_handlers=problem(pages), **options)
+    @get("/search", sync_to_thread=True, **route(pages, OFFICERS))
     def search(request: Call) -> Response[str]:
         view = pages.view(request)
         question, kind = (request.query_params.get(name, "").strip() for name in ("q", "kind"))

@@ -19,13 +19,13 @@ from kizuna.kernel.intervals import DAY_MS
 from kizuna.node import effects as fx
 from kizuna.node.held.auditing import KINDS
 from kizuna.node.held.facts import load_record
-from kizuna.web import access, forms, reads
+from kizuna.web import forms, reads
 from kizuna.web.access import LIAISONS
 from kizuna.web.api.release import stated
 from kizuna.web.bodies import Call
 from kizuna.web.errors import branch_of
 from kizuna.web.pages.desk import PAGE_ROWS
-from kizuna.web.pages.page import HEADERS, Pages, Task, View, number, problem, redirect
+from kizuna.web.pages.page import HEADERS, Pages, Task, View, number, redirect, route
 
 SECURITY = frozenset({"security"})
 TASK = Task("/security", "Security", SECURITY)
@@ -83,11 +83,7 @@ def security_pages(pages: Pages) -> list[ControllerRouterHandler]:
 
 
 def _audit(pages: Pages) -> list[ControllerRouterHandler]:
-    options: dict[str, Any] = {
-        "opt": access.page(SECURITY), "include_in_schema": False, "exception_handlers": problem(pages), "sync_to_thread": True,
-    }  # fmt: skip
-
-    @get("/security", **options)
+    @get("/security", sync_to_thread=True, **route(pages, SECURITY))
     def desk(request: Call) -> Response[str]:
         view = pages.view(request)
         asked = dict(request.query_params.items())
@@ -101,10 +97,7 @@ def _audit(pages: Pages) -> list[ControllerRouterHandler]:
             "security.html", wanted=wanted, rows=rows, more=more, page_number=page, groups=GROUP_TITLES, state=state, asked=kept,
         )  # fmt: skip
 
-    @get(
-        ["/security/audit.csv", "/security/audit.json"], opt=options["opt"], include_in_schema=False,
-        exception_handlers=options["exception_handlers"],
-    )  # fmt: skip
+    @get(["/security/audit.csv", "/security/audit.json"], **route(pages, SECURITY))
     async def export(request: Call) -> Response[bytes]:
         view = pages.view(request)
         wanted = _wanted(dict(request.query_params.items()))
@@ -232,9 +225,7 @@ def _plain(value: Any) -> str:
 
 
 def _stopping(pages: Pages) -> list[ControllerRouterHandler]:
-    options: dict[str, Any] = {"include_in_schema": False, "exception_handlers": problem(pages)}
-
-    @post("/security/stop", opt=access.page(LIAISONS), **options)
+    @post("/security/stop", **route(pages, LIAISONS))
     async def stop(request: Call) -> Response[Any]:
         """Ask once more, with what it will do; the second click, which repeats the reason, does it."""
         given = await forms.read_fields(request)

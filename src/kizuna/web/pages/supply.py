@@ -9,11 +9,11 @@ from litestar import Response, get
 from litestar.types import ControllerRouterHandler
 
 from kizuna.domains.supply import DOMAIN
-from kizuna.web import access, charts
+from kizuna.web import charts
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.pages.desk import PAGE_ROWS, ask
-from kizuna.web.pages.page import Pages, View, number, problem
+from kizuna.web.pages.page import Pages, View, number, route
 
 _NAME = DOMAIN.name
 _BY_NAME = {query.name: query for query in DOMAIN.queries}
@@ -23,13 +23,7 @@ _MOST = 1000
 def supply_pages(pages: Pages) -> list[ControllerRouterHandler]:
     """Return the route of orders and balances."""
 
-    @get(
-        "/boards/supply",
-        opt=access.page(OFFICERS),
-        include_in_schema=False,
-        exception_handlers=problem(pages),
-        sync_to_thread=True,
-    )
+    @get("/boards/supply", **route(pages, OFFICERS), sync_to_thread=True)
     def board(request: Call) -> Response[str]:
         view = pages.view(request, _NAME)
         state = request.query_params.get("state", "")

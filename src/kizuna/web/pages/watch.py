@@ -23,13 +23,13 @@ from kizuna.domains.maritime.watchlog.sheet import QUERIES
 from kizuna.errors import KizunaError
 from kizuna.node import effects as fx
 from kizuna.node.acts.rehearsing import rehearsed
-from kizuna.web import access, forms, reads
+from kizuna.web import forms, reads
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
 from kizuna.web.errors import NotHeldError, branch_of
 from kizuna.web.pages.desk import PAGE_ROWS, ask, operate
 from kizuna.web.pages.liaison import REASONS
-from kizuna.web.pages.page import Pages, Task, View, number, problem, redirect
+from kizuna.web.pages.page import Pages, Task, View, number, redirect, route
 from kizuna.web.pages.rehearsals import Clause, Column, Tried, clause_named, tried
 from kizuna.web.stream import Seen, as_seen, event
 
@@ -74,9 +74,7 @@ def watch_pages(pages: Pages) -> list[ControllerRouterHandler]:
 
 
 def _looking(pages: Pages) -> list[ControllerRouterHandler]:
-    options: dict[str, Any] = {
-        "opt": access.page(OFFICERS), "include_in_schema": False, "exception_handlers": problem(pages),
-    }  # fmt: skip
+    options = route(pages, OFFICERS)
 
     @get("/watch", sync_to_thread=True, **options)
     def queue(request: Call) -> Response[str]:
@@ -99,9 +97,7 @@ def _looking(pages: Pages) -> list[ControllerRouterHandler]:
 
 
 def _acting(pages: Pages) -> list[ControllerRouterHandler]:
-    options: dict[str, Any] = {
-        "opt": access.page(frozenset({ROLE})), "include_in_schema": False, "exception_handlers": problem(pages),
-    }  # fmt: skip
+    options = route(pages, frozenset({ROLE}))
 
     @post("/watch/alerts/{alert:str}/share", **options)
     async def share(request: Call, alert: FromPath[str]) -> Response[Any]:
