@@ -9,20 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NoReturn
 
-import msgspec
-
 from kizuna.errors import RecordError
 from kizuna.kernel import label
+from kizuna.node.setting_parts import Fail, Part
 
 ASKED = frozenset({"cise", "gfw", "ogc"})
 """Kinds of plug that are asked over the users' listener, and so have an officer's token in place of an address."""
 OWN = "own"
 """In place of a party: the plug is ours."""
-Fail = Callable[[Sequence[str | int], str], NoReturn]
-
-
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file: an unknown key in it is an error."""
 
 
 class Plug(Part, frozen=True, kw_only=True):

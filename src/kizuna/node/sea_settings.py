@@ -10,7 +10,7 @@ from typing import Literal
 
 from kizuna.domains.maritime.retention import Rule
 from kizuna.kernel import label
-from kizuna.node.plug_settings import Fail, Part
+from kizuna.node.setting_parts import Fail, Part
 
 _POLE, _HALF_TURN = 90, 180
 

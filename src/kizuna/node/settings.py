@@ -20,6 +20,7 @@ from kizuna.kernel.label import Grade, Label
 from kizuna.node.channel.world import Limits
 from kizuna.node.plug_settings import CiseSettings, Plug, check_cise, check_plugs
 from kizuna.node.sea_settings import Anchorage, Area, Retention, check_anchorages, check_areas, check_retention
+from kizuna.node.setting_parts import Part
 from kizuna.node.signin_settings import OidcSettings, PasskeySettings, check_oidc, check_passkeys, is_loopback
 
 NODE = re.compile(r"[a-z][a-z0-9-]{1,31}/[a-z][a-z0-9-]{1,63}").fullmatch
@@ -36,18 +37,14 @@ _LAST_PORT = 65_535
 _LAST_MMSI = 999_999_999
 
 
-class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file: an unknown key in it is an error."""
-
-
-class PartnerSettings(_Part, frozen=True, kw_only=True):
+class PartnerSettings(Part, frozen=True, kw_only=True):
     """The listener for partners' nodes (mutual TLS), and the `host:port` under which they reach it."""
 
     listen: str = "0.0.0.0:7443"  # partners come from outside, and show a pinned certificate
     address: str = ""
 
 
-class UserSettings(_Part, frozen=True, kw_only=True):
+class UserSettings(Part, frozen=True, kw_only=True):
     """The listener for users and programs, and the address under which browsers reach it through a proxy with TLS."""
 
     listen: str = "127.0.0.1:7080"
@@ -58,14 +55,14 @@ class UserSettings(_Part, frozen=True, kw_only=True):
     """Listen beyond loopback without TLS: only inside a container whose network is the boundary."""
 
 
-class LogSettings(_Part, frozen=True, kw_only=True):
+class LogSettings(Part, frozen=True, kw_only=True):
     """How much is logged, and in which form."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "text"] = "json"
 
 
-class LimitSettings(_Part, frozen=True, kw_only=True):
+class LimitSettings(Part, frozen=True, kw_only=True):
     """Budgets towards each partner."""
 
     pull_entries: int = Limits.pull_entries
@@ -78,7 +75,7 @@ class LimitSettings(_Part, frozen=True, kw_only=True):
         return Limits(**msgspec.structs.asdict(self))
 
 
-class LabelSettings(_Part, frozen=True, kw_only=True):
+class LabelSettings(Part, frozen=True, kw_only=True):
     """How the records of a feed are labelled; empty releasability or purposes mean that they stay at home."""
 
     policy: str
@@ -105,7 +102,7 @@ class LabelSettings(_Part, frozen=True, kw_only=True):
         )
 
 
-class DeskSettings(_Part, frozen=True, kw_only=True):
+class DeskSettings(Part, frozen=True, kw_only=True):
     """How what officers say is graded where they ask for nothing else; an empty policy takes the party's own, `<party>.desk.v1`."""
 
     policy: str = ""
@@ -124,7 +121,7 @@ class DeskSettings(_Part, frozen=True, kw_only=True):
         return made.grades[0]
 
 
-class Feed(_Part, frozen=True, kw_only=True):
+class Feed(Part, frozen=True, kw_only=True):
     """Where AIS comes from: `address` is `host:port` of a server or of a port of ours, or a WebSocket's; `path` a file, `subject` a stream."""
 
     source: str
@@ -142,7 +139,7 @@ class Feed(_Part, frozen=True, kw_only=True):
     label: LabelSettings
 
 
-class Settings(_Part, frozen=True, kw_only=True):
+class Settings(Part, frozen=True, kw_only=True):
     """All settings of a node; paths are absolute."""
 
     node: str

@@ -16,7 +16,7 @@ from kizuna.errors import ConfigError
 from kizuna.kernel.label import MAX_CLASSIFICATION, PARTY
 from kizuna.node.people.accounts import Account
 from kizuna.node.people.tokens import ROLES
-from kizuna.node.plug_settings import Fail, Part
+from kizuna.node.setting_parts import Fail, Part
 
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,62})(\.[a-z0-9]([a-z0-9-]{0,62}))*").fullmatch
 
