@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hashlib
+import socket
 import ssl
+import warnings
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -308,6 +311,24 @@ def test_a_partner_that_hangs_up_gives_its_room_back(tmp_path: Path) -> None:
             assert (await gate.post(gate.a_files, b"x"))[0] == 200
 
     asyncio.run(story())
+
+
+def test_a_listener_that_has_closed_keeps_no_connection_of_a_partner_that_says_no_farewell(tmp_path: Path) -> None:
+    def open_session(context: ssl.SSLContext, port: int) -> ssl.SSLSocket:
+        session = context.wrap_socket(socket.create_connection(("127.0.0.1", port)))
+        session.sendall(request(b"x").replace(b"Connection: close\r\n", b""))
+        assert session.recv(1 << 10).startswith(b"HTTP/1.1 200")
+        return session
+
+    async def story() -> ssl.SSLSocket:
+        gate = Gate(tmp_path)
+        async with gate:
+            return await asyncio.to_thread(open_session, gate.context(gate.a_files), gate.listener.port)
+
+    with asyncio.run(story()), warnings.catch_warnings(record=True) as told:  # the session is open and reads no more
+        warnings.simplefilter("always", ResourceWarning)
+        gc.collect()
+    assert not told, "the connection was open when the loop had ended"
 
 
 def test_the_server_names_no_client_authorities(tmp_path: Path) -> None:

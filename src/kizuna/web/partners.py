@@ -88,24 +88,26 @@ def _plain(status: int) -> web.Response:
 class _Connection(web.RequestHandler):
     """One partner's connection: knows whose certificate opened it, and answers broken requests without a word about the software."""
 
-    __slots__ = ("_listener", "digest")
+    __slots__ = ("_line", "_listener", "digest")
 
     def __init__(self, listener: PartnerListener, manager: web.Server, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self._listener = listener
+        self._line: asyncio.Transport | None = None
         self.digest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._line = cast("asyncio.Transport", transport)
         digest = _peer_digest(transport)
-        if not self._listener.admit(digest):
-            cast("asyncio.Transport", transport).abort()
+        if not self._listener.admit(digest, self._line):
+            self._line.abort()
             return
         self.digest = digest
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self.digest:
-            self._listener.dismiss(self.digest)
+        if self.digest and self._line is not None:
+            self._listener.dismiss(self.digest, self._line)
             super().connection_lost(exc)
 
     def handle_error(
@@ -178,6 +180,7 @@ class PartnerListener:
         self._address = (host, port)
         self._nodes: dict[bytes, str] = {}
         self._loads: dict[bytes, _Load] = {}
+        self._open: set[asyncio.Transport] = set()
         self._pins: tuple[Pin, ...] = ()
         self._shown: TlsFiles | None = None
         self._socket: socket.socket | None = None
@@ -235,19 +238,27 @@ class PartnerListener:
             self._socket = None
         self._server.pre_shutdown()
         await self._server.shutdown(timeout_s)
+        # A connection that was told to close still waits for its partner's farewell: one that never says it would outlive the loop.
+        for line in tuple(self._open):
+            line.abort()
+        while self._open:  # noqa: ASYNC110 # a few turns of the loop, in which the transports end
+            await asyncio.sleep(0)
 
     # --- budgets -------------------------------------------------------------------------------------------------------------------
 
-    def admit(self, digest: bytes) -> bool:
+    def admit(self, digest: bytes, line: asyncio.Transport) -> bool:
         """Count a new connection in; returns whether its certificate is a partner's and there is room."""
         load = self._loads.setdefault(digest, _Load())
         admitted = digest in self._nodes and load.connections < self.traffic.connections
         load.connections += admitted
+        if admitted:
+            self._open.add(line)
         self._drop_idle(digest)
         return admitted
 
-    def dismiss(self, digest: bytes) -> None:
+    def dismiss(self, digest: bytes, line: asyncio.Transport) -> None:
         """Count a connection out."""
+        self._open.discard(line)
         self._loads[digest].connections -= 1
         self._drop_idle(digest)
 

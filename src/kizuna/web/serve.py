@@ -184,6 +184,9 @@ async def _run(office: Office, api: _Server, running: Sequence[asyncio.Task[None
     office.hub.close()
     api.should_exit = True
     await asyncio.wait(running[:1], timeout=_STOP_S)
+    for connection in tuple(api.server_state.connections):  # whoever has not said farewell by now
+        if connection.transport is not None:
+            connection.transport.abort()
     for task in done:
         task.result()
 
