@@ -218,6 +218,30 @@ def test_a_bundle_with_receipts_for_what_a_restore_lost_accuses_nobody() -> None
     assert out == read
 
 
+def test_an_epoch_that_a_bundle_opens_is_not_refused_for_what_the_one_before_had_receipted() -> None:
+    federation, delhi, yokosuka = apart("bundle-epoch")
+    for text in ("first", "second"):  # the second says that delhi has receipted what yokosuka told it
+        say(delhi, text)
+        carry(delhi, yokosuka)
+        carry(yokosuka, delhi)
+    backup = backup_of(delhi)
+    mark = next(iter(delhi.marks.values()))
+    delhi.marks[mark.channel] = type(mark)(mark.channel, mark.epoch, mark.size + 1, bytes(32))
+    restored(delhi, backup)
+    federation.run(5_000)
+    delhi.identity = made = next_identity(delhi)
+    delhi.do(fx.Rotate(made, *SECURITY))
+    say(delhi, "in the new epoch")
+    for _ in range(3):
+        carry(delhi, yokosuka)
+        carry(yokosuka, delhi)
+    assert codes(yokosuka) == {""}
+    assert notes(yokosuka) == {"first", "second", "in the new epoch"}
+    out, read = sides(delhi, yokosuka)
+    assert out == read
+    assert out[0] == 1
+
+
 def test_wire_and_bundle_at_once_keep_one_chain_of_receipts() -> None:
     federation, delhi, yokosuka, _ = pair("at-once")
     for number in range(5):

@@ -15,12 +15,12 @@ from kizuna.errors import BundleError, ChannelError, ForkError, KizunaError, Rec
 from kizuna.kernel import bundle, canonical, sign
 from kizuna.kernel.bundle import Consignment, Member
 from kizuna.kernel.channel import wire
-from kizuna.kernel.channel.reader import Accepted, origin
+from kizuna.kernel.channel.reader import Accepted, ReaderState, origin
 from kizuna.kernel.journal import Entry
 from kizuna.node import effects as fx
 from kizuna.node.acts.adopting import Adopting
 from kizuna.node.channel import incoming
-from kizuna.node.channel.answers import check_carried, split_at_rules
+from kizuna.node.channel.answers import base_of, check_carried, split_at_rules
 from kizuna.node.channel.incoming import Arrival
 from kizuna.node.channel.outgoing import OutState
 from kizuna.node.channel.pulling import Pulling
@@ -332,11 +332,12 @@ class Carrying:
                 self._pulling.let_go(going.partner.node)
                 return [Reply(going.reply_to, error)]
             if made is not None:
-                first, rest = split_at_rules(state.reader, made)
+                base = base_of(state.reader, made)
+                first, rest = split_at_rules(base, made)
                 if rest is not None:  # judged once the keys or agreements before it are in force here
                     going.answers.insert(0, data)
                     going.known -= len(first.entries)
-                return self._commit(going, state, first, now_ms)
+                return self._commit(going, state, base, first, now_ms)
         self._pulling.let_go(going.partner.node)
         done = fx.Imported(going.partner.node, going.new, going.known, going.refused, going.receipt)
         return [Reply(going.reply_to, done)]
@@ -363,9 +364,11 @@ class Carrying:
         going.known += head.end - head.start - (len(accepted.entries) if accepted is not None else 0)
         return accepted
 
-    def _commit(self, going: _Import, state: incoming.InState, accepted: Accepted, now_ms: int) -> list[Effect]:
+    def _commit(
+        self, going: _Import, state: incoming.InState, base: ReaderState, accepted: Accepted, now_ms: int
+    ) -> list[Effect]:
         partner = self._world.partners.get(going.partner.node, going.partner)
-        judge = self._pulling.judge(partner, state, state.reader)
+        judge = self._pulling.judge(partner, state, base)
         arrival = incoming.arrival(judge, accepted, self._world.blobs, now_ms)
         asked = tuple(sorted(arrival.missing))
         parts = [going.blobs.get(arrival.missing[place].sha256, b"") for place in asked]

@@ -91,6 +91,12 @@ def next_epoch(known: ReaderState, epoch: int) -> ReaderState:
     return replace(first_state(known.channel, epoch), released_at_ms=known.released_at_ms)
 
 
+def base_of(known: ReaderState, accepted: Accepted) -> ReaderState:
+    """Return the state that what a bundle brings follows: the one held, or the beginning of the epoch that it opens."""
+    epoch = accepted.entries[0].header.epoch
+    return known if epoch == known.epoch else next_epoch(known, epoch)
+
+
 def check_epoch_entry(accepted: Accepted, known: ReaderState) -> None:
     """Accept the first entry of a new epoch: it names a checkpoint of the old one that does not contradict what was seen.
 
