@@ -1,8 +1,9 @@
 """A soak: two real nodes sign 1,000 records a second between them, one of them loses its power every minute, and nothing may be lost.
 
-Run from the root of a checkout: `MINUTES=5 python tests/scripts/soak.py` (or HOURS=1; RATE=n for another number of records). Ships tell new draughts,
-each of which is a record of its own, and positions, which become few. Prints how much was heard and crossed, how long an officer waited for a word to
-be durable and a record to be held by the partner, the largest process, and the disk; ends with 1 where anything is missing, doubled or out of bounds.
+Run from the root of a checkout: `MINUTES=5 python tests/scripts/soak.py` (or HOURS=1; RATE=n for another number of records, VESSELS=n for
+another of ships). Ships tell new draughts, each of which is a record of its own, and positions, which become few. Prints how much was heard and
+crossed, how long an officer waited for a word to be durable and a record to be held by the partner, the largest process, and the disk; ends with
+1 where anything is missing, doubled or out of bounds.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ from tests.acceptance.test_kill import (  # noqa: E402 # the same
 )
 
 SEED = 20261126
-VESSELS = 6_000
+VESSELS = int(os.environ.get("VESSELS", "6000"))
 START_S = 120.0
 """How long a node may take to start again where others share the machine."""
 KILL_EVERY_S = 60
-RATE = 1_000
+RATE = float(os.environ.get("RATE", "1000"))
 SAMPLED = 101
 MOST_RSS_MIB = 1_500
 MOST_DISK_GIB = 20
@@ -264,7 +265,7 @@ def main() -> int:
     demo_world.START_S = START_S
     folder = Path(tempfile.mkdtemp(prefix="kizuna-soak-"))
     print(f"the nodes lie in {folder}, and stay there if anything is wrong", file=sys.stderr, flush=True)
-    soak = Soak(folder, seconds, float(os.environ.get("RATE", RATE)))
+    soak = Soak(folder, seconds, RATE)
     try:
         soak.run()
     finally:
