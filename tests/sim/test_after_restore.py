@@ -242,6 +242,64 @@ def test_an_epoch_that_a_bundle_opens_is_not_refused_for_what_the_one_before_had
     assert out[0] == 1
 
 
+@pytest.mark.parametrize("arrived", [0, 1])
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_a_writer_whose_lost_entries_never_reached_their_reader_waits_for_none_of_them(arrived: int, kept: int) -> None:
+    federation, delhi, yokosuka = apart(f"never-arrived-{arrived}-{kept}")
+    for _ in range(2):  # else the agreement is not in force
+        carry(delhi, yokosuka)
+        carry(yokosuka, delhi)
+    backup = backup_of(delhi)
+    for number in range(3):
+        if number == kept:
+            backup = backup_of(delhi)
+        said = say(delhi, f"note {number}")
+        lost = export(delhi, yokosuka)
+        if number < arrived:
+            yokosuka.do(fx.ImportBundle(lost, "officer:3:liaison"))
+    restored(delhi, backup)
+    federation.run(5_000)
+    assert said not in {record_id for (record_id,) in delhi.store.query("SELECT id FROM record")}
+    say(delhi, "after the restore")
+    for _ in range(3):
+        carry(delhi, yokosuka)
+        carry(yokosuka, delhi)
+    assert "after the restore" in notes(yokosuka)
+    assert notes(yokosuka) >= {f"note {number}" for number in range(max(arrived, kept))}
+    assert codes(yokosuka) <= {""}
+    assert "fork" not in delhi.alerts + yokosuka.alerts
+    out, read = sides(delhi, yokosuka)
+    assert out == read
+
+
+@pytest.mark.parametrize("reached", [False, True])
+def test_an_epoch_that_a_second_restore_forgot_is_given_back_or_not_waited_for(reached: bool) -> None:  # noqa: FBT001 # a case
+    federation, delhi, yokosuka = apart(f"lost-epoch-{reached}")
+    say(delhi, "first")
+    carry(delhi, yokosuka)
+    carry(yokosuka, delhi)
+    backup = backup_of(delhi)
+    for number in range(2):
+        mark = next(iter(delhi.marks.values()))
+        delhi.marks[mark.channel] = type(mark)(mark.channel, mark.epoch, mark.size + 1, bytes(32))
+        restored(delhi, backup)
+        federation.run(5_000)
+        say(delhi, f"after restore {number}")
+        carry(delhi, yokosuka)
+        carry(yokosuka, delhi)
+        if reached:
+            carry(delhi, yokosuka)
+        else:  # the epoch is opened, and no courier carries it
+            export(delhi, yokosuka)
+    for _ in range(2):
+        carry(delhi, yokosuka)
+        carry(yokosuka, delhi)
+    assert "after restore 1" in notes(yokosuka)
+    assert delhi.store.query("SELECT epoch FROM channel_out") == [(2,)]
+    out, read = sides(delhi, yokosuka)
+    assert out == read
+
+
 def test_wire_and_bundle_at_once_keep_one_chain_of_receipts() -> None:
     federation, delhi, yokosuka, _ = pair("at-once")
     for number in range(5):

@@ -55,6 +55,12 @@ def check_returned(
     return Back(entries, blobs, checkpoint, parts[0], head.end == head.held), grown
 
 
+def holds_no_more(epoch: int, tree: Tree, head: Returned, parts: Sequence[bytes]) -> bool:
+    """Return whether a reader says that it holds nothing beyond what the writer still has: it can prove nothing then, and nothing is adopted."""
+    at = (epoch, tree.size) if head.epoch == epoch else (head.epoch, 0)
+    return (head.epoch, head.start) == at and head.held <= head.start == head.end and not parts
+
+
 def _own_checkpoint(data: bytes, name: str, own_keys: Sequence[bytes]) -> note.Checkpoint:
     for public in own_keys:
         try:

@@ -13,7 +13,7 @@ from kizuna.errors import ForkError, KizunaError, RecordError, SignatureError
 from kizuna.kernel import record, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import Shown
-from kizuna.kernel.channel.returned import Back, check_returned
+from kizuna.kernel.channel.returned import Back, check_returned, holds_no_more
 from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import Tree
@@ -93,6 +93,9 @@ class Adopting:
         state = self._world.out_channel(partner.node)
         if head.epoch < state.epoch:
             raise RecordError(f"what came back is of epoch `{head.epoch}`, the log is at `{state.epoch}`")
+        if holds_no_more(state.epoch, state.tree, head, parts):
+            given_back = given_back_entry(state.channel, state.epoch, state.tree.size, now_ms)
+            return [self._world.commit([given_back], lambda _seqs, later_ms: then(later_ms), failed)]
         tree = state.tree if head.epoch == state.epoch else Tree()
         back, grown = check_returned(state.channel, tree, head, parts, self._world.own_keys(sign.Purpose.CHECKPOINT))
         page = _Page(state, head.epoch, grown, back)

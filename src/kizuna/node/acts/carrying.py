@@ -126,7 +126,8 @@ class Carrying:
 
     def _asking_back(self, partner: Partner, state: OutState, not_after_ms: int, now_ms: int) -> bytes:
         """Return a bundle that hands over no entry, and asks for those that this node has lost."""
-        members = [Member(RETURN, RETURN, self._serving.return_bytes(state, state.epoch))]
+        mark = self._serving.behind_mark(state)
+        members = [Member(RETURN, RETURN, self._serving.return_bytes(state, mark[0] if mark else state.epoch))]
         return self._sealed(partner, replace(state, note=b"", receipted=state.tree.size), members, not_after_ms, now_ms)
 
     def _given_back(self, partner: Partner) -> list[Member]:

@@ -10,7 +10,7 @@ import msgspec
 
 from kizuna.errors import KizunaError
 from kizuna.kernel.channel import wire
-from kizuna.kernel.merkle import Tree
+from kizuna.kernel.merkle import EMPTY_ROOT, Tree
 from kizuna.node.channel.world import World
 from kizuna.node.held.facts import Partner
 
@@ -26,14 +26,21 @@ class Returning:
         self._trees: dict[str, tuple[int, Tree]] = {}
 
     def returned(self, partner: Partner, asked: wire.Return) -> tuple[wire.Returned, list[bytes]] | None:
-        """Return head and parts of what is held from the entry asked for, within its budget; None where it cannot be given or proved."""
+        """Return head and parts of what is held from the entry asked for, within its budget; None where it cannot be given or proved.
+
+        Where no more is held than the writer still has, the head stands alone: who waits for what is nowhere would wait for ever.
+        """
         rows = self._world.store.query(
             "SELECT epoch, size, seen_size, note, lead FROM channel_in WHERE channel = ?", (asked.channel,)
         )
         own = wire.channel_name(partner.node, self._world.identity.node)
-        if asked.channel != own or not rows or rows[0][0] != asked.epoch or not 0 <= asked.start <= rows[0][1]:
+        if asked.channel != own or not rows or asked.start < 0:
             return None
-        _, held, seen, note, lead = rows[0]
+        epoch, held, seen, note, lead = rows[0]
+        if (epoch, held) < (asked.epoch, asked.start) or (not held and epoch == asked.epoch):
+            return _no_more(asked, held if epoch == asked.epoch else 0), []
+        if epoch != asked.epoch:
+            return None
         if not note or (held < seen and held and not lead):
             return None
         tree = self._tree(own, asked.epoch)
@@ -97,6 +104,19 @@ class Returning:
             room -= len(data)
             found.append(data)
         return found
+
+
+def _no_more(asked: wire.Return, held: int) -> wire.Returned:
+    return wire.Returned(
+        channel=asked.channel,
+        end=asked.start,
+        epoch=asked.epoch,
+        held=held,
+        lead=(),
+        proof=(),
+        root=EMPTY_ROOT.hex(),
+        start=asked.start,
+    )
 
 
 def _hex(tree: Tree, size: int, whole: int) -> tuple[str, ...]:
