@@ -17,8 +17,9 @@ from kizuna.node import effects as fx
 from kizuna.node.channel.world import Limits
 from kizuna.sim.disk import PowerLossError
 from kizuna.sim.federation import Federation, SimNode, Weather
+from kizuna.sim.keyring import next_identity, revocations
 from tests.sim import world
-from tests.sim.test_after_restore import backup_of, codes, restored, say
+from tests.sim.test_after_restore import SECURITY, backup_of, codes, restored, say
 from tests.sim.test_bundles import apart, carry
 from tests.sim.test_recovery import projected
 from tests.sim.world import DOMAINS, arrangement, notes, sides, sign_instrument
@@ -301,3 +302,31 @@ def test_a_record_that_we_never_signed_is_not_taken_back() -> None:
     federation.run(60_000)
     assert "not-taken-back" in delhi.alerts
     assert not notes(delhi)
+
+
+@pytest.mark.parametrize("gives_back", [True, False])
+def test_a_writer_restored_to_before_its_partner_was_told_of_revoked_keys_is_no_forker(gives_back: bool) -> None:  # noqa: FBT001 # a case
+    federation, delhi, yokosuka = small_pair(f"revoked-{gives_back}")
+    backup = backup_of(delhi)
+    for number in range(2):
+        delhi.identity = made = next_identity(delhi)
+        delhi.do(fx.Rotate(made, *SECURITY))
+        federation.run(10_000)
+        delhi.do(fx.Revoke(revocations(delhi, number + 1), *SECURITY))
+        federation.run(10_000)
+    assert len(yokosuka.core.world.partners[delhi.name].revoked) == 2
+    if gives_back:  # and the mark says that more was signed than anybody holds: an epoch follows in either case
+        mark = next(iter(delhi.marks.values()))
+        delhi.marks[mark.channel] = type(mark)(mark.channel, mark.epoch, mark.size + 1, bytes(32))
+    else:
+        lying(yokosuka, lambda _head, _parts: None)
+    restored(delhi, backup)
+    for number in range(12):
+        say(delhi, f"after {number}")
+        federation.run(20_000)
+    assert set(yokosuka.alerts) == {"epoch"}
+    assert notes(yokosuka) == {f"after {number}" for number in range(12)}
+    assert codes(yokosuka) == {""}
+    out, read = sides(delhi, yokosuka)
+    assert out == read
+    assert out[0] == 1

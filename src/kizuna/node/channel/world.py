@@ -256,10 +256,11 @@ class World:
         return int(rows[0][0]) if rows else 0
 
     def _version_receipted(self, node: str) -> int:
+        """Return the newest version that a partner has receipted, or has given back to us after a restore, which it could not without holding it."""
         rows = self.store.query(
             "SELECT MAX(t.version) FROM told_key t JOIN channel_out c ON c.channel = t.channel"
             " JOIN leaf_out l ON l.channel = t.channel AND l.epoch = t.epoch AND l.idx = t.idx"
-            " WHERE c.node = ? AND t.revoked = 0 AND l.outcome = '' AND (t.known = 1 OR t.epoch < c.epoch OR t.idx < c.receipted)",
+            " WHERE c.node = ? AND t.revoked = 0 AND (t.known = 1 OR (l.outcome = '' AND (t.epoch < c.epoch OR t.idx < c.receipted)))",
             (node,),
         )
         return int(rows[0][0] or 0)

@@ -148,6 +148,8 @@ def _released(db: Db, seq: int, entry: Entry) -> None:
     data = meta["header"].encode()
     header = _header_decoder.decode(data)
     channel, item = header.channel, meta["item"]
+    if not item and header.kind in {"act", "keys"} and entry.body is not None:
+        item = str(seq)  # taken back after a restore: the word itself lies here, and nowhere else
     db.execute(
         "INSERT INTO leaf_out (channel, epoch, idx, leaf, seq, kind, record_id, type, outcome) VALUES (?,?,?,?,?,?,?,?,'')"
         " ON CONFLICT (channel, epoch, idx) DO NOTHING",
@@ -171,7 +173,8 @@ def _released(db: Db, seq: int, entry: Entry) -> None:
 def _lose(db: Db, channel: str) -> None:
     """Queue again what a log that is being closed held beyond its last receipt: whether the reader has it nobody here knows."""
     unreceipted = (
-        "channel = ? AND outcome = '' AND kind IN ('act', 'instrument', 'keys', 'notice', 'record') AND EXISTS (SELECT 1 FROM channel_out c"
+        "channel = ? AND outcome = '' AND record_id <> '' AND kind IN ('act', 'instrument', 'keys', 'notice', 'record')"
+        " AND EXISTS (SELECT 1 FROM channel_out c"
         " WHERE c.channel = leaf_out.channel AND c.epoch = leaf_out.epoch AND leaf_out.idx >= c.receipted)"
     )
     db.execute(
