@@ -1,6 +1,6 @@
 """Fails or kills the system calls of a node's work one by one, and verifies the journals after each; prints what was done.
 
-Run from the root of a checkout: `python tests/scripts/strace_faults.py [N]` (N runs, 100 by default; needs strace). Each piece of work is done once
+Run from the root of a checkout: `python tests/scripts/strace_faults.py [N [FROM]]` (N runs, 100 by default, from run FROM on; needs strace). Each piece of work is done once
 to see which calls it makes; a run then fails or kills one of them. The work is done in processes forked from this one, which has loaded all that it
 needs: a run takes a fraction of a second. It ends with 1 where a journal does not verify, a blob is missing, what was said to be done left no trace,
 work did not end, or an error was no sentence.
@@ -273,6 +273,15 @@ def prepare(folder: Path) -> Path:
     return made
 
 
+def wait_until_due(made: Path) -> None:
+    """Wait until the nodes may release all that they have for each other: before that, nothing is done soon."""
+    for config in made.glob("*/node.toml"):
+        store = open_store(read_settings(config), projections(DOMAINS))
+        ((until_ms,),) = store.query("SELECT MAX(not_before_ms) FROM outbox")
+        store.close()
+        time.sleep(max(0, (until_ms or 0) - CLOCK.now_ms()) / 1000)
+
+
 def load(made: Path) -> None:
     """Load here what the work will want, so that no forked process has to."""
     for work in WORKS:
@@ -292,7 +301,7 @@ def load(made: Path) -> None:
 
 
 def main() -> int:
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    wanted, first = (int(text) for text in (*sys.argv[1:], *("100", "0")[len(sys.argv) - 1 :]))
     if shutil.which("strace") is None:
         print("skipped: strace is not installed (Debian: apt-get install strace)")
         return 0
@@ -301,6 +310,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         made = prepare(Path(scratch))
         load(made)
+        wait_until_due(made)
         _, before = examined(made)
         plan = [
             (work, (call, how, when))
@@ -311,18 +321,18 @@ def main() -> int:
         ]
         random.Random(SEED).shuffle(plan)
         began = time.monotonic()
-        for number in range(wanted):
+        for number in range(first, first + wanted):
             work, harm = plan[number % len(plan)]
             end, why = run(work, harm, made, before)
             ends[work.name][end] += 1
-            wrong += [why] if why else []
+            if why:
+                wrong.append(why)
+                print(why, file=sys.stderr, flush=True)
             if number % TOLD_EVERY == TOLD_EVERY - 1:
-                print(f"{number + 1} runs, {len(wrong)} wrong", file=sys.stderr, flush=True)
+                print(f"{number + 1 - first} runs, {len(wrong)} wrong", file=sys.stderr, flush=True)
     print(f"{wanted} of {len(plan)} ways, {(time.monotonic() - began) / wanted:.2f} s each; {len(wrong)} wrong")
     for name, found in ends.items():
         print(f"{name}: {', '.join(f'{times} {end}' for end, times in sorted(found.items()))}")
-    for why in wrong:
-        print(why)
     return int(bool(wrong))
 
 

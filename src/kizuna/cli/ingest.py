@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -63,7 +64,8 @@ def _taken_in(files: list[str], name: str, config: Path) -> tuple[dict[str, Any]
     if _STDIN in files:
         raise RefusedError("standard input is only counted: give a file, or run the node with a feed of kind `stdin`")
     for each in files:
-        _opened(each).close()
+        with _told(each):
+            _opened(each).close()
     node = open_node(settings, clock=CLOCK, random=random, send=lambda _node, _data: None)
     node.runner.start()
     try:
@@ -123,15 +125,13 @@ def _count(name: str, warming: Warming, tick: Tick, total: int) -> AisCounts:
 
     reader = ColumnReader(warming.passes, worth_bytes=_MUCH)
     try:
-        with _opened(name) as file:
+        with _told(name), _opened(name) as file:
             for chunk in _pieces(chunks(file)):
                 reader.feed(chunk)
                 if file.seekable():
                     tick(file.tell(), total)
     except RecordError as error:
         raise RecordError(f"`{name}`: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"cannot be read ({error.strerror}): check the name", where=name) from error
     reader.close()
     return reader.counts
 
@@ -151,7 +151,14 @@ def _pieces(parts: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _opened(name: str) -> BinaryIO:
-    try:
+    with _told(name):
         return os.fdopen(os.dup(sys.stdin.fileno()), "rb") if name == _STDIN else Path(name).open("rb")
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Say of a file that cannot be read, or closed, which one it is."""
+    try:
+        yield
     except OSError as error:
         raise ConfigError(f"cannot be read ({error.strerror}): check the name", where=name) from error
