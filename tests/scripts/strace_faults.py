@@ -1,9 +1,9 @@
 """Fails or kills the system calls of a node's work one by one, and verifies the journals after each; prints what was done.
 
-Run from the root of a checkout: `python tests/scripts/strace_faults.py [N [FROM]]` (N runs, 100 by default, from run FROM on; needs strace). Each piece of work is done once
-to see which calls it makes; a run then fails or kills one of them. The work is done in processes forked from this one, which has loaded all that it
-needs: a run takes a fraction of a second. It ends with 1 where a journal does not verify, a blob is missing, what was said to be done left no trace,
-work did not end, or an error was no sentence.
+Run from the root of a checkout: `python tests/scripts/strace_faults.py [N [FROM]]` (N runs, 100 by default, from run FROM on; needs strace). Each
+piece of work is done once to see which calls it makes; a run then fails or kills one of them. The work is done in processes forked from this one,
+which has loaded all that it needs: a run takes a fraction of a second. It ends with 1 where a journal does not verify, a blob is missing, what was
+said to be done left no trace, work did not end, or an error was no sentence.
 """
 
 from __future__ import annotations
