@@ -78,7 +78,20 @@ def _lawful(stage: Stage, writer: SimNode, reader: SimNode) -> set[str]:
         found |= set(REFUSALS)
     if writer.name in stage.model.revoked:  # what the old key signed, and had not left before its revocation
         found.add("revoked-key")
+    if reader.name in stage.model.restored_ms and not _replayed_unheld(writer, reader):
+        found.add("replay")  # it had receipted a bare header, and forgot that before it was shown the body there
     return found
+
+
+def _replayed_unheld(writer: SimNode, reader: SimNode) -> bool:
+    """Return whether something was refused as shown before that no entry of the channel has shown."""
+    channel = wire.channel_name(writer.name, reader.name)
+    rows = reader.store.query(
+        "SELECT 1 FROM leaf_in l WHERE l.channel = ? AND l.code = 'replay' AND NOT EXISTS (SELECT 1 FROM leaf_in o"
+        " WHERE o.channel = l.channel AND o.record_id = l.record_id AND o.code = '')",
+        (channel,),
+    )
+    return bool(rows)
 
 
 def _withheld(stage: Stage, node: SimNode) -> None:
