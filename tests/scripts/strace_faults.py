@@ -113,8 +113,10 @@ def replicate(folder: Path) -> None:
 def caught_up(writer: Node, reader: Node) -> bool:
     """Whether all that the writer has for the reader is receipted."""
     try:
-        ((size, receipted),) = writer.store.query("SELECT size, receipted FROM channel_out")
-        ((due,),) = writer.store.query("SELECT COUNT(*) FROM outbox WHERE not_before_ms <= ?", (CLOCK.now_ms(),))
+        ((size, receipted, due),) = writer.store.query(
+            "SELECT size, receipted, (SELECT COUNT(*) FROM outbox WHERE not_before_ms <= ?) FROM channel_out",
+            (CLOCK.now_ms(),),
+        )
         ((seen,),) = reader.store.query("SELECT size FROM channel_in")
     except KizunaError:  # this read was harmed, not the node
         return False

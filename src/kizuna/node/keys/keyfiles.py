@@ -241,8 +241,13 @@ def load_identity(folder: Path, node: str) -> Identity:
         root_public = canonical.unb64(read_bytes(folder / ROOT_PUBLIC).decode("ascii", "replace").strip())
     except RecordError as error:
         raise ConfigError("is no public key: restore the folder whole", where=str(folder / ROOT_PUBLIC)) from error
-    found = [_load_one(folder, node, root_public)]
-    found += [_load_one(each, node, root_public) for each in folder.iterdir() if _is_version(each.name)]
+    try:
+        later = [each for each in folder.iterdir() if _is_version(each.name)]
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be read ({error.strerror}): check path and permissions", where=str(folder)
+        ) from error
+    found = [_load_one(each, node, root_public) for each in (folder, *later)]
     newest, *former = sorted(found, key=lambda each: each.public.version, reverse=True)
     return replace(newest, former=tuple(former))
 
