@@ -334,7 +334,7 @@ def agreed(one: TestNode, other: TestNode) -> bool:
     return all(node.core.world.releaser.index.types_towards(peer) for node, peer in pairs)
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Wait until a condition holds; fails with its last value."""
     deadline = time.monotonic() + timeout_s
     while not condition():

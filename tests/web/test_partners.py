@@ -90,7 +90,7 @@ class Gate:
         assert bare.verify_mode == context.verify_mode
         return bare
 
-    async def raw(self, files: TlsFiles | None, data: bytes, wait_s: float = 5.0) -> bytes:
+    async def raw(self, files: TlsFiles | None, data: bytes, wait_s: float = 30.0) -> bytes:
         """Send raw bytes and return all that comes back until the end."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.listener.port, ssl=self.context(files))
         try:
