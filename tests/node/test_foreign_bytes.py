@@ -134,7 +134,7 @@ NAMES = (
 def test_whatever_is_changed_only_our_errors_come(readers: dict[str, tuple[bytes, Reader]], name: str) -> None:
     good, read = readers[name]
     rng = Random(f"foreign/{name}")
-    begun = time.monotonic()
+    begun = time.thread_time()
     refused = 0
     for _ in range(TRIES):
         try:
@@ -142,7 +142,7 @@ def test_whatever_is_changed_only_our_errors_come(readers: dict[str, tuple[bytes
         except KizunaError:
             refused += 1
     assert refused > TRIES // 10
-    assert time.monotonic() - begun < MOST_S
+    assert time.thread_time() - begun < MOST_S, "no bytes keep a reader busy"
 
 
 def test_a_certificate_that_was_changed_is_refused_by_our_error(tmp_path: Path) -> None:
