@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -16,8 +18,6 @@ from kizuna.storage.sqlite import open_sqlite
 from tests.contract.journals import COUNTING, entry
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kizuna.kernel.journal import Store
 
 
@@ -32,6 +32,22 @@ def test_a_directory_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be opened") as raised:
         open_sqlite(str(tmp_path / "none" / "journal.db"), COUNTING)
     assert raised.value.where == str(tmp_path / "none" / "journal.db")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else for a while")
+def test_a_journal_that_sqlite_opens_to_be_read_alone_is_not_run_with() -> None:
+    """It falls back to that by itself where a file cannot be opened to be written, and would refuse every commit of a node that has begun."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        path = Path(folder) / "journal.db"
+        open_sqlite(str(path), COUNTING).close()
+        path.chmod(0o644)
+        os.seteuid(65_534)
+        try:
+            with pytest.raises(ConfigError, match="to be read alone: free handles or space"):
+                open_sqlite(str(path), COUNTING)
+        finally:
+            os.seteuid(0)
 
 
 def test_flipped_bytes_in_the_file_are_found(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ VFS written in Python has no shared memory), which is what a simulator that owns
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from contextlib import contextmanager
@@ -160,6 +161,7 @@ class SqliteStore:
         """Create or check the tables; `open_sqlite` calls it once."""
         with self._lock, _translated(self.path):
             if self.path != _MEMORY:
+                self._check_writable()
                 self._enter_wal()
             # Checkpoints are run after a commit, not inside it: their failure must not make a durable commit look lost.
             self._writer.wal_autocheckpoint(0)
@@ -170,6 +172,11 @@ class SqliteStore:
                 journal_sql.check_schema(self._db, self.path)
                 if journal_sql.get_meta(self._db, "projections") != self._projections.fingerprint:
                     journal_sql.refill(self._db, self._projections, "BLOB", progress)
+
+    def _check_writable(self) -> None:
+        """Refuse a journal that may be written and was opened to be read alone: SQLite falls back to that where handles or space ran out."""
+        if self._vfs is None and self._writer.readonly("main") and os.access(self.path, os.W_OK):
+            raise ConfigError("could be opened to be read alone: free handles or space, and retry", where=self.path)
 
     def _enter_wal(self) -> None:
         mode = self._writer.execute("PRAGMA journal_mode = WAL").fetchall()[0][0]
