@@ -93,8 +93,8 @@ def carried(nodes: list[Node], here: int, name: str) -> Callable[[str, bytes], N
 def replicate(folder: Path) -> None:
     """Have one node pull what the other has for it, until it is receipted."""
     nodes: list[Node] = []
-    for here, config in enumerate(sorted(folder.glob("*/node.toml"))):
-        settings = read_settings(config)
+    for here, party in enumerate(("ind", "jpn")):
+        settings = read_settings(folder / party / "node.toml")
         nodes.append(open_node(settings, clock=CLOCK, random=fresh, send=carried(nodes, here, settings.node)))
     for node in nodes:
         node.runner.start()

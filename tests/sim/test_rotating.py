@@ -162,8 +162,8 @@ def test_a_checkpoint_under_a_revoked_key_stops_the_channel() -> None:
     federation.run(10_000)
     say(delhi, "honest")
     federation.run(10_000)
-    thief = delhi.identity.former[0]
-    delhi.core.world.speaking = lambda _node: thief  # type: ignore[method-assign] # a thief with the old keys
+    thief = replace(delhi.identity.former[0], former=())
+    delhi.core.world.identity = thief  # a thief with the old keys, and no others
     say(delhi, "by a thief")
     federation.run(30_000)
     assert notes(yokosuka) == {"honest"}

@@ -152,6 +152,7 @@ def restore(stage: Stage, act: Act, rng: Random) -> None:
     """A node is backed up, and some time later put back to that backup; what was said and which keys were told meanwhile is lost to it."""
     node = stage.node(act.node)
     backup = node.backup()
+    stage.known_in_backup[act.node] = frozenset(node.core.world.partners)
     for partner in stage.partners(act.node):  # else there may be nothing to lose
         stage.say(act.node, rng, frozenset((stage.party(partner),)), 1)
     if rng.random() < 0.3:  # noqa: PLR2004 # seldom
@@ -255,6 +256,8 @@ def rotate(stage: Stage, act: Act, rng: Random) -> None:
     partners = [stage.node(each) for each in stage.partners(act.node)]
     if any(act.node not in each.core.world.partners or each.name not in node.core.world.partners for each in partners):
         return  # a card given before a rotation is given anew after it: docs/operations.md
+    if any(act.node not in stage.known_in_backup.get(each.name, (act.node,)) for each in partners):
+        return  # who enrols it again after a restore could not verify what it signed before: docs/reliability.md
     node.identity = made = next_identity(node)
     is_full = rng.random() < 0.3  # noqa: PLR2004 # seldom
     if is_full:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Any
 
 from kizuna.errors import KizunaError
 from kizuna.kernel.instrument import Instrument
@@ -45,7 +44,8 @@ class Stage:
         self.forked = False
         self.bags: list[tuple[str, str, bytes]] = []
         """Bundles under way: from, to, bytes."""
-        self.backups: dict[str, Any] = {}
+        self.known_in_backup: dict[str, frozenset[str]] = {}
+        """Which partners a node knew when the backup was made to which it is put back."""
         self.orders: tuple[str, ...] = ()
         self.order_numbers: dict[str, list[int]] = {}
         self._said = 0
@@ -128,6 +128,7 @@ class Stage:
     def put_back(self, name: str) -> None:
         """Forget what a restored node lost with its journal, and let its officers load again what no partner can give back."""
         node = self.node(name)
+        self.known_in_backup.pop(name, None)
         self.model.owed[name] = [said for said in self.model.of(name) if self._held_by_a_partner(said)]
         standing = dict(node.store.query("SELECT id, standing FROM record WHERE own = 1"))
         for said in self.model.by_id.values():

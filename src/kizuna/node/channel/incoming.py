@@ -133,7 +133,7 @@ def load(store: Store, channel: str) -> InState:
         receipt_sha256=row[8],
         quarantined=row[11],
         stopped=row[12],
-        unconfirmed=receipting.newest_receipts(store, channel, row[1]),
+        unconfirmed=receipting.newest_receipts(store, channel, row[1], row[2]),
     )
 
 

@@ -371,16 +371,16 @@ class Serving:
     def _note_for(self, pull: wire.Pull, state: OutState) -> bytes:
         """Return the newest checkpoint as the reader can verify it.
 
-        Where it goes back it was restored from a backup, and where only its enrolment says that it knows our newest keys, or the epoch is not the
-        first, we may have been: then which of our keys it holds, or holds for revoked, nobody here can say.
+        Which of our keys it holds, or holds for revoked, nobody here can say where it goes back, for then it was restored from a backup; where it
+        has not receipted the newest, for the card that it has of us may be older or newer than what we told it; and where the note is older.
         """
         identity, world = self._world.identity, self._world
         if not identity.former or not state.note:
             return state.note
         goes_back = pull.epoch != state.epoch or pull.start < state.receipted
         newest = identity.keys[sign.Purpose.CHECKPOINT].public
-        is_old = state.epoch and world.own_noted(origin(state.channel, state.epoch), state.note) != newest
-        if not goes_back and not is_old and not world.known_by_card(state.node):
+        is_new = world.own_noted(origin(state.channel, state.epoch), state.note) == newest
+        if not goes_back and is_new and world.has_receipted_newest(state.node):
             return state.note
         return outgoing.checkpoint_note(identity.every[:MOST_SIGNATURES], state.channel, state.epoch, state.tree)
 

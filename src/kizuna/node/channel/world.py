@@ -265,10 +265,9 @@ class World:
         )
         return int(rows[0][0] or 0)
 
-    def known_by_card(self, node: str) -> bool:
-        """Return whether only the enrolment says that a partner knows our newest keys: the card that it has of us may be an older one."""
-        newest = self.identity.public.version
-        return self._version_receipted(node) < newest <= self.version_known(node)
+    def has_receipted_newest(self, node: str) -> bool:
+        """Return whether a partner has receipted our newest keys: else the card that it has of us may bear any of them."""
+        return self._version_receipted(node) >= self.identity.public.version
 
     def told_revoked(self, purpose: sign.Purpose, node: str) -> frozenset[str]:
         """Return the ids of our keys for a purpose of which a partner has been told that they count no more."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
+import msgspec
+
+from kizuna.kernel import sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.writer import NO_RECEIPT
 from kizuna.kernel.journal import Store
@@ -15,13 +18,24 @@ STARTING_RECEIPTS = 128
 """Receipts shown again after a start, until the writer says which it holds."""
 
 
-def newest_receipts(store: Store, channel: str, epoch: int) -> list[bytes]:
-    """Return the newest receipts of an epoch, oldest first: which of them have arrived is not known after a start."""
+def newest_receipts(store: Store, channel: str, epoch: int, held: int) -> list[bytes]:
+    """Return the newest receipts of an epoch, oldest first: which of them have arrived is not known after a start.
+
+    One that speaks of more than is held was given before a restore and came back from the writer, who needs it no second time.
+    """
     rows = store.query(
         "SELECT b.body FROM receipt_out r JOIN journal_body b ON b.seq = r.seq WHERE r.channel = ? AND r.epoch = ? ORDER BY r.seq DESC LIMIT ?",
         (channel, epoch, STARTING_RECEIPTS),
     )
-    return [bytes(body) for (body,) in rows][::-1]
+    return [receipt for (body,) in reversed(rows) if _size(receipt := bytes(body)) <= held]
+
+
+def _size(receipt: bytes) -> int:
+    return msgspec.json.decode(sign.read_envelope(receipt).payload_bytes(), type=_Size).size
+
+
+class _Size(msgspec.Struct):
+    size: int
 
 
 def receipts_after(store: Store, channel: str, epoch: int, sha256: str) -> list[bytes] | None:
