@@ -8,9 +8,10 @@ import dataclasses
 import pytest
 
 from kizuna.kernel import canonical
+from kizuna.kernel.channel import wire
 from kizuna.kernel.instrument import Instrument
 from kizuna.node import effects as fx
-from kizuna.sim.federation import Federation, SimNode
+from kizuna.sim.federation import Federation, SimNode, opened_receipt
 from kizuna.sim.keyring import next_identity
 from tests.sim.test_bundles import apart, carry, export
 from tests.sim.test_recovery import projected
@@ -411,6 +412,40 @@ def test_a_node_restored_to_before_an_enrolment_and_with_newer_keys_than_its_par
     for writer, reader in ((delhi, yokosuka), (yokosuka, delhi)):
         out, read = sides(writer, reader)
         assert out == read
+
+
+def test_who_enrols_a_partner_again_by_a_newer_card_than_it_was_told_of_accuses_nobody() -> None:
+    federation, delhi, yokosuka, backup, _ = enrolled_after_a_backup("newer card")
+    federation.run(10_000)
+    yokosuka.identity = new = next_identity(yokosuka)
+    yokosuka.do(fx.Rotate(new, *SECURITY))  # told in an entry that the old key signs for; nothing follows it
+    federation.run(10_000)
+    restored(delhi, backup)
+    delhi.do(fx.Enrol(yokosuka.card(), "officer:1:liaison"))
+    federation.run(120_000)
+    assert "fork" not in delhi.alerts + yokosuka.alerts
+    out, read = sides(yokosuka, delhi)
+    assert out == read
+    assert out[1] == 2
+
+
+def test_a_restored_reader_that_starts_again_says_nothing_of_what_it_does_not_hold_yet() -> None:
+    federation, delhi, yokosuka, _ = pair("again")
+    backup = backup_of(yokosuka)
+    for number in range(5):
+        say(delhi, f"note {number}")
+    federation.run(10_000)
+    for steps in range(1, 30):  # the power goes at each step of taking all in again
+        restored(yokosuka, backup)
+        yokosuka.disk.fail_at = yokosuka.disk.steps + steps
+        federation.run(10_000)
+    pulls = [wire.unpack_message(data) for _, to, data in federation.wire if to == delhi.name]
+    shown = [(head.start, part) for head, parts in pulls if isinstance(head, wire.Pull) for part in parts[1:]]
+    assert len(shown) > 30
+    assert all(opened_receipt(receipt, yokosuka).size <= start for start, receipt in shown)
+    assert notes(yokosuka) == {f"note {number}" for number in range(5)}
+    out, read = sides(delhi, yokosuka)
+    assert out == read
 
 
 def test_whoever_enrols_right_after_a_restore_keeps_no_other_partner_from_new_keys() -> None:
