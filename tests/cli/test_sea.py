@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kizuna.cli.reading import reading
 from kizuna.domains.maritime.traffic import Traffic
 from kizuna.formats.aivdm_out import Fix, position_a, sentences
+from kizuna.node.settings import read_settings
 
 if TYPE_CHECKING:
     from conftest import Kizuna
@@ -131,6 +133,30 @@ def test_ports_leave_as_a_file_and_a_node_takes_a_file_of_its_own(kizuna: Kizuna
     assert faulty.code == 13
     assert f"{folder / 'own.csv'}:3: `lat_deg`: `115.0` is not between -90 and 90" in faulty.err
     assert kizuna("ports", "check", folder / "ports.txt").code == 13
+
+
+def test_what_was_destroyed_at_rest_is_said_to_lie_there_until_it_is_cleared(
+    kizuna: Kizuna, folder: Path, recording: Path
+) -> None:
+    config = folder / "node.toml"
+    config.write_text(config.read_text(encoding="utf-8") + FEED, encoding="utf-8")
+    done = kizuna("ingest", recording, "--config", config, "--json").json
+    assert kizuna("archive", "retain", "--config", config).code == 0  # now all is in files
+    with reading(read_settings(config)) as node:
+        batches = [str(each) for (each,) in node.store.query("SELECT record_id FROM maritime_batch ORDER BY record_id")]
+    assert kizuna("release", "withdraw", batches[0], "--act", "destroy", "--reason", "x", "--config", config).code == 0
+    said = kizuna("journal", "verify", "--config", config, "--json")
+    assert said.code == 0, "the journal itself has no fault"
+    assert len(said.json["archive"]["left"]) >= 1
+    assert "still holds positions" in kizuna("journal", "verify", "--config", config).out
+    looked = kizuna("doctor", "--config", config, "--json").json["checks"]
+    (archive,) = [each for each in looked if each["name"] == "archive"]
+    assert not archive["ok"]
+    assert "kizuna archive retain" in archive["said"]
+    assert kizuna("archive", "retain", "--config", config).code == 0
+    assert kizuna("journal", "verify", "--config", config, "--json").json["archive"]["left"] == []
+    cells = kizuna("archive", "density", "--simulated", "--config", config, "--json").json["cells"]
+    assert 0 < sum(cell["positions"] for cell in cells) < done["positions"]
 
 
 def test_positions_whose_time_has_passed_end_and_the_events_of_the_others_are_found(

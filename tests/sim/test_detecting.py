@@ -58,18 +58,18 @@ def test_late_positions_take_a_gap_back_and_a_new_start_says_nothing_anew(tmp_pa
     key, archives = ArchiveKey("ind", "live", "coast"), Archives(tmp_path)
     beacon = [(OTHER, ago, 12.0) for ago in range(600)]
     quiet = [(SHIP, ago, 10.0) for ago in range(500, 600, 5)]
-    archives.add(key, rows_of(india, beacon + quiet))
+    archives.add(key, rows_of(india, beacon + quiet), 1)
     assert len(job(federation, india, archives).once()) == 2  # the gap, and the thresholds that it cites
     assert told(india) == [("gap", True, True)]
     do(india, "write-rule", ops.RuleAsked(rule="dark", kind="gap"))
     alerts = Alerting(SimDoer(india), india.store, archives, "ind", mark("ind"), clock=SimClock(federation))
     assert len(alerts.once()) == 1
     # the same again, in another order, from another receiver: nothing is new, also to a job that starts anew
-    archives.add(key, rows_of(india, quiet[::-1]))
-    archives.add(ArchiveKey("ind", "live", "hill"), rows_of(india, quiet))
+    archives.add(key, rows_of(india, quiet[::-1]), 2)
+    archives.add(ArchiveKey("ind", "live", "hill"), rows_of(india, quiet), 3)
     assert job(federation, india, archives).once() == []
     # hours later what another receiver held back comes in: the ship was never silent
-    archives.add(key, rows_of(india, [(SHIP, ago, 10.0) for ago in range(0, 500, 5)]))
+    archives.add(key, rows_of(india, [(SHIP, ago, 10.0) for ago in range(0, 500, 5)]), 4)
     assert len(job(federation, india, archives).once()) == 1
     assert told(india) == []
     assert told(india, standing=False) == [("gap", True, False), ("gap", True, False)]
@@ -90,14 +90,14 @@ def test_a_feed_that_was_down_raises_nothing_on_a_node(tmp_path: Any) -> None:
     rows = [
         (mmsi, ago, lat) for mmsi, lat in ((SHIP, 10.0), (OTHER, 12.0)) for ago in range(1500) if not 200 < ago <= 1100
     ]
-    archives.add(ArchiveKey("ind", "live", "coast"), rows_of(india, rows))
+    archives.add(ArchiveKey("ind", "live", "coast"), rows_of(india, rows), 5)
     assert job(federation, india, archives).once() == []
 
 
 def test_a_recording_is_looked_into_again_only_when_something_was_added(tmp_path: Any) -> None:
     federation, india, _ = pair("recorded")
     key, archives = ArchiveKey("ind", "recorded", "tape"), Archives(tmp_path)
-    archives.add(key, rows_of(india, [(OTHER, ago, 12.0) for ago in range(600)]))
+    archives.add(key, rows_of(india, [(OTHER, ago, 12.0) for ago in range(600)]), 6)
     archives.flush()
     search = job(federation, india, archives)
     assert search.once() == []
@@ -105,7 +105,7 @@ def test_a_recording_is_looked_into_again_only_when_something_was_added(tmp_path
     held = part.read_bytes()
     part.write_bytes(b"damaged")
     assert search.once() == []  # it is not even read
-    archives.add(key, rows_of(india, [(SHIP, ago, 10.0) for ago in range(500, 600, 5)]))
+    archives.add(key, rows_of(india, [(SHIP, ago, 10.0) for ago in range(500, 600, 5)]), 7)
     with pytest.raises(RecordError, match="cannot be read"):
         search.once()
     part.write_bytes(held)
@@ -117,7 +117,7 @@ def test_spoofing_is_a_claim_on_an_event_that_the_partner_disputes(tmp_path: Any
     federation, india, japan = pair("spoof")
     archives = Archives(tmp_path)
     track = [(SHIP, ago, 40.0 if ago == 7 else 10.0) for ago in range(20)]
-    archives.add(ArchiveKey("ind", "live", "coast"), rows_of(india, track))
+    archives.add(ArchiveKey("ind", "live", "coast"), rows_of(india, track), 8)
     job(federation, india, archives).once()
     with india.store.view() as db:
         (event,) = queries.events(db)

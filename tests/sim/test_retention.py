@@ -26,6 +26,7 @@ from kizuna.node import effects as fx
 from kizuna.node.acts import erasing
 from kizuna.node.maritime.ageing import Ageing
 from kizuna.node.maritime.archives import ArchiveKey, Archives
+from kizuna.node.maritime.clearing import Clearing
 from kizuna.node.maritime.picture import LivePicture
 from kizuna.sim.disk import PowerLossError
 from kizuna.sim.federation import Federation, SimNode
@@ -63,7 +64,8 @@ class Office:
             self.node.store, self.node.blobs, Archives(self.folder), self.node.identity.party, clock
         )
         self.picture.rebuild()
-        self.ageing = Ageing(self, self.node.store, self.picture, self.rules, clock=clock)
+        self.clearing = Clearing(self.node.store, self.picture)
+        self.ageing = Ageing(self, self.node.store, self.picture, self.clearing, self.rules, clock=clock)
 
     def do(self, command: fx.Command) -> Any:
         from concurrent.futures import Future  # noqa: PLC0415 # one reply
@@ -166,7 +168,7 @@ def test_a_rule_ends_the_day_that_is_old_enough_and_leaves_the_next(tmp_path: Pa
     shutil.rmtree(india.folder)
     india.open()
     assert india.rows() == [419_000_002]
-    india.ageing.settle()
+    india.clearing.once()
     assert india.rows() == [419_000_002]
     # what a partner holds is the partner's to end
     federation.run(60_000)

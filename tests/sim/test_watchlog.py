@@ -389,7 +389,7 @@ def heard(node: SimNode, archives: Archives, rows: list[tuple[int, int, float, i
         dict(zip(named, (mmsi, node.now_ms - ago * 60_000, round(lat * 600_000), 48_000_000, speed), strict=True))
         for mmsi, ago, lat, speed in rows
     ]
-    archives.add(ArchiveKey(node.identity.party, "live", "coast"), pa.Table.from_pylist(made, schema=SCHEMA))
+    archives.add(ArchiveKey(node.identity.party, "live", "coast"), pa.Table.from_pylist(made, schema=SCHEMA), 1)
 
 
 def test_a_box_a_speed_and_a_vessel_of_interest_are_found_in_the_positions(tmp_path: Any) -> None:

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -105,6 +106,32 @@ def test_days_are_folders_and_compact_joins_their_parts(tmp_path: Path) -> None:
     assert archive.read(START, START + 10).num_rows == 3
 
 
+def test_a_file_says_from_which_entries_its_rows_are_however_it_was_joined(tmp_path: Path) -> None:
+    archive = PositionArchive(tmp_path, most_rows=6)
+    other_day = START + DAY_MS
+    archive.append(table([row(START), row(START + 1, mmsi=2), row(other_day)]), np.array([7, 2**40, 9]))
+    archive.append(table([row(START + 2, mmsi=3)]), np.array([11]))
+    today, tomorrow = archive.days()
+    said = [entries.tolist() for entries in archive.entries(today).values() if entries is not None]
+    assert said == [[7, 2**40], [11]]
+    assert [each.tolist() for each in archive.entries(tomorrow).values() if each is not None] == [[9]]
+    archive.join(today)
+    assert [each.tolist() for each in archive.entries(today).values() if each is not None] == [[7, 11, 2**40]]
+    archive.append(table([row(START + 3, mmsi=k) for k in range(4, 8)]), np.array([12, 12, 13, 13]))
+    archive.compact(today)
+    assert archive.parts(today) == 2  # each may have rows of each entry
+    assert {tuple(each.tolist()) for each in archive.entries(today).values() if each is not None} == {
+        (7, 11, 12, 13, 2**40)
+    }
+    archive.append(table([row(START + 4)]))
+    archive.compact(today)
+    assert set(archive.entries(today).values()) == {None}  # of some it is not told, so of all
+    left = archive.root / today.isoformat() / "part-00000099.tmp"
+    left.write_bytes(b"half")
+    archive.sweep()
+    assert not left.exists()
+
+
 def test_a_crash_while_writing_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = PositionArchive(tmp_path)
     archive.append(table([row(START)]))
@@ -190,9 +217,15 @@ def test_a_day_that_grows_is_written_again_only_a_few_times(tmp_path: Path) -> N
     some = archive.read(0, 2**53).slice(0, 10)
     before = archive.digests(day)
     assert all(len(digest) == 64 and name.startswith(day.isoformat()) for name, digest in before.items())
-    archive.replace(day, pa.concat_tables([some, some]))
+    parts = archive.entries(day)
+    assert set(parts.values()) == {None}  # nobody told
+    assert archive.replace(list(parts), pa.concat_tables([some, some]), np.array([3, 9]))
     assert archive.read(0, 2**53).equals(some)
+    ((part, entries),) = archive.entries(day).items()
+    assert entries is not None
+    assert entries.tolist() == [3, 9]
+    assert not archive.replace(list(parts), some, np.array([3]))  # they are there no more
     assert len(archive.digests(day)) == 1
     assert not archive.digests(day).items() & before.items()
-    archive.replace(day, SCHEMA.empty_table())
+    assert archive.replace([part], SCHEMA.empty_table(), np.array([], np.int64))
     assert archive.days() == []

@@ -113,11 +113,12 @@ def retain(
     ] = False,
     json: Json = False,
 ) -> None:
-    """End the positions whose time has passed, as a running node does by itself: journalled first, then deleted."""
-    from kizuna.node.maritime.watch import open_ageing  # noqa: PLC0415 # Arrow is loaded by these commands alone
+    """End the positions whose time has passed, and clear the archive of all that was withdrawn, as a running node does by itself."""
+    from kizuna.node.maritime.clearing import Clearing  # noqa: PLC0415 # Arrow is loaded by these commands alone
+    from kizuna.node.maritime.watch import open_ageing  # noqa: PLC0415 # the same
 
     with _picture(config) as (node, picture):
-        ageing = open_ageing(node, picture, CLOCK)
+        ageing = open_ageing(node, picture, Clearing(node.store, picture), CLOCK)
         found = list(ageing.due())
         if not dry_run:
             node.runner.observe(picture.observe)
@@ -228,9 +229,12 @@ def _archives(config: Path) -> Iterator[Archives]:
 
 @contextmanager
 def _at_rest(config: Path) -> Iterator[tuple[Node, Archives]]:
-    """Yield a node at rest and its archives, with all that is journalled and without what was retracted."""
+    """Yield a node at rest and its archives, with all that is journalled and without what was withdrawn."""
+    from kizuna.node.maritime.clearing import Clearing  # noqa: PLC0415 # Arrow is loaded by these commands alone
+
     with _picture(config) as (node, picture):
         picture.rebuild()
+        Clearing(node.store, picture).once()
         yield node, picture.archives
 
 

@@ -21,7 +21,7 @@ from kizuna.node.keys import keyfiles
 from kizuna.node.maritime.boundary import read_boundary
 from kizuna.node.people.accounts import Accounts
 from kizuna.node.people.tokens import Tokens
-from kizuna.node.service import DataLock, InUseError, mark_of, open_marks
+from kizuna.node.service import POSITIONS, DataLock, InUseError, mark_of, open_marks
 from kizuna.node.settings import SQLITE, Settings, host_port
 
 _SOON_DAYS = 30
@@ -123,6 +123,19 @@ def _journal(settings: Settings) -> str:
     if newest and newest[-1].chain != head.chain:
         raise JournalCorruptError("the newest entries do not lead to the head: `kizuna journal verify` says where")
     return f"{head.seq} entries, the newest {len(newest)} read back; `kizuna journal verify` reads all"
+
+
+def _archive(settings: Settings) -> str:
+    from kizuna.node.maritime.clearing import left  # noqa: PLC0415 # Arrow is loaded where it is looked at
+
+    with reading(settings) as node:
+        found = left(node.store, settings.data / POSITIONS)
+    if found:
+        raise RefusedError(
+            f"{len(found)} files still hold positions that were withdrawn or have ended, the first `{found[0].path}`:"
+            " a running node clears them within seconds, at rest `kizuna archive retain` does"
+        )
+    return "holds nothing that was withdrawn or has ended"
 
 
 def _high_water(settings: Settings) -> str:
@@ -283,6 +296,7 @@ _LOOKS: dict[str, Callable[[Settings], str]] = {
     "clock": _clock,
     "store": _store,
     "journal": _journal,
+    "archive": _archive,
     "high-water": _high_water,
     "ports": _ports,
     "accounts": _accounts,

@@ -15,7 +15,7 @@ from kizuna.kernel.journal import Head
 from kizuna.node.acts import erasing
 from kizuna.node.domains import DOMAINS
 from kizuna.node.held.filling import projections
-from kizuna.node.service import DataLock, open_store
+from kizuna.node.service import POSITIONS, DataLock, open_store
 from kizuna.storage.blobs import Blobs
 
 app = group("journal", "The append-only log that is the node's only truth.")
@@ -32,15 +32,20 @@ def verify(
     *,
     json: Json = False,
 ) -> None:
-    """Find any altered, missing or reordered byte; exit code 9 where there is one."""
+    """Find any altered, missing or reordered byte, exit code 9 where there is one; say too what still lies in the archive and should not."""
+    from kizuna.node.maritime.clearing import left  # noqa: PLC0415 # Arrow is loaded by this command alone
+
     expected = _head(expect) if expect else None
     with reading(settings_of(config)) as node, progress("verifying", json_wanted=json) as tick:
         found = node.store.verify(expected=expected, progress=tick)
         with node.store.view() as db:
             blobs = erasing.audit(db, Blobs(node.settings.data / "blobs").has)
+        positions = node.settings.data / POSITIONS
+        lying = [str(each.path.relative_to(positions)) for each in left(node.store, positions)]
     faults = [finding.message for finding in found.findings]
     faults += [f"blob `{sha256}` is named by a record and missing: no entry erased it" for sha256 in blobs.missing]
     result = {
+        "archive": {"left": lying},
         "blobs": {"erased_by": blobs.erased, "held": blobs.held, "missing": list(blobs.missing)},
         "entries": found.count,
         "erased": found.erased,
@@ -58,6 +63,10 @@ def verify(
                 for sha256, seq in list(blobs.erased.items())[:_SHOWN_FINDINGS]
             ),
         ]
+    lines += [
+        f"`{name}` in the archive still holds positions that were withdrawn or have ended: `kizuna doctor` says what to do"
+        for name in lying[:_SHOWN_FINDINGS]
+    ]
     emit(result, json_wanted=json, lines=lines)
     if faults:
         raise JournalCorruptError(

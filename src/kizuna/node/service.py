@@ -32,6 +32,7 @@ from kizuna.storage.highwater import HighWater
 from kizuna.storage.sqlite import open_sqlite
 
 JOURNAL = "journal.sqlite"
+POSITIONS = "positions"
 Send = Callable[[str, bytes], None]
 
 

@@ -5,14 +5,19 @@ renamed, so that a reader sees all of it or nothing. Parts are only added; `join
 order, vessel after vessel, each different row once. Both hold at most `most_rows` at a time, however large the day is. Duplicates stay until
 then: the journal, not the archive, says what was received.
 
+A part file says in its footer from which entries its rows are, whatever numbers whoever writes gives them: so that the files of an entry that is to
+go are found, and made anew from the others, without a list beside them that could say something else.
+
 One process writes; any number may read. Which rows may be released is decided elsewhere.
 """
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
 import os
+import zlib
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -37,6 +42,8 @@ _PART = "part-{:08d}.parquet"
 _TEMPORARY = ".tmp"
 _LAST_MMSI = 2**31 - 1
 _EPOCH = dt.date(1970, 1, 1)
+_ENTRIES = "kizuna.entries.v1"
+"""The footer's word for the entries: 64-bit little-endian steps from each to the next, by zlib, in base64."""
 _ROW_GROUP = 1 << 16
 MOST_ROWS = 1 << 22
 """Rows that are held at a time when parts are joined: about 130 MB, a few times as much while they are sorted."""
@@ -75,8 +82,12 @@ class PositionArchive:
         self.root = root
         self._most_rows = most_rows
 
-    def append(self, table: pa.Table) -> None:
+    def append(self, table: pa.Table, entries: NDArray[np.int64] | None = None) -> None:
         """Add the rows, a new part file for each day in them; durable on return.
+
+        Args:
+            table: the rows.
+            entries: from which entry each row is; a file of rows of which that is not told says nothing of it.
 
         Raises:
             RecordError: another schema, or a value out of range.
@@ -86,7 +97,8 @@ class PositionArchive:
             return
         days = np.asarray(table["time_ms"].combine_chunks()) // DAY_MS
         for day in np.unique(days).tolist():
-            self._write(self._folder(day), table.filter(pa.array(days == day)))
+            of = None if entries is None else np.unique(entries[days == day])
+            self._write(self._folder(day), table.filter(pa.array(days == day)), of)
 
     def read(
         self,
@@ -150,6 +162,19 @@ class PositionArchive:
         """Return how many part files a day has."""
         return len(self._parts(self.root / day.isoformat()))
 
+    def entries(self, day: dt.date) -> dict[Path, NDArray[np.int64] | None]:
+        """Return from which entries the rows of each of a day's part files are, ascending; None where the file does not say.
+
+        Raises:
+            RecordError: a file cannot be read.
+        """
+        return {part: _entries_of(part) for part in self._parts(self.root / day.isoformat())}
+
+    def sweep(self) -> None:
+        """Remove what a process that was ended in the middle of a part file left of it."""
+        for left in self.root.glob(f"*/*{_TEMPORARY}"):
+            left.unlink(missing_ok=True)
+
     def stretches(self, day: dt.date) -> list[Vessels]:
         """Return stretches of MMSI that hold at most `most_rows` of a day's rows each, in order; one alone where the day is small."""
         parts = self._parts(self.root / day.isoformat())
@@ -173,7 +198,8 @@ class PositionArchive:
             if sum(map(sizes.__getitem__, chosen)) + sizes[part] <= self._most_rows:
                 chosen.append(part)
         if len(chosen) > 1:
-            self._write(folder, _distinct(pa.concat_tables([_load(part, None) for part in chosen])))
+            joined = _distinct(pa.concat_tables([_load(part, None) for part in chosen]))
+            self._write(folder, joined, _together(map(_entries_of, chosen)))
             _remove(folder, chosen)
         return self.parts(day)
 
@@ -184,26 +210,37 @@ class PositionArchive:
         """
         folder = self.root / day.isoformat()
         before = self._parts(folder)
+        entries = _together(map(_entries_of, before))
         total = 0
         for stretch in self.stretches(day):
             rows = _distinct(pa.concat_tables([_load(part, _among(stretch)) for part in before]))
             if rows.num_rows:
-                self._write(folder, rows)
+                self._write(folder, rows, entries)
                 total += rows.num_rows
         _remove(folder, before)
         return total
 
-    def replace(self, day: dt.date, rows: pa.Table) -> None:
-        """Put these rows, each different one once, in the place of a day's; none deletes it. Whoever calls says so in the journal first.
+    def replace(self, parts: Collection[Path], rows: pa.Table, entries: NDArray[np.int64]) -> bool:
+        """Put these rows, each different one once, in the place of some of one day's part files; none deletes them.
 
-        The new part files stand before the old ones go: should the machine stop in between, call again.
+        The new part file stands before the old ones go: should the machine stop in between, they are still there to be replaced. Who reads one of
+        them goes on reading it.
+
+        Args:
+            parts: the files, of one day, at least one.
+            rows: rows of that day.
+            entries: from which entries the rows are.
+
+        Returns:
+            Whether it was done: not where one of the files is there no more, because it was joined with others.
         """
-        folder = self.root / day.isoformat()
-        before = self._parts(folder)
+        if not all(part.exists() for part in parts):
+            return False
+        folder = next(iter(parts)).parent
         if rows.num_rows:
-            self._folder((day - _EPOCH).days)
-            self._write(folder, _distinct(rows))
-        _remove(folder, before)
+            self._write(folder, _distinct(rows), entries)
+        _remove(folder, parts)
+        return True
 
     def digests(self, day: dt.date) -> dict[str, str]:
         """Return the SHA-256 (hex) of each of a day's part files by its name, `YYYY-MM-DD/part-...`.
@@ -224,10 +261,10 @@ class PositionArchive:
             _sync(self.root)
         return folder
 
-    def _write(self, folder: Path, rows: pa.Table) -> None:
+    def _write(self, folder: Path, rows: pa.Table, entries: NDArray[np.int64] | None) -> None:
         parts = self._parts(folder)
         number = int(parts[-1].stem.removeprefix("part-")) + 1 if parts else 0
-        _replace(folder / _PART.format(number), _sorted(rows))
+        _replace(folder / _PART.format(number), _sorted(rows), entries)
 
     def _parts(self, folder: Path) -> list[Path]:
         return sorted(folder.glob("part-*.parquet"))
@@ -272,6 +309,23 @@ def _vessels_in(part: Path) -> NDArray[np.int32]:
         return np.asarray(pq.read_table(part, columns=["mmsi"], partitioning=None)["mmsi"].combine_chunks())
 
 
+def _entries_of(part: Path) -> NDArray[np.int64] | None:
+    with _naming(part):
+        said = (pq.read_metadata(part).metadata or {}).get(_ENTRIES.encode())
+    if said is None:
+        return None
+    try:
+        return np.cumsum(np.frombuffer(zlib.decompress(base64.b64decode(said)), "<i8"), dtype=np.int64)
+    except (ValueError, zlib.error):
+        return None  # what cannot be read says nothing
+
+
+def _together(entries: Iterable[NDArray[np.int64] | None]) -> NDArray[np.int64] | None:
+    """Return the entries of several files; None where one does not say."""
+    found = list(entries)
+    return np.unique(np.concatenate(found)) if found and all(each is not None for each in found) else None  # type: ignore[arg-type] # none is None
+
+
 def _distinct(rows: pa.Table) -> pa.Table:
     return rows.group_by(SCHEMA.names).aggregate([]).select(SCHEMA.names).cast(SCHEMA)
 
@@ -303,18 +357,18 @@ def _sorted(rows: pa.Table) -> pa.Table:
     return rows.sort_by([("mmsi", "ascending"), ("time_ms", "ascending")])
 
 
-def _replace(path: Path, rows: pa.Table) -> None:
+def _replace(path: Path, rows: pa.Table, entries: NDArray[np.int64] | None) -> None:
     """Write `rows` beside `path`, make them durable, and only then give them its name."""
     temporary = path.with_suffix(_TEMPORARY)
     with temporary.open("wb") as file:
-        pq.write_table(
-            rows,
-            file,
-            compression="zstd",
-            use_dictionary=False,
-            column_encoding={**_ENCODINGS, "time_ms": _DELTA},
-            row_group_size=_ROW_GROUP,
-        )
+        encodings = {**_ENCODINGS, "time_ms": _DELTA}
+        with pq.ParquetWriter(
+            file, rows.schema, compression="zstd", use_dictionary=False, column_encoding=encodings
+        ) as to:
+            to.write_table(rows, row_group_size=_ROW_GROUP)
+            if entries is not None:
+                steps = np.diff(entries, prepend=0).astype("<i8").tobytes()
+                to.add_key_value_metadata({_ENTRIES: base64.b64encode(zlib.compress(steps)).decode()})
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)

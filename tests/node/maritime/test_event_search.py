@@ -81,12 +81,12 @@ def filled(archives: Archives, source_kind: str) -> list[ArchiveKey]:
     beacon = [(701_000_000, at, 6 * DEGREE, 84 * DEGREE) for at in range(START, END, MINUTE)]  # by it both are heard
     false = [(201_000_001, START + 30 * HOUR, 0, 0), (999_000, START + HOUR, 0, 0)]
     rng.shuffle(rows)
-    archives.add(coast, table(rows[: len(rows) // 2] + false + beacon))
+    archives.add(coast, table(rows[: len(rows) // 2] + false + beacon), 1)
     archives.flush()
-    archives.add(coast, table(rows[len(rows) // 2 :]))
-    archives.add(hill, table(rng.sample(rows, len(rows) // 3) + beacon))
-    archives.strike(coast, table(false))
-    archives.add(ArchiveKey("jpn", source_kind, "coast"), table([(1, START, 0, 0)]))
+    archives.add(coast, table(rows[len(rows) // 2 :]), 2)
+    archives.add(hill, table(rng.sample(rows, len(rows) // 3) + beacon), 3)
+    archives.strike(coast, table(false), 1)
+    archives.add(ArchiveKey("jpn", source_kind, "coast"), table([(1, START, 0, 0)]), 5)
     return [coast, hill]
 
 

@@ -16,9 +16,6 @@ SCHEMA = (
     "CREATE TABLE retained (record_id TEXT PRIMARY KEY, ends_ms BIGINT NOT NULL, term TEXT NOT NULL)",
     "CREATE INDEX retained_by_end ON retained (ends_ms)",
     "CREATE TABLE positions_ended (record_id TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (record_id, seq))",
-    """CREATE TABLE positions_ended_day (
-        seq BIGINT NOT NULL, party TEXT NOT NULL, source_kind TEXT NOT NULL, source TEXT NOT NULL, day BIGINT NOT NULL,
-        PRIMARY KEY (seq, day))""",
 )
 PERSONAL = "personal"
 ENDED = "positions-ended"
@@ -51,13 +48,8 @@ def _ends(db: Db, record_id: str, ends_ms: int, term: str) -> None:
 
 
 def note_ended(db: Db, seq: int, entry: Entry) -> None:
-    """Keep which batches of positions ended by an entry of the journal, and of which days the archive had rows of them."""
-    meta = entry.meta
+    """Keep which batches of positions ended by an entry of the journal."""
     db.executemany(
         "INSERT INTO positions_ended (record_id, seq) VALUES (?,?) ON CONFLICT (record_id, seq) DO NOTHING",
-        [(record_id, seq) for record_id in meta["records"]],
-    )
-    db.executemany(
-        "INSERT INTO positions_ended_day (seq, party, source_kind, source, day) VALUES (?,?,?,?,?) ON CONFLICT (seq, day) DO NOTHING",
-        [(seq, meta["party"], meta["source_kind"], meta["source"], day) for day in meta["days"]],
+        [(record_id, seq) for record_id in entry.meta["records"]],
     )

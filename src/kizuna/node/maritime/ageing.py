@@ -1,14 +1,13 @@
 """The job that ends positions: by the settings' `[[retention]]`, and by the term of the agreement under which a partner released them.
 
 A batch that is to go is named in the journal first, with the rule, its rows and what files they lay in (`positions-ended`); then its bodies and
-blobs go by journalled acts, as in every erasure; then the days of the archive that had rows of it are made anew from the batches that are still held.
-All of it may be done again: what the power cut off is found in the journal when the node starts, and a day that is made anew twice is the same.
+blobs go by journalled acts, as in every erasure; then `kizuna.node.maritime.clearing` takes it out of the archive, as all that stands no longer.
+All of it may be done again: what the power cut off is found in the journal when the node starts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import msgspec
 import numpy as np
@@ -16,12 +15,13 @@ import pyarrow as pa
 
 from kizuna.domains.maritime.records import SIMULATED
 from kizuna.domains.maritime.retention import Ending, Held, Rule, endings
-from kizuna.formats.positions_arrow import empty, values_of
+from kizuna.formats.positions_arrow import values_of
 from kizuna.kernel.intervals import DAY_MS
 from kizuna.kernel.journal import Store
 from kizuna.kernel.ports import Clock
 from kizuna.node.effects import EndPositions
 from kizuna.node.maritime.archives import ArchiveKey
+from kizuna.node.maritime.clearing import Clearing
 from kizuna.node.maritime.feeding import Doer
 from kizuna.node.maritime.picture import LivePicture
 from kizuna.node.maritime.repeating import Repeating
@@ -54,18 +54,27 @@ class Ageing(Repeating):
         runner: journals what ends.
         store: knows the batches.
         picture: gives the rows of a batch, and keeps the archives where they lie besides; it follows the journal while this works.
+        clearing: takes them out of the archives.
         rules: of the settings.
         clock: the node's clock.
     """
 
     def __init__(
-        self, runner: Doer, store: Store, picture: LivePicture, rules: Sequence[Rule], *, clock: Clock
+        self,
+        runner: Doer,
+        store: Store,
+        picture: LivePicture,
+        clearing: Clearing,
+        rules: Sequence[Rule],
+        *,
+        clock: Clock,
     ) -> None:
         super().__init__("retention", first_s=FIRST_S, every_s=EVERY_S)
         self._runner = runner
         self._store = store
         self._picture = picture
         self._archives = picture.archives
+        self._clearing = clearing
         self._rules = rules
         self._clock = clock
 
@@ -94,26 +103,11 @@ class Ageing(Repeating):
             command = EndPositions(
                 *key, rule=ending.rule, records=ending.records, days=found.days, rows=found.rows, files=files, files_sha256=sha256
             )  # fmt: skip
-            self._picture.wait(self._runner.do(command).result(REPLY_S), REPLY_S)
+            self._runner.do(command).result(REPLY_S)
+            self._picture.wait(self._store.head().seq, REPLY_S)
             count += len(ending.records)
-        self.settle()
+        self._clearing.once()
         return count
-
-    def settle(self) -> None:
-        """Make anew the days of the archive of which something ended since this was last done, as far as the picture has followed the journal.
-
-        Raises:
-            KizunaError: a file or blob is damaged, or the archive cannot be written.
-        """
-        rows = self._store.query(
-            "SELECT seq, party, source_kind, source, day FROM positions_ended_day WHERE seq > ? AND seq <= ? ORDER BY seq",
-            (self._archives.ended, self._archives.seq),
-        )
-        if not rows:
-            return
-        for key, day in sorted({(ArchiveKey(*each[1:4]), int(each[4])) for each in rows}):
-            self._archives.remake(key, day, partial(self._of_day, key, day))
-        self._archives.note_ended(max(int(each[0]) for each in rows))
 
     def _held(self) -> list[Held]:
         """Return the batches that may have to go: those with a term, and those that are older than the shortest rule."""
@@ -130,14 +124,3 @@ class Ageing(Repeating):
     def _rows(self, record_id: str) -> pa.Table | None:
         found = self._picture.batch(record_id)
         return None if found is None else found[1]
-
-    def _of_day(self, key: ArchiveKey, day: int) -> pa.Table:
-        """Return the rows that batches of a source still hold of a day, as the archive has them."""
-        rows = self._store.query(
-            "SELECT b.record_id FROM maritime_batch b JOIN record r ON r.id = b.record_id WHERE b.party = ? AND b.exercise = ''"
-            " AND COALESCE(b.source_kind, ?) = ? AND COALESCE(b.source, '') = ? AND NOT (b.own = 1 AND b.coarse = 1) AND r.standing = ''"
-            f" AND COALESCE(b.window_from_ms, 0) < ? AND COALESCE(b.window_to_ms, ?) > ? AND {_LEFT} ORDER BY b.record_id",
-            (key.party, SIMULATED, key.source_kind, key.source, (day + 1) * DAY_MS, 2**53, day * DAY_MS),
-        )
-        tables = [table for (record_id,) in rows if (table := self._rows(record_id)) is not None]
-        return pa.concat_tables([empty(), *tables])

@@ -1,8 +1,9 @@
 """The archives of positions, one for each party, kind and source: what a party told never stands among what another did.
 
 Rows gather in memory and are written every so often; how far the journal stands in the files is written after them. What was lost with the
-memory comes again from the journal, so a row may stand twice until its day is compacted, and none is missing. Up to which entry positions that ended
-are out of the files is written beside it.
+memory comes again from the journal, so a row may stand twice until its day is compacted, and none is missing. Each file says from which entries of
+the journal its rows are; up to which entry what was withdrawn or ended is out of the files is written beside them, and how it comes out of them is
+`kizuna.node.maritime.clearing`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import tempfile
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from urllib.parse import quote, unquote
 import msgspec
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from kizuna.domains.maritime.records import SIMULATED
 from kizuna.errors import ConfigError, RecordError
@@ -37,6 +39,8 @@ APART = "extract-"
 _PROGRESS = "journalled.json"
 _MAX_NAME = 120
 _EPOCH = dt.date(1970, 1, 1)
+NEVER = -1
+"""Up to which entry an archive is cleared of which that is not known."""
 
 
 class ArchiveKey(NamedTuple):
@@ -47,25 +51,44 @@ class ArchiveKey(NamedTuple):
     source: str
 
 
+class Files(NamedTuple):
+    """The files of one day (since 1970) of a source, and from which entries of the journal the rows of each are; None where a file does not say."""
+
+    key: ArchiveKey
+    day: int
+    entries: dict[Path, NDArray[np.int64] | None]
+
+
+class _Rows(NamedTuple):
+    """Rows of one entry of the journal."""
+
+    entry: int
+    table: pa.Table
+
+
 class Archives:
     """All archives under one folder; every method may be called from any thread."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._lock = threading.RLock()
-        self._fresh: dict[ArchiveKey, list[pa.Table]] = {}
-        self._struck: dict[ArchiveKey, list[pa.Table]] = {}
+        self._fresh: dict[ArchiveKey, list[_Rows]] = {}
+        self._struck: dict[ArchiveKey, list[_Rows]] = {}
+        self._gone: set[int] = set()
         self._changes: Counter[ArchiveKey] = Counter()
         self.fresh_rows = 0
         """Rows that are not in the files yet."""
-        self.seq, self.ended = _read_progress(root / _PROGRESS)
-        """The journal entries up to which everything is held here, and up to which nothing is that ended."""
+        self.seq, self.cleared = _read_progress(root / _PROGRESS)
+        """The journal entries up to which everything is held here, and up to which nothing is that was withdrawn or ended."""
         self._written = self.seq
 
     def sweep(self) -> None:
-        """Remove what a process that was ended left of archives apart; for the one that runs the node, when it begins."""
+        """Remove what a process that was ended left of archives apart and of files; for the one that runs the node, when it begins."""
         for left in self._root.parent.glob(f"{APART}*"):
             shutil.rmtree(left, ignore_errors=True)
+        with self._lock, self._writing():
+            for key in self.keys():
+                PositionArchive(self._folder(key)).sweep()
 
     def apart(self) -> Archives:
         """Return empty archives beside these, of which nothing is left once nobody holds them: an extract of what is held here lies there."""
@@ -75,23 +98,39 @@ class Archives:
         weakref.finalize(made, folder.cleanup)
         return made
 
-    def add(self, key: ArchiveKey, table: pa.Table) -> None:
-        """Hold rows of a source; `flush` makes them durable.
+    def add(self, key: ArchiveKey, table: pa.Table, entry: int) -> None:
+        """Hold rows of a source that an entry of the journal brought; `flush` makes them durable.
 
         Raises:
             RecordError: the source's name is too long for a folder.
         """
         self._folder(key)
         with self._lock:
-            self._fresh.setdefault(key, []).append(table)
+            self._fresh.setdefault(key, []).append(_Rows(entry, table))
             self.fresh_rows += table.num_rows
             self._changes[key] += 1
 
-    def strike(self, key: ArchiveKey, table: pa.Table) -> None:
-        """Leave these rows out of everything that is read: their record was retracted."""
+    def strike(self, key: ArchiveKey, table: pa.Table, entry: int) -> None:
+        """Leave these rows of an entry out of everything that is read, until the entry is cleared: its record was withdrawn."""
         with self._lock:
-            self._struck.setdefault(key, []).append(table)
+            self._struck.setdefault(key, []).append(_Rows(entry, table))
             self._changes[key] += 1
+
+    def withdraw(self, entries: Iterable[int]) -> None:
+        """Learn that what these entries brought stands no longer: what is not in the files yet goes, what is waits to be cleared."""
+        with self._lock:
+            fresh = set(entries) - self._gone
+            self._gone |= fresh
+            for key, held in self._fresh.items() if fresh else ():
+                kept = [rows for rows in held if rows.entry not in fresh]
+                self._changes[key] += len(kept) < len(held)
+                self.fresh_rows -= sum(rows.table.num_rows for rows in held) - sum(rows.table.num_rows for rows in kept)
+                self._fresh[key] = kept
+
+    def waiting(self) -> frozenset[int]:
+        """Return the entries that wait to be cleared."""
+        with self._lock:
+            return frozenset(self._gone)
 
     def changes(self, key: ArchiveKey) -> int:
         """Return how often the rows of a source have changed since this was opened."""
@@ -105,38 +144,58 @@ class Archives:
             ConfigError: the disk is full, read-only or failing.
         """
         with self._lock, self._writing():
-            for key, tables in self._fresh.items():
-                self._write(key, pa.concat_tables(tables))
+            for key, rows in self._fresh.items():
+                if rows:
+                    self._write(key, rows)
             self._fresh.clear()
             self.fresh_rows = 0
             if self.seq != self._written:
-                _write_progress(self._root, self.seq, self.ended)
+                _write_progress(self._root, self.seq, self.cleared)
                 self._written = self.seq
 
-    def remake(self, key: ArchiveKey, day: int, held: Callable[[], pa.Table]) -> None:
-        """Put what is held of a source in the place of what the files have of a day (since 1970).
+    def contents(self) -> Iterator[Files]:
+        """Yield what the files of each day of each source say of themselves; `flush` first.
 
-        Nothing is added meanwhile, so that nothing which came after `held` was asked is lost.
+        Raises:
+            RecordError: a file cannot be read.
+        """
+        for key in self.keys():
+            archive = PositionArchive(self._folder(key))
+            for day in archive.days():
+                with self._lock:
+                    entries = archive.entries(day)
+                yield Files(key, (day - _EPOCH).days, entries)
+
+    def replace(self, files: Files, rows: pa.Table, of: NDArray[np.int64]) -> bool:
+        """Put rows in the place of some of a day's files, of whatever day they are; return whether it was done: not where they were joined meanwhile.
+
+        Args:
+            files: what is replaced.
+            rows: the rows, of which those of the day are taken.
+            of: from which entry each row is.
+
+        Raises:
+            ConfigError: the disk is full, read-only or failing.
+        """
+        wanted = values_of(rows, "time_ms")[0] // DAY_MS == files.day
+        with self._lock, self._writing():
+            archive = PositionArchive(self._folder(files.key))
+            self._changes[files.key] += 1
+            return archive.replace(tuple(files.entries), rows.filter(pa.array(wanted)), np.unique(of[wanted]))
+
+    def note_cleared(self, seq: int, entries: Collection[int]) -> None:
+        """Keep that these entries, and whatever was withdrawn or ended up to a journal entry, are out of the files.
 
         Raises:
             ConfigError: the disk is full, read-only or failing.
         """
         with self._lock, self._writing():
-            self.flush()
-            rows = held()
-            of_day = rows.filter(pa.array(values_of(rows, "time_ms")[0] // DAY_MS == day))
-            PositionArchive(self._folder(key)).replace(_EPOCH + dt.timedelta(days=day), of_day)
-            self._changes[key] += 1
-
-    def note_ended(self, seq: int) -> None:
-        """Keep that what ended up to a journal entry is out of the files.
-
-        Raises:
-            ConfigError: the disk is full, read-only or failing.
-        """
-        with self._lock, self._writing():
-            _write_progress(self._root, self._written, seq)
-            self.ended = seq
+            if entries or self.cleared == NEVER:
+                _write_progress(self._root, self._written, seq)
+            self.cleared = seq
+            self._gone -= set(entries)
+            for key, struck in self._struck.items():
+                self._struck[key] = [rows for rows in struck if rows.entry not in entries]
 
     def digest(self, key: ArchiveKey, days: Iterable[int]) -> tuple[int, str]:
         """Return how many files a source's days have, and the SHA-256 (hex) over a line for each: its digest and name, as `sha256sum` writes them.
@@ -163,10 +222,11 @@ class Archives:
                 f"cannot write the archive ({error.strerror}): check space and permissions", where=str(self._root)
             ) from error
 
-    def _write(self, key: ArchiveKey, rows: pa.Table) -> None:
+    def _write(self, key: ArchiveKey, held: list[_Rows]) -> None:
         archive = PositionArchive(self._folder(key))
         days = archive.days()
-        archive.append(rows)
+        rows = pa.concat_tables([each.table for each in held])
+        archive.append(rows, np.repeat([each.entry for each in held], [each.table.num_rows for each in held]))
         for number in np.unique(values_of(rows, "time_ms")[0] // DAY_MS).tolist():
             day = _EPOCH + dt.timedelta(days=number)
             if archive.parts(day) >= PARTS_BEFORE_JOINING:
@@ -185,7 +245,7 @@ class Archives:
         with self._lock:
             only = None if mmsi is None else (mmsi,)
             tables = [PositionArchive(self._folder(key)).read(from_ms, to_ms, mmsi=only, vessels=vessels)]
-            for table in self._fresh.get(key, []):
+            for _, table in self._fresh.get(key, []):
                 times = values_of(table, "time_ms")[0]
                 wanted = (times >= from_ms) & (times < to_ms)
                 told_of = values_of(table, "mmsi")[0]
@@ -194,14 +254,14 @@ class Archives:
                 if vessels is not None:
                     wanted &= (told_of >= vessels.first) & (told_of <= vessels.last)
                 tables.append(table.filter(pa.array(wanted)))
-            struck = list(self._struck.get(key, []))
+            struck = [table for _, table in self._struck.get(key, [])]
         rows = pa.concat_tables(tables)
         return _without(rows, pa.concat_tables(struck)) if struck and rows.num_rows else rows
 
     def files(self, key: ArchiveKey, from_ms: int, to_ms: int) -> tuple[list[Path], pa.Table]:
         """Return a source's files of the days that an interval touches, and those of their rows that were struck; `flush` first."""
         with self._lock:
-            struck = self._struck.get(key, [])
+            struck = [table for _, table in self._struck.get(key, [])]
             held = pa.concat_tables([empty(), *struck]).select(KEY)
             return PositionArchive(self._folder(key)).files(from_ms, to_ms), held
 
@@ -215,7 +275,7 @@ class Archives:
         """Return the days since 1970 that a source has rows of, in order."""
         with self._lock:
             days = {(day - _EPOCH).days for day in PositionArchive(self._folder(key)).days()}
-            for table in self._fresh.get(key, []):
+            for _, table in self._fresh.get(key, []):
                 days |= set(np.unique(values_of(table, "time_ms")[0] // DAY_MS).tolist())
         return sorted(days)
 
@@ -295,19 +355,22 @@ KEY = ["time_ms", "mmsi", "lat_600000", "lon_600000"]
 
 
 def _read_progress(path: Path) -> tuple[int, int]:
-    """Return the entries up to which the files hold everything, and hold nothing that ended; 0, which reads again, where that cannot be told."""
+    """Return the entries up to which the files hold everything, and hold nothing that was withdrawn.
+
+    Where that cannot be told it is 0, which reads again, and `NEVER`, which looks at everything.
+    """
     try:
         found = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
-        return found["seq"], found.get("ended", 0)
+        return found["seq"], found.get("cleared", NEVER)
     except (OSError, msgspec.MsgspecError, KeyError):
-        return 0, 0
+        return 0, NEVER
 
 
-def _write_progress(root: Path, seq: int, ended: int) -> None:
+def _write_progress(root: Path, seq: int, cleared: int) -> None:
     root.mkdir(parents=True, exist_ok=True)
     temporary = root / f"{_PROGRESS}.tmp"
     with temporary.open("wb") as file:
-        file.write(msgspec.json.encode({"ended": ended, "seq": seq}))
+        file.write(msgspec.json.encode({"cleared": cleared, "seq": seq}))
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(root / _PROGRESS)

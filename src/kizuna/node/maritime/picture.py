@@ -38,7 +38,7 @@ from kizuna.errors import KizunaError, RecordError
 from kizuna.formats.ais import PositionReport, StaticReport
 from kizuna.formats.positions_arrow import check, empty, values_of
 from kizuna.kernel import record
-from kizuna.kernel.journal import Entry, Store
+from kizuna.kernel.journal import Store, Stored
 from kizuna.kernel.ports import Clock
 from kizuna.kernel.record import Body, Record
 from kizuna.node.held import facts
@@ -47,6 +47,7 @@ from kizuna.node.held.parsed import parse
 from kizuna.node.maritime.archives import ArchiveKey, Archives, newest_rows
 from kizuna.node.maritime.sightings import Sightings
 from kizuna.node.maritime.vessel_rows import VesselRow, row_of, within
+from kizuna.node.maritime.withdrawn import stands, withdrawn_by, withdrawn_since
 from kizuna.node.runner import Committed
 from kizuna.storage.positions import Box
 
@@ -60,7 +61,6 @@ UNIT_BATCHES = 200
 LIVE_WINDOW_MS = 1_000
 """Latency is measured on batches of at most this window that were said soon after it: a history tells nothing of it."""
 PROMPT_MS = 5_000
-_RETRACTED = ("retract", "recall", "destroy", "superseded")
 _POSITION_A = 1
 _NOTHING: dict[str, Any] = dict.fromkeys(STATIC_FIELDS)
 _log = structlog.get_logger("kizuna.picture")
@@ -97,9 +97,9 @@ class LivePicture:
         self._nothing = Sightings()
         self._latencies: deque[int] = deque(maxlen=200_000)
         self._listeners: list[Listener] = []
-        self._struck: set[str] = set()
         self._changed: set[tuple[bool, int]] = set()
         self._acted = False
+        self._begun = False
         self._flushed_ms = 0
         self._extracts: WeakKeyDictionary[Store, LivePicture] = WeakKeyDictionary()
         self._extracting = threading.Lock()
@@ -132,7 +132,8 @@ class LivePicture:
         self._listeners.append(listener)
 
     def wait(self, seq: int, timeout_s: float) -> bool:
-        """Return whether the picture held everything up to a journal entry within the time."""
+        """Return whether the picture held everything up to a journal entry within the time; it begins to follow at once."""
+        self._wake.set()
         with self._applied:
             return self._applied.wait_for(lambda: self.archives.seq >= seq, timeout_s)
 
@@ -189,6 +190,14 @@ class LivePicture:
             return None
         return self._load(held, _batch_of(held))
 
+    def brought(self, entry: int) -> tuple[ArchiveKey, pa.Table] | None:
+        """Return where the rows that one entry of the journal brought belong, and those rows; None where it is no batch or was erased."""
+        body = facts.body_at(self._store, entry)
+        held = None if body is None else parse(body)
+        if held is None or not issubclass(RECORDS.get(held.clear.type, Body), PositionBatch):
+            return None
+        return self._load(held, _batch_of(held))
+
     def feeds(self) -> list[FeedRow]:
         """Return the last told state of every feed, own and partners': where one is silent, its part of the sea is unknown, not empty."""
         with self._store.view() as db:
@@ -203,6 +212,11 @@ class LivePicture:
         """Follow the journal to its end, and return whether something of what stood here was taken back since the last time that it was caught up."""
         self._follow()
         return self._acted
+
+    def look_again(self) -> None:
+        """Make the picture anew when it next catches up: the archives have lost rows."""
+        self._acted = True
+        self._wake.set()
 
     def of(self, store: Store) -> LivePicture:
         """Return the picture that an extract of the journal gives, up to where it ends; the node's own store gives this one."""
@@ -220,8 +234,10 @@ class LivePicture:
     # --- making and following ------------------------------------------------------------------------------------------------------
 
     def rebuild(self) -> None:
-        """Make the picture anew: newest rows of the archives without what was retracted, static data, then the rest of the journal."""
-        self._strike_retracted()
+        """Make the picture anew: newest rows of the archives without what was withdrawn, static data, then the rest of the journal."""
+        if not self._begun:
+            self._begun = True
+            self._withdraw(withdrawn_since(self._store, self.archives.cleared, self.archives.seq))
         fresh, columns = {False: Picture(), True: Picture(simulated=True)}, Sightings()
         units = self._units()
         for key in self.archives.keys():  # noqa: SIM118 # not a mapping
@@ -253,7 +269,7 @@ class LivePicture:
         )
         for (record_id,) in rows:
             held = facts.load_record(self._store, record_id)
-            if held is not None and held.id not in self._struck:
+            if held is not None and stands(self._store, held.id):
                 key, table = self._load(held, _batch_of(held))
                 units.setdefault(key.party, set()).update(values_of(table, "mmsi")[0].tolist())
         return {party: sorted(found) for party, found in units.items()}
@@ -269,7 +285,7 @@ class LivePicture:
         with self._lock:
             self._exercises = {}
         for each in held:
-            if each is not None and each.id not in self._struck:
+            if each is not None and stands(self._store, each.id):
                 self._drill(each)
 
     def _drill(self, held: Record) -> None:
@@ -293,18 +309,13 @@ class LivePicture:
             with self._lock:
                 columns.state(held.clear.issuer, body.mmsi, _told(body), at_ms, simulated=simulated)
 
-    def _strike_retracted(self) -> None:
-        marks = ",".join("?" * len(_RETRACTED))
-        rows = self._store.query(
-            f"SELECT b.record_id FROM maritime_batch b JOIN record r ON r.id = b.record_id WHERE r.standing IN ({marks})",
-            _RETRACTED,
-        )
-        for (record_id,) in rows:
-            held = facts.load_record(self._store, record_id) if record_id not in self._struck else None
-            if held is not None:
-                key, table = self._load(held, _batch_of(held))
-                self.archives.strike(key, table)
-                self._struck.add(record_id)
+    def _withdraw(self, entries: list[int]) -> None:
+        """Leave what entries brought out of what is read, as far as it can still be told; the files are cleared of it beside this."""
+        self.archives.withdraw(entries)
+        for entry in entries:
+            found = self.brought(entry)
+            if found is not None:
+                self.archives.strike(*found, entry)
 
     def _run(self) -> None:
         while not self._stopping:
@@ -340,7 +351,7 @@ class LivePicture:
         while True:
             page = list(self._store.read(self.archives.seq + 1, PAGE))
             for stored in page:
-                self._take(stored.entry)
+                self._take(stored)
                 self.archives.seq = stored.seq
             self._tell()
             if len(page) < PAGE:
@@ -358,8 +369,12 @@ class LivePicture:
             for listener in self._listeners:
                 listener(rows)
 
-    def _take(self, entry: Entry) -> None:
-        if entry.kind == "acted" or (entry.kind == "received" and entry.meta.get("acts")):
+    def _take(self, stored: Stored) -> None:
+        entry = stored.entry
+        gone = withdrawn_by(self._store, entry)
+        if gone:
+            self._withdraw(gone)
+        if gone or entry.kind == "acted" or (entry.kind == "received" and entry.meta.get("acts")):
             self._acted = True
         if entry.kind not in {"record", "received"} or entry.body is None or entry.meta.get("code"):
             return
@@ -367,24 +382,24 @@ class LivePicture:
             return
         held = parse(entry.body)
         kind = RECORDS.get(held.clear.type)
-        if kind is None or held.id in self._struck:
+        if kind is None or not stands(self._store, held.id):
             return
         try:
             if held.clear.exercise:
                 self._drill(held)
             elif issubclass(kind, PositionBatch):
-                self._batch(held, partner=held.clear.issuer != self._party)
+                self._batch(held, stored.seq, partner=held.clear.issuer != self._party)
             elif kind is StaticReported:
                 self._static(held)
         except RecordError:
             self.counts.refused += 1
 
-    def _batch(self, held: Record, *, partner: bool) -> None:
+    def _batch(self, held: Record, entry: int, *, partner: bool) -> None:
         body = _batch_of(held)
         if not partner and (isinstance(body.place_step_600000, int) or isinstance(body.time_step_ms, int)):
             return  # made coarser for a partner from rows that are here already
         key, table = self._load(held, body)
-        self.archives.add(key, table)
+        self.archives.add(key, table, entry)
         newest = newest_rows(table)
         with self._lock:
             _place(self._pictures, newest, key)

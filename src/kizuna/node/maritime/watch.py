@@ -22,6 +22,7 @@ from kizuna.node.maritime.ageing import Ageing
 from kizuna.node.maritime.alerting import Alerting, named_areas, rule_areas
 from kizuna.node.maritime.archives import Archives
 from kizuna.node.maritime.boundary import read_boundary
+from kizuna.node.maritime.clearing import Clearing
 from kizuna.node.maritime.detecting import Detecting, Rules
 from kizuna.node.maritime.drawings import FILE as DRAWINGS
 from kizuna.node.maritime.drawings import Drawings
@@ -32,7 +33,7 @@ from kizuna.node.maritime.picture import LivePicture
 from kizuna.node.maritime.port_file import ports_of
 from kizuna.node.maritime.sources import Feed
 from kizuna.node.maritime.warming import Warming
-from kizuna.node.service import Node
+from kizuna.node.service import POSITIONS, Node
 
 DEGREE = 600_000
 
@@ -52,19 +53,21 @@ class Watch:
     """The borders that the chart shows, as GeoJSON; empty where the node was given none."""
     ageing: Ageing | None = None
     """Ends positions whose time has passed."""
+    clearing: Clearing | None = None
+    """Takes what stands no longer out of the archive."""
 
     def start(self) -> None:
-        """Make the picture, then read the feeds, look for events, judge the rules and end what is to end."""
+        """Make the picture, then read the feeds, look for events, judge the rules, end what is to end and clear the archive of it."""
         self.picture.start()
         self.feeding.start()
-        for job in (self.detecting, self.alerting, self.ageing):
+        for job in (self.detecting, self.alerting, self.ageing, self.clearing):
             if job is not None:
                 job.start()
 
     def stop(self) -> None:
-        """Stop the feeds, what ends positions, the judgement, the search and the picture, in this order."""
+        """Stop the feeds, what ends positions and clears them, the judgement, the search and the picture, in this order."""
         self.feeding.stop()
-        for job in (self.ageing, self.alerting, self.detecting):
+        for job in (self.ageing, self.clearing, self.alerting, self.detecting):
             if job is not None:
                 job.stop()
         self.picture.stop()
@@ -102,8 +105,9 @@ def open_watch(node: Node, clock: Clock) -> Watch:
     mark = feeds[0].label if feeds else _home_label(node)
     alerting = Alerting(node.runner, node.store, picture.archives, party, mark, clock=clock)
     boundary = read_boundary(settings.boundary) if settings.boundary is not None else b""
-    ageing = open_ageing(node, picture, clock)
-    return Watch(picture, feeding, drawings, detecting, alerting, boundary, ageing)
+    clearing = Clearing(node.store, picture)
+    ageing = open_ageing(node, picture, clearing, clock)
+    return Watch(picture, feeding, drawings, detecting, alerting, boundary, ageing, clearing)
 
 
 def rules_of(settings: given.Settings) -> Rules:
@@ -130,14 +134,14 @@ def _home_label(node: Node) -> Label:
 
 def open_picture(node: Node, clock: Clock) -> LivePicture:
     """Return the picture of an open node, not made yet."""
-    archives = Archives(node.settings.data / "positions")
+    archives = Archives(node.settings.data / POSITIONS)
     return LivePicture(node.store, node.blobs, archives, node.identity.party, clock)
 
 
-def open_ageing(node: Node, picture: LivePicture, clock: Clock) -> Ageing:
+def open_ageing(node: Node, picture: LivePicture, clearing: Clearing, clock: Clock) -> Ageing:
     """Return what ends the positions of an open node by its settings and agreements, not started."""
     rules = [each.rule() for each in node.settings.retention]
-    return Ageing(node.runner, node.store, picture, rules, clock=clock)
+    return Ageing(node.runner, node.store, picture, clearing, rules, clock=clock)
 
 
 def read_files(node: Node, through: given.Feed, paths: Sequence[Path], clock: Clock) -> list[FeedStatus]:
