@@ -61,6 +61,22 @@ def test_two_sides_carry_an_incident_and_keep_what_they_keep(sides: Sides) -> No
     at_japan.get_by_label(re.compile("Only at home")).check()
     at_japan.get_by_role("button", name="Say it").click()
     expect(at_japan.locator(".chat li").last).to_contain_text("stays at home")
+
+    # a note of a higher grade: the page that stands open beside is marked so without being touched
+    beside = japan.open(at_japan.url.removeprefix(japan.base))
+    expect(beside.locator("#live")).to_have_text("live")
+    before = beside.locator("#marking-head").inner_text()
+    at_japan.get_by_label("Write a note").fill("A matter for few.")
+    at_japan.get_by_label(re.compile("Only at home")).check()
+    at_japan.get_by_text("Label it other than usual").click()
+    at_japan.get_by_label("Grade, as its number in our policy").fill("2")
+    at_japan.get_by_role("button", name="Say it").click()
+    expect(beside.locator(".chat")).to_contain_text("A matter for few.")
+    after = at_japan.locator("#marking-head").inner_text()
+    assert before != after
+    for place in ("head", "foot"):
+        expect(beside.locator(f"#marking-{place}")).to_have_text(after)
+    beside.close()
     page = india.open("/watch")
     page.locator("#incidents li.ours a").first.click()
     expect(page.locator(".chat")).to_contain_text("We see her on our coastal station.")

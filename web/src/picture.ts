@@ -94,7 +94,9 @@ export class Picture {
   }
 
   private async read(mine: AbortController): Promise<void> {
-    const answer = await fetch(`/picture/stream?${this.asked()}`, { signal: mine.signal });
+    const asked = this.asked();
+    asked.set("bears", document.body.dataset["bears"] ?? ""); // the list of events stays as it was, and so does its marking
+    const answer = await fetch(`/picture/stream?${asked}`, { signal: mine.signal });
     if (!stillIn(answer)) return;
     if (answer.status === 400) say("wrong", this.words["wrong"] ?? "");
     if (!answer.ok || !answer.body) throw new Error(String(answer.status));

@@ -39,7 +39,9 @@ class Queue {
     this.waiting = 0;
     this.asked_ms = Date.now();
     try {
-      const answer = await fetch(window.location.href, { headers: { "hx-request": "true" }, redirect: "error" });
+      const address = new URL(window.location.href);
+      address.searchParams.set("bears", document.body.dataset["bears"] ?? ""); // what stands beside the queue stays, and so does its marking
+      const answer = await fetch(address, { headers: { "hx-request": "true" }, redirect: "error" });
       if (answer.ok) this.put(await answer.text());
     } catch {
       this.lively(false);
@@ -51,7 +53,13 @@ class Queue {
     this.place.dataset["held"] = text;
     const focused = document.activeElement?.id;
     const inside = this.place.contains(document.activeElement);
-    this.place.innerHTML = text; // made by our own templates, which escape
+    const made = document.createElement("template");
+    made.innerHTML = text; // made by our own templates, which escape
+    for (const marking of made.content.querySelectorAll("[hx-swap-oob]")) {
+      marking.removeAttribute("hx-swap-oob");
+      document.getElementById(marking.id)?.replaceWith(marking);
+    }
+    this.place.replaceChildren(made.content);
     if (inside && focused) document.getElementById(focused)?.focus();
     const now = this.count();
     if (now > this.known) alarm.raise();

@@ -8,13 +8,17 @@ to it. What is not seen is not counted either. The marking of a page is the join
 
 from __future__ import annotations
 
+import binascii
 import re
 import threading
+from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from kizuna.errors import RecordError
+from kizuna.kernel import canonical
 from kizuna.kernel.journal import Db, Store
 from kizuna.kernel.label import MAX_CLASSIFICATION, Grade, Label, aggregate, join
 from kizuna.kernel.lifecycle import Act
@@ -158,6 +162,13 @@ def readers_of(account: Account, party: str) -> Readers:
     return Readers(account.clearance, account.nationality if account.nationality != party else "")
 
 
+class Borne(msgspec.Struct, frozen=True):
+    """What a page bears: the join of its labels, and whether something on it is an exercise's."""
+
+    exercise: bool
+    label: Label
+
+
 class Sight:
     """What one officer may see within one page, and the labels that came onto it."""
 
@@ -205,6 +216,24 @@ class Sight:
         if not self.labels:
             return ""
         return marking(aggregate(self.labels), self._policies, language, exercise=self.exercise)
+
+    def bears(self) -> str:
+        """Return what the page bears, for whoever renews a part of it: as text for an address, empty where nothing on it is graded."""
+        label = aggregate(self.labels)
+        return "" if label is None else b64encode(canonical.encode(Borne(self.exercise, label)), b"-_").decode()
+
+    def bear(self, text: str) -> None:
+        """Take on what a page that is open says it bears: what is only renewed in part is never marked lower than what still stands on it.
+
+        Raises:
+            RecordError: it is not what `bears` says.
+        """
+        try:
+            borne = canonical.decode(b64decode(text, b"-_", validate=True), type=Borne)
+        except (binascii.Error, ValueError) as error:
+            raise RecordError("what the page bears cannot be read: load it anew") from error
+        self.show(borne.label)
+        self.exercise |= borne.exercise
 
     def admits(self, label: Label | None, level: int) -> bool:
         """Return whether a label is within clearance and nationality; `level` is its grade in this node's policy."""

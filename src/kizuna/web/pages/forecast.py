@@ -44,8 +44,9 @@ def forecast_pages(pages: Pages) -> list[ControllerRouterHandler]:
             "listed": listed + len(shown),
         }
         rows = [(*name.removeprefix(_COUNT).split("|"), count) for name, count in sorted(counts.items())]
-        return view.part(
-            "forecast_part.html", found=found, looked=looked + found.looked, rows=rows, changes=shown, next=state | counts,
+        return view.swap(
+            "forecast_part.html", found=found, looked=looked + found.looked, rows=rows, changes=shown,
+            next=state | counts | {"bears": view.sight.bears()},
         )  # fmt: skip
 
     return [choose, part]

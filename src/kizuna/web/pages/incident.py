@@ -51,7 +51,7 @@ def incident_pages(pages: Pages) -> list[ControllerRouterHandler]:
     def incident(request: Call, key: FromPath[str]) -> Response[str]:
         view = pages.view(request, DOMAIN)
         if request.headers.get("hx-request") == "true":
-            return view.part("incident_lines.html", **_incident(view, key))
+            return view.swap("incident_lines.html", **_incident(view, key))
         return _page(view, key, shared=request.query_params.get("shared", ""))
 
     @post("/watch/incidents/{key:str}/note", **route(pages, frozenset({ROLE})))

@@ -61,7 +61,7 @@ class Follow:
         """Return the next frame; None where nothing has changed and no whole one is asked for."""
         view.look_again()
         reader, exercise = self._sea.reader(view), self._looked.wanted.exercise
-        view.sight.exercise = bool(exercise)
+        view.sight.exercise |= bool(exercise)
         notable = self._sea.notable(view, reader, exercise)._replace(selected=self._looked.selected)
         with self._sea.picture_of(view).sightings(exercise) as columns:
             return self._frame(columns, view, reader, notable, whole=whole or columns is not self._columns)

@@ -1,7 +1,8 @@
 """What every page is made with: its frame, its words, its marking, who looks at it, and how it says that something went wrong.
 
 A page is a handler that collects what it shows through a `View` and renders a template. Its marking is made from what was collected, so that the
-banner is never lower than anything below it. Which pages there are is told in `kizuna.web.pages.index`.
+banner is never lower than anything below it. A page that renews a part of itself says in its address what it bears (`?bears=`), and what comes back
+brings the marking that then holds: that of the part and of all that still stands beside it. `kizuna.web.pages.index` says which pages there are.
 """
 
 from __future__ import annotations
@@ -127,6 +128,7 @@ class Pages:
             account=request.state.account,
             words=Words(_language(request), desk),
             palette=_choice(request.cookies.get(PALETTE_COOKIE, ""), PALETTES),
+            borne=request.query_params.get("bears", ""),
         )
 
     def render(self, template: str, values: dict[str, Any]) -> str:
@@ -155,6 +157,8 @@ class View:
     account: Account | None
     words: Words
     palette: str
+    borne: str = ""
+    """What the open page bears of which a part is renewed; empty for a page that is opened."""
     _sight: Sight | None = field(default=None)
     _node: RunningNode | None = field(default=None)
 
@@ -216,6 +220,8 @@ class View:
                 self.node.store, self.ceilings, self.node.identity.party, self.account,
                 self.office.node.core.world.ledger.relabels, self.office.policies, self.office.books.labels(self.node.store),
             )  # fmt: skip
+            if self.borne:
+                self._sight.bear(self.borne)
         return self._sight
 
     def page(self, template: str, *, status: int = 200, script: str = "page", **values: Any) -> Response[str]:
@@ -239,14 +245,15 @@ class View:
         return Response(text, status_code=status, media_type=MediaType.HTML, headers=HEADERS)
 
     def swap(self, template: str, **values: Any) -> Response[str]:
-        """Return what takes the place of all that is graded on an open page, with the marking that then holds."""
+        """Return what takes the place of a part of an open page, or of all that is graded on it, with the marking that then holds."""
         shown = self._values(values) | {"swapped": True}
         parts = (template, "marking.html", "marking_foot.html")
         text = "".join(self.pages.render(part, shown) for part in parts)
+        self._note_reads()
         return Response(text, media_type=MediaType.HTML, headers=HEADERS)
 
     def part(self, template: str, **values: Any) -> Response[str]:
-        """Return a part of a page that is put into one that is open."""
+        """Return a part of a page that is put into one that is open and has its marking from elsewhere; one that brings it is `swap`."""
         text = self.pages.render(template, self._values(values))
         self._note_reads()
         return Response(text, media_type=MediaType.HTML, headers=HEADERS)
@@ -278,6 +285,7 @@ class View:
             "query": lambda **parts: urlencode(parts),
             "query_of": lambda asked, page: urlencode({**asked, "page": page}),
             "marked": self.sight.marked(self.words.language) if self.account is not None else "",
+            "bears": self.sight.bears() if self.account is not None else "",
             "csrf": Markup('<input type="hidden" name="csrf" value="{}">').format(
                 self.session.csrf if self.session else ""
             ),  # the value is escaped by format
@@ -336,6 +344,7 @@ def _failed(pages: Pages, request: Call, status: int, sentence: str, remedy: str
         if not hasattr(request.state, name):
             setattr(request.state, name, None)
     view = pages.view(request)
+    view.borne = ""  # what went wrong may be that very text, and nothing else stands on this page
     return view.page("failed.html", status=status, sentence=sentence, remedy=remedy)
 
 

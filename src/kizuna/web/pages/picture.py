@@ -77,7 +77,7 @@ def _chart(sea: Sea) -> list[ControllerRouterHandler]:
         for name in sea.picture_of(view).exercises():
             with sea.picture_of(view).sightings(name) as columns:
                 exercises += [name] if issuers.intersection(columns.parties) else []
-        view.sight.exercise = bool(wanted["exercise"])
+        view.sight.exercise |= bool(wanted["exercise"])
         return view.page(
             "picture.html", script="map", wanted=wanted, events=events, feeds=feeds, place=shown.place, exercises=exercises,
             exercise=wanted["exercise"], kinds=looking.KINDS, bordered=bool(sea.watch.boundary),

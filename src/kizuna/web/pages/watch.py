@@ -81,7 +81,7 @@ def _looking(pages: Pages) -> list[ControllerRouterHandler]:
         view = pages.view(request, DOMAIN)
         asked = dict(request.query_params.items())
         if request.headers.get("hx-request") == "true":
-            return view.part("watch_queue.html", **_queue(view, asked))
+            return view.swap("watch_queue.html", **_queue(view, asked))
         return _page(view, asked)
 
     @get("/watch/stream", **options)

@@ -41,7 +41,10 @@ class RuleRow(msgspec.Struct, frozen=True):
 
 
 class AlertRow(msgspec.Struct, frozen=True):
-    """An alert and where it stands; `by` is who brought it there, `text` the note or reason, `evidence` the records behind it."""
+    """An alert and where it stands; `by` is who brought it there, `text` the note or reason, `evidence` the records behind it.
+
+    `record` is the one that raised it, `by_record` the one that brought it there: what they say is under their labels.
+    """
 
     alert: str
     state: str
@@ -65,6 +68,8 @@ class AlertRow(msgspec.Struct, frozen=True):
     by: str
     text: str | None
     incident: str | None
+    record: str
+    by_record: str | None
 
 
 class ActRow(msgspec.Struct, frozen=True):
@@ -76,6 +81,7 @@ class ActRow(msgspec.Struct, frozen=True):
     at_ms: int
     text: str | None
     incident: str | None
+    record: str
 
 
 class AlertShown(msgspec.Struct, frozen=True):
@@ -275,8 +281,9 @@ def rules(desk: Desk, wanted: RulesWanted) -> list[RuleRow]:
 
 _ALERT = (
     "SELECT n.alert, n.state, a.rule, a.version, a.rule_record, a.kind, a.urgent, a.mmsi, a.other_mmsi, a.area, a.from_ms, a.to_ms,"
-    " a.lat_600000, a.lon_600000, a.what, a.evidence, a.source_kind, n.raised_at_ms, n.changed_at_ms, n.by_actor, n.text, n.incident"
-    " FROM maritime_alert_now n JOIN maritime_alert a ON a.record_id = n.raised"
+    " a.lat_600000, a.lon_600000, a.what, a.evidence, a.source_kind, n.raised_at_ms, n.changed_at_ms, n.by_actor, n.text, n.incident,"
+    " n.raised, (SELECT MIN(t.record_id) FROM maritime_alert_act t WHERE t.party = n.party AND t.alert = n.alert AND t.at_ms = n.changed_at_ms"
+    " AND t.actor = n.by_actor) FROM maritime_alert_now n JOIN maritime_alert a ON a.record_id = n.raised"
 )
 
 
@@ -318,7 +325,7 @@ def alert(desk: Desk, wanted: AlertWanted) -> AlertShown:
         RefusedError: none is called so.
     """
     rows = desk.db.execute(
-        "SELECT alert, act, actor, at_ms, text, incident FROM maritime_alert_act WHERE party = ? AND alert = ? ORDER BY at_ms, record_id",
+        "SELECT alert, act, actor, at_ms, text, incident, record_id FROM maritime_alert_act WHERE party = ? AND alert = ? ORDER BY at_ms, record_id",
         (desk.party, wanted.alert),
     )
     return AlertShown(held_alert(desk, wanted.alert), [ActRow(*row) for row in rows])
@@ -327,7 +334,7 @@ def alert(desk: Desk, wanted: AlertWanted) -> AlertShown:
 def acts_since(desk: Desk, since_ms: int, limit: int = 1000) -> list[ActRow]:
     """Return what was done about alerts from an instant on, the earliest first."""
     rows = desk.db.execute(
-        "SELECT alert, act, actor, at_ms, text, incident FROM maritime_alert_act WHERE party = ? AND at_ms >= ?"
+        "SELECT alert, act, actor, at_ms, text, incident, record_id FROM maritime_alert_act WHERE party = ? AND at_ms >= ?"
         " ORDER BY at_ms, record_id LIMIT ?",
         (desk.party, since_ms, limit),
     )
