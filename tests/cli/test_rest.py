@@ -111,6 +111,7 @@ def test_a_healthy_node_is_told_so(india: Party) -> None:
         "proxy",
         "sign-in",
         "plugs",
+        "archive",
     }
     assert {check["name"] for check in said["checks"]} == names
 
