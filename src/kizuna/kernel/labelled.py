@@ -25,6 +25,8 @@ SCHEMA = (
 )
 TABLES = ("labelled",)
 _AT_ONCE = 500
+_FEW = 200
+"""So many labels of one type of record are looked up one by one, before all that is left is read."""
 
 
 def note(db: Db, held: Record, label: Label | None) -> None:
@@ -51,7 +53,7 @@ def found(
     """
     rows: set[tuple[str, int]] = set()
     for name in domains:
-        rows |= _rows(db, "type > ? AND type < ?", (f"{name}.", f"{name}/"))
+        rows |= _of_domain(db, name)
     for column, names in (("subject", subjects), ("record_id", records)):
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
@@ -59,6 +61,32 @@ def found(
     texts = sorted({text for text, _ in rows})
     labels = tuple(canonical.decode(text.encode(), type=Label) if text else None for text in texts)
     return labels, any(exercise for _, exercise in rows)
+
+
+def _of_domain(db: Db, name: str) -> set[tuple[str, int]]:
+    """Return the labels of a domain, from one that differs to the next along the index: records are many, and few differ."""
+    rows: set[tuple[str, int]] = set()
+    type_ = f"{name}."
+    while type_ := _next(db, "type", "type > ? AND type < ?", (type_, f"{name}/")):
+        steps, label = 0, _next(db, "label", "type = ?", (type_,))
+        while label is not None and steps < _FEW:
+            least = _next(db, "exercise", "type = ? AND label = ?", (type_, label))
+            rows |= {
+                (label, each)
+                for each in (
+                    least,
+                    _next(db, "exercise", "type = ? AND label = ? AND exercise > ?", (type_, label, least)),
+                )
+                if each is not None
+            }
+            steps, label = steps + 1, _next(db, "label", "type = ? AND label > ?", (type_, label))
+        if label is not None:
+            rows |= _rows(db, "type = ? AND label >= ?", (type_, label))
+    return rows
+
+
+def _next(db: Db, column: str, where: str, given: Sequence[Any]) -> Any:
+    return db.execute(f"SELECT MIN({column}) FROM labelled WHERE {where}", given)[0][0]
 
 
 def _rows(db: Db, where: str, given: Sequence[Any]) -> set[tuple[str, int]]:

@@ -1,7 +1,8 @@
 """Frequency, complexity and diversity of exercises, as published formulas with their raw counts.
 
 A measure is None where what it needs is not known, and then says what lacks. Nothing is estimated: an edition without stated serials has no
-complexity, and it is counted among the unknown.
+complexity, and it is counted among the unknown. What is added up of the editions of a group is told as SQL, so that the store does it: `AGGREGATES`
+gives a `Tally` a group, tallies add up, and `measures` makes the figures of one.
 """
 
 from __future__ import annotations
@@ -9,12 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from math import log
-from operator import attrgetter
+from math import lcm, log
+from typing import Any
 
 import msgspec
-
-from kizuna.domains.exercises.rules import days_in_year
 
 WEIGHTS = {"night": Fraction(1, 2), "live_fire": Fraction(1), "cross_deck": Fraction(1, 2)}
 """What a live serial weighs beyond its one, where it is by night, with live fire, or lands on the other's deck. Ours, published here."""
@@ -27,24 +26,6 @@ FORMULAS = {
     " part; live, night, live fire, cross-deck = counts of live serials; any of them not stated: unknown",
 }
 AXES = ("warfare_areas", "services", "unit_types", "partners")
-
-
-class Edition(msgspec.Struct, frozen=True):
-    """What the measures need of one edition; a count is None where it is not known, days are day numbers with both ends counted."""
-
-    year: int
-    first_day: int | None
-    last_day: int | None
-    partners: tuple[str, ...]
-    domains: tuple[str, ...]
-    services: tuple[str, ...]
-    warfare_areas: tuple[str, ...]
-    unit_types: tuple[str, ...]
-    units: int | None
-    live: int | None
-    night: int | None
-    live_fire: int | None
-    cross_deck: int | None
 
 
 class Diversity(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,90 +49,120 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     diversity: dict[str, Diversity]
 
 
-def frequency(editions: Sequence[Edition], year: int | None) -> tuple[int, int, int]:
-    """Return exercise-days, and how many editions have known days and how many have not; of one year, or of all where it is None."""
-    days = known = 0
-    for each in editions:
-        if each.first_day is None or each.last_day is None:
-            continue
-        known += 1
-        first, last = each.first_day, each.last_day
-        days += last - first + 1 if year is None else days_in_year(first, last, year)
-    return days, known, len(editions) - known
+_TEXTS = {"warfare_areas": "warfare_areas", "services": "services", "unit_types": "unit_types", "partners": "parties"}
+"""The column of each axis: words of one edition, a space between them."""
+_DOMAINS = "NULLIF(domains, '')"
+_NEEDED = {
+    "units": "units", "domains": f"LENGTH({_DOMAINS})", "live serials": "live", "night serials": "night", "live-fire serials": "live_fire",
+    "cross-deck serials": "cross_deck",
+}  # fmt: skip
+"""What complexity needs, and the number that is NULL where it is not known."""
+_SCALE = lcm(*(weight.denominator for weight in WEIGHTS.values()))
+_SERIALS = " + ".join((f"{_SCALE} * live", *(f"{int(weight * _SCALE)} * {name}" for name, weight in WEIGHTS.items())))
+_COMPLEXITY = f"units * (LENGTH({_DOMAINS}) - LENGTH(REPLACE(domains, ' ', '')) + 1) * ({_SERIALS})"
+_BETWEEN = "\x1f"
+"""Stands between the texts of editions, and in no word."""
 
 
-def diversity(values: Iterable[tuple[str, ...]]) -> Diversity:
-    """Return the Shannon index of what editions state, in nats, rounded to four places."""
-    counts, stated = Counter[str](), 0
-    for words, times in Counter(values).items():  # few differ: each is taken apart once
-        stated += times if words else 0
+def _ends(year: str) -> str:
+    """Return the SQL of the day number of a year's last day, as `date.toordinal` counts."""
+    return f"(({year}) * 365 + ({year}) / 4 - ({year}) / 100 + ({year}) / 400)"
+
+
+_LONG = f"last_day - first_day > 365 AND last_day > {_ends('year + 1')}"
+AGGREGATES = (
+    "COUNT(*)",
+    "COUNT(first_day + last_day)",
+    "CAST(COALESCE(SUM(last_day - first_day + 1), 0) AS BIGINT)",
+    f"CAST(COALESCE(SUM(CASE WHEN last_day > {_ends('year')} THEN last_day - {_ends('year')} END), 0) AS BIGINT)",
+    f"CAST(COALESCE(SUM(CASE WHEN {_LONG} THEN last_day - {_ends('year + 1')} END), 0) AS BIGINT)",
+    "COALESCE(MAX(last_day), 0)",
+    f"CAST(COALESCE(SUM({_COMPLEXITY}), 0) AS BIGINT)",
+    f"COUNT({' + '.join(_NEEDED.values())})",
+    *(f"COUNT({number})" for number in _NEEDED.values()),
+    *(f"STRING_AGG(COALESCE({text}, ''), '{_BETWEEN}')" for text in _TEXTS.values()),
+)
+"""What is selected of a group of editions whose year is known, in the order in which `Tally.of` takes it."""
+_NUMBERS = len(AGGREGATES) - len(_NEEDED) - len(_TEXTS)
+
+
+class Tally(msgspec.Struct):
+    """What is added up of some editions."""
+
+    editions: int = 0
+    days_known: int = 0
+    days: int = 0
+    over: int = 0
+    """Days after the end of the year in which their edition began."""
+    beyond: int = 0
+    """Those of them that lie after the end of the next one too."""
+    last_day: int = 0
+    weighed: int = 0
+    """The sum of known complexities, in the smallest part of a weight."""
+    complexity_known: int = 0
+    known: Counter[str] = msgspec.field(default_factory=Counter)
+    """How many editions tell each thing that complexity needs."""
+    texts: dict[str, Counter[str]] = msgspec.field(default_factory=lambda: {axis: Counter() for axis in AXES})
+    """The texts of each axis, and how many editions have each."""
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Tally:
+        """Return what a row of `AGGREGATES` says."""
+        counts, told = row[_NUMBERS : _NUMBERS + len(_NEEDED)], row[_NUMBERS + len(_NEEDED) :]
+        texts = {axis: Counter(text.split(_BETWEEN)) for axis, text in zip(_TEXTS, told, strict=True)}
+        values = (*row[:_NUMBERS], Counter(dict(zip(_NEEDED, counts, strict=True))), texts)
+        return cls(**dict(zip(cls.__struct_fields__, values, strict=True)))
+
+    def add(self, other: Tally) -> None:
+        """Add up other editions too."""
+        self.editions += other.editions
+        self.days_known += other.days_known
+        self.days += other.days
+        self.over += other.over
+        self.beyond += other.beyond
+        self.last_day = max(self.last_day, other.last_day)
+        self.weighed += other.weighed
+        self.complexity_known += other.complexity_known
+        self.known.update(other.known)
+        for axis, texts in other.texts.items():
+            self.texts[axis].update(texts)
+
+
+def partners_of(parties: str, party: str) -> list[str]:
+    """Return the parties of an edition but for our own."""
+    return [each for each in parties.split() if each != party]
+
+
+def diversity(stated: Iterable[tuple[Sequence[str], int]]) -> Diversity:
+    """Return the Shannon index of what editions state, in nats, rounded to four places: each list of words with how many editions state it."""
+    counts, stated_by = Counter[str](), 0
+    for words, times in stated:
+        stated_by += times if words else 0
         for word in set(words):
             counts[word] += times
     total = counts.total()
     index = -sum(n / total * log(n / total) for n in counts.values()) if total else None
     rounded = None if index is None else round(index, 4) + 0.0
-    return Diversity(index=rounded, counts=dict(sorted(counts.items())), stated_by=stated)
+    return Diversity(index=rounded, counts=dict(sorted(counts.items())), stated_by=stated_by)
 
 
-_NEEDED = ("units", "domains", "live serials", "night serials", "live-fire serials", "cross-deck serials")
-
-
-def _needed(edition: Edition) -> tuple[int | None, ...]:
-    return (
-        edition.units, len(edition.domains) or None, edition.live, edition.night, edition.live_fire, edition.cross_deck
-    )  # fmt: skip
-
-
-def lacking(edition: Edition) -> tuple[str, ...]:
-    """Return what would have to be known for the edition's complexity."""
-    return tuple(name for name, value in zip(_NEEDED, _needed(edition), strict=True) if value is None)
-
-
-def complexity(edition: Edition) -> Fraction | None:
-    """Return an edition's complexity, exactly, or None where a count is not known."""
-    needed = _needed(edition)
-    if None in needed:
-        return None
-    units, domains, live, night, live_fire, cross_deck = (count or 0 for count in needed)
-    weighed = live + WEIGHTS["night"] * night + WEIGHTS["live_fire"] * live_fire + WEIGHTS["cross_deck"] * cross_deck
-    return units * domains * weighed
-
-
-def _complexities(editions: Sequence[Edition]) -> tuple[Fraction, int, Counter[str]]:
-    """Return the sum over the editions of which complexity is known, how many these are, and what lacks how often for the others."""
-    live = night = live_fire = cross_deck = known = 0
-    lacks = Counter[tuple[bool, ...]]()
-    for each in editions:
-        if (
-            each.units is None or each.live is None or each.night is None or each.live_fire is None or each.cross_deck is None
-            or not each.domains
-        ):  # fmt: skip
-            lacks[
-                each.units is None, not each.domains, each.live is None, each.night is None, each.live_fire is None, each.cross_deck is None
-            ] += 1  # fmt: skip
-            continue
-        size, known = each.units * len(each.domains), known + 1
-        live, night = live + size * each.live, night + size * each.night
-        live_fire, cross_deck = live_fire + size * each.live_fire, cross_deck + size * each.cross_deck
-    missing = Counter[str]()
-    for absent, times in lacks.items():
-        missing.update({name: times for name, lack in zip(_NEEDED, absent, strict=True) if lack})
-    total = live + WEIGHTS["night"] * night + WEIGHTS["live_fire"] * live_fire + WEIGHTS["cross_deck"] * cross_deck
-    return total, known, missing
-
-
-def measures(editions: Sequence[Edition], year: int | None = None, spilling: Sequence[Edition] = ()) -> Measures:
-    """Return the measures of editions; `spilling` are those of the year before that ran into this one, for the days alone."""
-    days, known, unknown = frequency(editions, year)
-    spilt = frequency(spilling, year)[0] if year is not None else 0
-    summed, counted, lacks = _complexities(editions)
+def measures(tally: Tally, party: str, exercise_days: int) -> Measures:
+    """Return the measures of a group of editions, as a party sees them: its partners are the others."""
+    lacks = {name: tally.editions - tally.known[name] for name in sorted(_NEEDED)}
+    found = {
+        axis: diversity(
+            (partners_of(text, party) if axis == "partners" else text.split(), times)
+            for text, times in tally.texts[axis].items()
+        )
+        for axis in AXES
+    }
     return Measures(
-        editions=len(editions),
-        exercise_days=days + spilt,
-        days_known=known,
-        days_unknown=unknown,
-        complexity=round(float(summed), 2) if counted else None,
-        complexity_known=counted,
-        complexity_lacks=dict(sorted(lacks.items())),
-        diversity={axis: diversity(map(attrgetter(axis), editions)) for axis in AXES},
+        editions=tally.editions,
+        exercise_days=exercise_days,
+        days_known=tally.days_known,
+        days_unknown=tally.editions - tally.days_known,
+        complexity=round(tally.weighed / _SCALE, 2) if tally.complexity_known else None,
+        complexity_known=tally.complexity_known,
+        complexity_lacks={name: count for name, count in lacks.items() if count},
+        diversity=found,
     )

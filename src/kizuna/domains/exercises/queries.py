@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from kizuna.domains.exercises.measures import FORMULAS, Edition, Measures, measures
+from kizuna.domains.exercises.measures import AGGREGATES, FORMULAS, Measures, Tally, measures, partners_of
 from kizuna.domains.exercises.rules import bounds
 from kizuna.errors import RefusedError
 from kizuna.kernel.journal import Db
@@ -207,62 +206,51 @@ def edition(desk: Desk, wanted: EditionWanted) -> EditionShown:
     )
 
 
-def _words(text: str | None) -> tuple[str, ...]:
-    return tuple(text.split()) if text else ()
-
-
-def held(desk: Desk, wanted: MeasuresWanted) -> tuple[list[tuple[str, Edition]], int]:
-    """Return the editions that were held, each with its series, and how many more have no known year."""
-    where, values = _limits(wanted)
-    rows = desk.db.execute(
-        "SELECT COALESCE(series, ''), year, first_day, last_day, parties, domains, services, warfare_areas, unit_types, units, live, night,"
-        f" live_fire, cross_deck FROM exercises_edition e WHERE {where} AND state IN (?,?,?) ORDER BY edition",
-        (*values, *HELD),
-    )
-    words, own = (
-        lru_cache(_words),
-        lru_cache(lambda text: tuple(party for party in _words(text) if party != desk.party)),
-    )
-    found, undated = [], 0
-    for name, year, first, last, parties, domains, services, areas, types, *counts in rows:
-        if year is None:
-            undated += 1
-            continue
-        stated = (own(parties), words(domains), words(services), words(areas), words(types))
-        found.append((name, Edition(year, first, last, *stated, *counts)))
-    return found, undated
+_GROUPED = {"year": "year", "partner": "COALESCE(parties, '')", "series": "COALESCE(series, '')"}
+_NOT_STATED = "not stated"
 
 
 def measured(desk: Desk, wanted: MeasuresWanted) -> MeasuresShown:
     """Return the measures of the editions that were held, group by group."""
-    found, undated = held(desk, wanted)
-    by: dict[str, Callable[[str, Edition], Iterable[str]]] = {
-        "year": lambda _name, each: (str(each.year),),
-        "partner": lambda _name, each: each.partners or ("not stated",),
-        "series": lambda name, _each: (name or "not stated",),
-    }
-    groups: dict[str, list[Edition]] = {}
-    for name, each in found:
-        for group in by[wanted.by](name, each):
-            groups.setdefault(group, []).append(each)
-        if wanted.by == "year" and each.last_day is not None:
-            groups.setdefault(str(date.fromordinal(each.last_day).year), [])
+    where, values = _limits(wanted)
+    held = f"FROM exercises_edition e WHERE {where} AND state IN (?,?,?)"
+    ((undated,),) = desk.db.execute(f"SELECT COUNT(*) {held} AND year IS NULL", (*values, *HELD))
+    key = _GROUPED[wanted.by]
+    rows = desk.db.execute(
+        f"SELECT {key}, {', '.join(AGGREGATES)} {held} AND year IS NOT NULL GROUP BY {key}", (*values, *HELD)
+    )
+    total, groups = Tally(), dict[str, Tally]()
+    for told, *aggregates in rows:
+        tally = Tally.of(aggregates)
+        total.add(tally)
+        if wanted.by == "year":
+            groups[f"{told:04}"] = tally
+            continue
+        names = partners_of(told, desk.party) if wanted.by == "partner" else told.split()
+        for name in names or (_NOT_STATED,):
+            groups.setdefault(name, Tally()).add(tally)
+    days = {name: tally.days for name, tally in groups.items()}
+    if wanted.by == "year":
+        days = _by_year(groups)
     return MeasuresShown(
         formulas=FORMULAS,
         rows=tuple(
-            MeasuresRow(group, measures(groups[group], int(group), _spilling(groups, int(group))))
-            if wanted.by == "year"
-            else MeasuresRow(group, measures(groups[group]))
-            for group in sorted(groups)
+            MeasuresRow(name, measures(groups.get(name, Tally()), desk.party, days[name])) for name in sorted(days)
         ),
-        total=measures([each for _, each in found]),
+        total=measures(total, desk.party, total.days),
         undated=undated,
     )
 
 
-def _spilling(groups: dict[str, list[Edition]], year: int) -> list[Edition]:
-    """Return the editions that began the year before; their days in this year are days of this year."""
-    return groups.get(str(year - 1), [])
+def _by_year(groups: dict[str, Tally]) -> dict[str, int]:
+    """Return the days of each year on which an edition was held that began in it or in the year before; some year may have only the latter."""
+    days: dict[str, int] = {}
+    for name, tally in groups.items():
+        days[name] = days.get(name, 0) + tally.days - tally.over
+        last = date.fromordinal(tally.last_day).year if tally.last_day else 0
+        for year in range(int(name) + 1, last + 1):
+            days[f"{year:04}"] = days.get(f"{year:04}", 0) + (tally.over - tally.beyond if year == int(name) + 1 else 0)
+    return days
 
 
 def happenings(db: Db, first_on: str, last_on: str) -> list[Happening]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from functools import cache
 
 from kizuna.errors import RecordError, RefusedError
 from kizuna.kernel.instrument import limited_date
@@ -52,19 +51,6 @@ def exact_days(starts_on: object, ends_on: object) -> tuple[str, str] | None:
 def day_number(day: str) -> int:
     """Return a day as a number, so that one day after another is one more."""
     return date.fromisoformat(day).toordinal()
-
-
-def days_in_year(first: int, last: int, year: int) -> int:
-    """Return how many days of a year lie in a period of day numbers, both ends included."""
-    start, end = _year(year)
-    if start <= first and last <= end:
-        return last - first + 1
-    return max(0, min(last, end) - max(first, start) + 1)
-
-
-@cache
-def _year(year: int) -> tuple[int, int]:
-    return date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
 
 
 def check_words(field: str, words: Sequence[str], known: Sequence[str]) -> None:
