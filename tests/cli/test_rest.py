@@ -13,7 +13,7 @@ from pyais.stream import FileReaderStream
 
 from kizuna import errors
 from kizuna.cli.exits import EXIT_CODES, exit_code
-from kizuna.cli.reach import _WORDS
+from kizuna.cli.running import _WORDS
 from kizuna.node.service import InUseError
 from kizuna.web.errors import STATUSES
 from tests.cli.conftest import Kizuna, Party

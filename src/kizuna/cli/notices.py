@@ -8,7 +8,8 @@ from urllib.parse import quote
 import typer
 
 from kizuna.cli.base import CONFIG, Config, Json, Reason, emit, instant_ms, settings_of
-from kizuna.cli.reach import Notice, reach
+from kizuna.cli.reach import reach
+from kizuna.cli.ways import Notice
 from kizuna.errors import RecordError
 from kizuna.kernel.lifecycle import ConsentGranted
 from kizuna.node import effects as fx

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from kizuna.cli.base import CONFIG, Config, Json, emit, settings_of, shown_instant, table
-from kizuna.cli.reach import Degrees, reach
+from kizuna.cli.reach import reach
+from kizuna.cli.ways import Degrees
 from kizuna.errors import RecordError
 
 EARTH: Degrees = (-90.0, -180.0, 90.0, 180.0)

@@ -8,8 +8,9 @@ import typer
 
 from kizuna.cli.base import CONFIG, Config, Json, Reason, emit, group, instant_ms, settings_of, table
 from kizuna.cli.notices import add_to
-from kizuna.cli.reach import SECOND_TOKEN, TOKEN, reach
+from kizuna.cli.reach import reach
 from kizuna.cli.reading import Reading, now_ms, reading
+from kizuna.cli.ways import SECOND_TOKEN, TOKEN
 from kizuna.errors import RefusedError
 from kizuna.kernel.channel.wire import ACTS
 from kizuna.kernel.explain import LANGUAGES, explain
