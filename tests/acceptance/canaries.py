@@ -6,7 +6,9 @@ import base64
 import gzip
 import io
 import json
+import re
 import sqlite3
+import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -21,7 +23,7 @@ import zstandard
 from kizuna.errors import RecordError
 from kizuna.formats.positions_arrow import parse_ipc
 
-ZSTD, GZIP, SQLITE = b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08", b"SQLite format 3\0"
+ZSTD, GZIP, ZIP, PDF, SQLITE = b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08", b"PK\x03\x04", b"%PDF-", b"SQLite format 3\0"
 MOST_BYTES = 64 << 20
 DEEPEST = 3
 
@@ -92,12 +94,69 @@ def is_table(data: bytes) -> bool:
 
 
 def unpacked(data: bytes, depth: int = 0) -> Iterator[bytes]:
-    """Yield the data and all that is packed in it: compressed parts, tables as text, the cells of a database."""
+    """Yield the data and all that is packed in it: compressed parts, members of an archive, a form's text, tables as text."""
     yield data
     if depth >= DEEPEST:
         return
-    for part in (*_compressed(data), *_tables(data)):
+    for part in (*_compressed(data), *members(data), *printed(data), *_tables(data)):
         yield from unpacked(part, depth + 1)
+
+
+def members(data: bytes) -> Iterator[bytes]:
+    """Yield name and content of each member of a ZIP archive, as workbooks and DOCX files are; nothing where it is none."""
+    if data.startswith(ZIP):
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            for name in sorted(packed.namelist()):
+                yield name.encode() + b"\n" + packed.read(name)
+
+
+_OBJECT = re.compile(rb"(\d+) 0 obj(.*?)endobj", re.DOTALL)
+_STREAM = re.compile(rb"stream\r?\n(.*)\r?\nendstream", re.DOTALL)
+_SHOWN = re.compile(rb"/(\w+) [\d.]+ Tf|\(((?:[^\\()]|\\.)*)\)|<([0-9A-Fa-f]+)>(?= *(?:Tj|\]))", re.DOTALL)
+_ESCAPED = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
+_LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
+
+
+def printed(data: bytes) -> Iterator[bytes]:
+    """Yield the inflated streams of a PDF as our typesetter writes it, and the text on its pages: there it stands as numbers of glyphs."""
+    if not data.startswith(PDF):
+        return
+    objects = {int(number): _laid_open(body) for number, body in _OBJECT.findall(data)}
+    yield from objects.values()
+    letters = {
+        name: _characters(objects[int(to)])
+        for body in objects.values() for fonts in re.findall(rb"/Font<<(.*?)>>", body)
+        for name, font in re.findall(rb"/(\w+) (\d+) 0 R", fonts) for to in re.findall(rb"/ToUnicode (\d+) 0 R", objects[int(font)])
+    }  # fmt: skip
+    for body in objects.values():
+        shown, at = "", dict[int, str]()
+        for font, text, digits in _SHOWN.findall(body) if b"Tf" in body else ():
+            at = letters.get(font, at) if font else at
+            glyphs = bytes.fromhex(digits.decode()) if digits else _ESCAPED.sub(_plain, text)
+            shown += "".join(at.get(one * 256 + two, "") for one, two in zip(glyphs[::2], glyphs[1::2], strict=False))
+        if shown:
+            yield shown.encode()
+
+
+def _plain(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 8) & 255]) if found[1].isdigit() else _LETTERS.get(found[1], found[1])
+
+
+def _laid_open(body: bytes) -> bytes:
+    packed = _STREAM.search(body)
+    try:
+        return body if packed is None else body[: packed.start()] + zlib.decompress(packed[1])
+    except zlib.error:  # not packed, or an image
+        return body
+
+
+def _characters(table: bytes) -> dict[int, str]:
+    """Return what a font says that its glyphs stand for."""
+    return {
+        int(glyph, 16): bytes.fromhex(text.decode()).decode("utf-16-be", "replace")
+        for block in re.findall(rb"beginbfchar(.*?)endbfchar", table, re.DOTALL)
+        for glyph, text in re.findall(rb"<([0-9A-Fa-f]{4})> <([0-9A-Fa-f]+)>", block)
+    }
 
 
 def _compressed(data: bytes) -> Iterator[bytes]:
@@ -162,3 +221,13 @@ def planted(canary: Canary) -> Iterator[bytes]:
     yield json.dumps(said.decode()).encode()
     yield b"head" + gzip.compress(said) + b"tail"
     yield b"head" + zstandard.compress(said) + b"tail"
+    yield zipped(said)
+    yield gzip.compress(zipped(gzip.compress(said)))
+
+
+def zipped(said: bytes) -> bytes:
+    """Return an archive with a member, deflated."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("word/document.xml", said)
+    return made.getvalue()

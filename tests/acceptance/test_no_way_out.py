@@ -49,7 +49,7 @@ from kizuna.node.plugs.plugging import Plugging
 from kizuna.node.plugs.showing import Positions, Showing
 from kizuna.node.settings import read_settings
 from kizuna.web.partners import PATH
-from tests.acceptance.canaries import Canary, Found, of_folder, planted, search
+from tests.acceptance.canaries import Canary, Found, of_folder, search
 from tests.acceptance.hosting import Enrolled, Hosted, logged
 from tests.acceptance.stories import SOURCE, call, until
 
@@ -477,16 +477,3 @@ def test_a_leak_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "digest of: chunk outside the areas",
         "digest of: own unit, though labelled releasable",
     }
-
-
-@pytest.mark.parametrize("canary", [Canary("text", "kanarie-1f2e3d-é/ü"), Canary("number", 901_234_567)])
-def test_the_search_finds_a_value_in_every_disguise(canary: Canary) -> None:
-    for data in planted(canary):
-        assert search("here", data, [canary]) == [Found(canary.why, "here")], data
-    assert not search("here", b"nothing of the kind", [canary])
-
-
-def test_the_search_finds_a_ship_among_rows() -> None:
-    marks = Marks()
-    draft = positions(marks, [("may go: chunk", BENGAL)], mark())
-    assert search("blob", draft.blobs[0], marks.go)
