@@ -87,6 +87,11 @@ def test_a_gap_in_ordinals_is_named_and_nothing_else(known: set[int]) -> None:
     assert sorted([*known, *missing]) == list(range(1, max(known, default=0) + 1))
 
 
+def test_a_partner_s_billionth_meeting_costs_nothing() -> None:
+    missing = rules.missing_ordinals({2, 2**53 - 1})
+    assert missing == [1, *range(3, 2 + rules.MOST_MISSING)]
+
+
 @given(st.dictionaries(st.sampled_from(("ind", "jpn")), st.sampled_from((-1, 0, 1))))
 def test_the_mean_of_scores_recomputes(scores: dict[str, int]) -> None:
     found = rules.aggregate(scores)

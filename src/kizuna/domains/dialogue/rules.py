@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import chain, islice, pairwise
 
 from kizuna.domains.dialogue.steps import TextVersion
 from kizuna.errors import RecordError
@@ -15,6 +16,8 @@ from kizuna.kernel.intervals import DAY_MS
 
 GUIDELINE = "kizuna-three-steps@1"
 """The rules of scoring that stand in the domain's README."""
+MOST_MISSING = 200
+"""So many meetings of a series that nobody has seen are named."""
 
 
 def bounds(when: object) -> tuple[str, str] | None:
@@ -93,9 +96,12 @@ def aggregate(scores: Mapping[str, int]) -> float | None:
 
 
 def missing_ordinals(known: Iterable[int]) -> list[int]:
-    """Return the ordinals of a series that nobody has seen, from 1 to the greatest that was: unknown, not absent."""
-    held = set(known)
-    return [number for number in range(1, max(held, default=0)) if number not in held]
+    """Return the ordinals of a series that nobody has seen, from 1 to the greatest that was: unknown, not absent.
+
+    At most the first `MOST_MISSING`: whoever signs a meeting may call it the billionth.
+    """
+    gaps = (range(one + 1, other) for one, other in pairwise([0, *sorted(set(known))]))
+    return list(islice(chain.from_iterable(gaps), MOST_MISSING))
 
 
 def next_host(hosts: Sequence[str], parties: Sequence[str]) -> str:
