@@ -9,7 +9,7 @@ import pytest
 from kizuna.errors import ChannelError
 from kizuna.kernel.journal import Entry
 from kizuna.node.runner import Committed
-from kizuna.web.stream import MOST_LISTENERS, Hub, event, notice_of
+from kizuna.web.stream import MOST_LISTENERS, Hub, as_seen, event, notice_of
 
 
 def commit(seq: int) -> Committed:
@@ -63,6 +63,35 @@ def test_silence_is_broken_by_a_comment() -> None:
         assert [await anext(listener), await anext(listener)] == [b"first", b": alive\n\n"]
 
     asyncio.run(story())
+
+
+def test_what_a_listener_may_not_hear_of_does_not_put_off_the_sign_of_life() -> None:
+    """Nor does it bring it forward: between two of them lies the same time."""
+
+    class Nothing:
+        def news(self) -> None:
+            return None
+
+    async def story() -> None:
+        hub = Hub(beat_s=0.1)
+        hub.attach()
+        loop = asyncio.get_running_loop()
+        heard = as_seen(hub.listen(b"first"), Nothing())  # type: ignore[arg-type] # of a reader who may see nothing
+        assert await anext(heard) == b"first"
+        began = loop.time()
+        telling = asyncio.create_task(_tell_often(hub))
+        assert [await anext(heard) for _ in range(3)] == [b": alive\n\n"] * 3
+        assert loop.time() - began >= 0.29
+        assert not telling.done(), "something happened all the time"
+        telling.cancel()
+
+    asyncio.run(story())
+
+
+async def _tell_often(hub: Hub) -> None:
+    for seq in range(100_000):
+        hub.publish(event("committed", notice_of(commit(seq))))
+        await asyncio.sleep(0.02)
 
 
 def test_there_is_room_for_so_many_and_none_after_the_end() -> None:

@@ -23,6 +23,7 @@ QUEUE_EVENTS = 256
 MOST_LISTENERS = 64
 BEAT_S = 15.0
 _END: bytes = b""
+_ALIVE = b": alive\n\n"
 _COMMITTED = b"event: committed\n"
 
 
@@ -141,7 +142,7 @@ class Hub:
         queue.put_nowait(_END)
 
     def listen(self, first: bytes) -> AsyncGenerator[bytes, None]:
-        """Return the events from now on, `first` before all, with a comment as a sign of life when nothing happens.
+        """Return the events from now on, `first` before all, with a comment as a sign of life every `beat_s`, whatever happens.
 
         Raises:
             ChannelError: there are too many listeners, or the node is stopping.
@@ -154,12 +155,18 @@ class Hub:
         return self._events(queue)
 
     async def _events(self, queue: asyncio.Queue[bytes]) -> AsyncGenerator[bytes, None]:
+        loop = asyncio.get_running_loop()
+        beat_at = loop.time() + self._beat_s
         try:
             while True:
+                # By the clock alone: a beat that an event put off would tell of events that this listener may not hear of.
+                if loop.time() >= beat_at:
+                    beat_at += self._beat_s
+                    yield _ALIVE
                 try:
-                    data = await asyncio.wait_for(queue.get(), self._beat_s)
+                    data = await asyncio.wait_for(queue.get(), max(0.0, beat_at - loop.time()))
                 except TimeoutError:
-                    data = b": alive\n\n"
+                    continue
                 if data == _END:
                     return
                 yield data
