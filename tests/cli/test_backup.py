@@ -45,6 +45,19 @@ def test_private_keys_are_in_it_only_where_they_were_asked_for(india: Party, tmp
     assert "never overwritten" in india("restore", tmp_path / "with", "--with-keys").err
 
 
+def test_nobody_but_its_owner_reads_a_backup(india: Party, tmp_path: Path) -> None:
+    india.sign()
+    india.ok("token", "add", "7", "security")
+    folder = tmp_path / "deep" / "backup"
+    india.ok("backup", folder, "--with-keys")
+    held = [folder, *folder.rglob("*")]
+    assert len(held) > 10
+    assert [str(path) for path in held if path.stat().st_mode & 0o077] == []
+    india.ok("restore", folder)
+    data = read_settings(india.folder / "node.toml").data
+    assert [str(path) for path in (data, *data.rglob("*")) if path.stat().st_mode & 0o077] == []
+
+
 @pytest.mark.parametrize("name", ["data/journal.sqlite", "data/tokens.json", "node.toml"])
 def test_an_altered_backup_changes_nothing(india: Party, tmp_path: Path, name: str) -> None:
     india.sign()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,19 @@ import typer
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from kizuna.cli.base import CLOCK, CONFIG, Config, Json, emit, group, instant_ms, random, settings_of, shown_instant
+from kizuna.cli.base import (
+    CLOCK,
+    CONFIG,
+    Config,
+    Json,
+    emit,
+    group,
+    instant_ms,
+    new_file,
+    random,
+    settings_of,
+    shown_instant,
+)
 from kizuna.cli.base import table as shown
 from kizuna.cli.picture import box_of
 from kizuna.errors import ConfigError, RefusedError
@@ -57,7 +70,7 @@ def export(
     simulated: Simulated = False,
     json: Json = False,
 ) -> None:
-    """Write positions, own and partners', for use inside this party: a file carries no label."""
+    """Write positions, own and partners', for use inside this party: a file carries no label, and its owner alone may read it."""
     from kizuna.formats.positions_out import FORMS, write  # noqa: PLC0415 # Arrow is loaded by this command alone
 
     chosen = next((each for each in FORMS if each == form), None)
@@ -66,7 +79,7 @@ def export(
     with _archives(config) as archives:
         parts = archives.select(instant_ms(begin), instant_ms(end), box=_box(box), mmsi=mmsi, simulated=simulated)
         try:
-            with file.open("xb") as sink:
+            with new_file(file, os.O_EXCL) as sink:
                 count = write(chosen, parts, sink)
         except FileExistsError as error:
             raise ConfigError("is there already: choose another name or remove it", where=str(file)) from error

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 from rich.console import Console
@@ -117,8 +117,17 @@ def read_file(path: Path) -> bytes:
         raise ConfigError(f"cannot be read ({error.strerror}): check the name", where=str(path)) from error
 
 
+def new_file(path: Path, how: int) -> BinaryIO:
+    """Open a file for writing that its owner alone may read; `how` is `O_EXCL` or `O_TRUNC` of `os`.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600), "wb")
+
+
 def write_file(path: Path, data: bytes, *, replace: bool = False) -> None:
-    """Write a file that the user names, whole or not at all.
+    """Write a file that the user names, whole or not at all, for its owner alone: it may hold records of any grade.
 
     Raises:
         ConfigError: it exists and is not to be replaced, or cannot be written.
@@ -127,7 +136,7 @@ def write_file(path: Path, data: bytes, *, replace: bool = False) -> None:
         raise ConfigError("exists already: choose another name, nothing was written", where=str(path))
     temporary = path.with_name(f"{path.name}.part")
     try:
-        with temporary.open("wb") as file:
+        with new_file(temporary, os.O_TRUNC) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

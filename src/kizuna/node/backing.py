@@ -58,7 +58,7 @@ class Restored:
 
 
 def make(settings: Settings, config: Path, target: Path, now_ms: int, *, with_keys: bool) -> Manifest:
-    """Write a backup into a folder that did not exist, whole or not at all, beside a running node too, and verify it.
+    """Write a backup into a folder that did not exist, for its owner alone, whole or not at all, beside a running node too, and verify it.
 
     Raises:
         RefusedError: the folder exists, or the store is a database server's.
@@ -74,15 +74,16 @@ def make(settings: Settings, config: Path, target: Path, now_ms: int, *, with_ke
     new = target.with_name(f"{target.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     try:
-        (new / _DATA).mkdir(mode=0o700, parents=True)
+        new.mkdir(mode=0o700, parents=True)
+        (new / _DATA).mkdir(mode=0o700)
         # The journal first: blobs are durable before an entry names them, so that what it names is there to be copied.
         backup.copy_journal(settings.data / JOURNAL, new / _DATA / JOURNAL)
         _copy_all(settings.data / _BLOBS, new / _DATA / _BLOBS, without=("incoming",))
         if settings.tokens.exists():
-            backup.copy_file(settings.tokens, new / _DATA / _TOKENS, private=True)
+            backup.copy_file(settings.tokens, new / _DATA / _TOKENS)
         backup.copy_file(config, new / SETTINGS)
         if with_keys:
-            _copy_all(settings.keys, new / _KEYS, private=True)
+            _copy_all(settings.keys, new / _KEYS)
         seq, chain = _verified(new / _DATA / JOURNAL)
         files = tuple(File(path.relative_to(new).as_posix(), *backup.digest(path)) for path in backup.files_below(new))
         manifest = Manifest(chain, files, now_ms, settings.node, seq, with_keys)
@@ -132,11 +133,11 @@ def restore(settings: Settings, folder: Path, now_ms: int, *, with_keys: bool) -
     lock = DataLock(settings.data)
     try:
         shutil.rmtree(new, ignore_errors=True)
-        _copy_all(folder / _DATA, new, private=True)
+        _copy_all(folder / _DATA, new)
         if _verified(new / JOURNAL) != (manifest.seq, manifest.chain):
             raise JournalCorruptError("the backup's journal does not end where its manifest says: take another backup")
         if with_keys:
-            _copy_all(folder / _KEYS, settings.keys, private=True)
+            _copy_all(folder / _KEYS, settings.keys)
         before = settings.data.with_name(f"{settings.data.name}.before-{now_ms}")
         had = (settings.data / JOURNAL).exists()
         settings.data.rename(before)
@@ -152,13 +153,13 @@ def restore(settings: Settings, folder: Path, now_ms: int, *, with_keys: bool) -
     return Restored(manifest, before if had else None)
 
 
-def _copy_all(source: Path, target: Path, *, without: tuple[str, ...] = (), private: bool = False) -> None:
+def _copy_all(source: Path, target: Path, *, without: tuple[str, ...] = ()) -> None:
     if source.is_dir():
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in backup.files_below(source):
             inside = path.relative_to(source)
             if inside.parts[0] not in without:
-                backup.copy_file(path, target / inside, private=private)
+                backup.copy_file(path, target / inside)
 
 
 def _verified(journal: Path) -> tuple[int, str]:

@@ -19,10 +19,11 @@ from kizuna.storage.blobs import sync_directory
 _PAGES = 2_000
 """Pages copied before other writers get their turn."""
 _CHUNK = 1 << 20
+_PRIVATE = 0o600
 
 
 def copy_journal(source: Path, target: Path) -> None:
-    """Copy a journal, whole and as of one instant, into a file of its own; its writers go on meanwhile.
+    """Copy a journal, whole and as of one instant, into a file that its owner alone may read; its writers go on meanwhile.
 
     Raises:
         ConfigError: it cannot be read, or the copy cannot be written.
@@ -30,6 +31,7 @@ def copy_journal(source: Path, target: Path) -> None:
         JournalCorruptError: the journal is damaged.
     """
     try:
+        target.touch(mode=_PRIVATE, exist_ok=False)
         with (
             closing(apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)) as read,
             closing(apsw.Connection(str(target))) as written,
@@ -47,22 +49,22 @@ def copy_journal(source: Path, target: Path) -> None:
         raise JournalConflictError(f"`{source}` is too busy to be copied: try again") from error
     except (apsw.CorruptError, apsw.NotADBError) as error:
         raise JournalCorruptError(f"`{source}` is damaged ({error}): stop and restore it from a backup") from error
-    except apsw.Error as error:
+    except (apsw.Error, OSError) as error:
         raise ConfigError(
             f"the journal cannot be copied ({error}): check space and permissions", where=str(target)
         ) from error
     _sync(target)
 
 
-def copy_file(source: Path, target: Path, *, private: bool = False) -> None:
-    """Copy a file durably; `private` keeps it from everyone but its owner.
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file durably, for its owner alone.
 
     Raises:
         ConfigError: it cannot be read or written.
     """
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600 if private else 0o640)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
         with source.open("rb") as read, os.fdopen(descriptor, "wb") as written:
             while chunk := read.read(_CHUNK):
                 written.write(chunk)
