@@ -7,7 +7,6 @@ the wrong role, and all that came out, and all that the partner holds, is search
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -19,21 +18,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-import pyarrow as pa
 import pytest
 
-from kizuna.cli import demo_world
+from kizuna.cli import demo_world, doctor
 from kizuna.cli.base import CLOCK
 from kizuna.cli.base import random as fresh
 from kizuna.cli.demo_world import DemoNode
+from kizuna.cli.reading import reading
 from kizuna.domains.maritime import records as sea
-from kizuna.domains.maritime.operations import Statement, cut_batches
 from kizuna.errors import ChannelError, RecordError
 from kizuna.formats.ogc_features import Ask
-from kizuna.formats.positions_arrow import SCHEMA, empty
+from kizuna.formats.positions_arrow import empty
 from kizuna.kernel import bundle
 from kizuna.kernel.channel import wire
-from kizuna.kernel.label import Grade, Label, label
+from kizuna.kernel.label import Grade
 from kizuna.kernel.record import Record
 from kizuna.node import effects as fx
 from kizuna.node.channel.releasing import Releaser, Ruling
@@ -47,133 +45,26 @@ from kizuna.node.plug_settings import Plug
 from kizuna.node.plugs.forms import Cot, Nmea, Told
 from kizuna.node.plugs.plugging import Plugging
 from kizuna.node.plugs.showing import Positions, Showing
-from kizuna.node.settings import read_settings
+from kizuna.node.settings import Settings, read_settings
 from kizuna.web.partners import PATH
-from tests.acceptance.canaries import Canary, Found, of_folder, search
+from tests.acceptance import commands
+from tests.acceptance.canaries import Found, of_folder, search
 from tests.acceptance.hosting import Enrolled, Hosted, logged
+from tests.acceptance.marked import (
+    ACTOR,
+    BENGAL,
+    HOUR_MS,
+    PURPOSES,
+    Marks,
+    everything_that_stays,
+    mark,
+    positions,
+    static,
+    what_goes_in_part,
+)
 from tests.acceptance.stories import SOURCE, call, until
 
-PURPOSES = ("maritime-domain-awareness",)
-BENGAL, OUTSIDE = (13.5, 88.5), (-30.5, 60.5)
-DEGREE = 600_000
-HOUR_MS = 3_600_000
-ACTOR = "officer:7:watch"
-
 pytestmark = pytest.mark.timeout(170)
-
-
-class Marks:
-    """Makes values that stand nowhere else, and remembers why each must stay, or that it may go."""
-
-    def __init__(self) -> None:
-        self.stay: list[Canary] = []
-        self.go: list[Canary] = []
-        self._last = int.from_bytes(os.urandom(2))
-
-    def text(self, why: str) -> str:
-        return str(self._keep(why, f"kanarie-{os.urandom(6).hex()}-é/ü"))
-
-    def mmsi(self, why: str) -> int:
-        self._last += 1
-        return int(self._keep(why, 901_000_000 + self._last * 97 % 900_000))
-
-    def _keep(self, why: str, value: str | int) -> str | int:
-        (self.go if why.startswith("may go") else self.stay).append(Canary(why, value))
-        return value
-
-
-def mark(level: int = 0, to: tuple[str, ...] = ("jpn",), purposes: tuple[str, ...] = PURPOSES) -> Label:
-    return label("ind.example.v1", level, originator="ind", releasable_to=to, purposes=purposes)
-
-
-def static(marks: Marks, why: str, held: Label, hidden: str = "") -> fx.Draft:
-    """Return what a ship says of itself, a mark in every text and number; `hidden` says why the facts that no clause names stay."""
-    mmsi, stays = marks.mmsi(why), hidden or why
-    body = sea.StaticReported(
-        mmsi=mmsi,
-        imo_no=marks.mmsi(why),
-        name=marks.text(why),
-        callsign=marks.text(why),
-        destination=marks.text(why),
-        beam_m=marks.mmsi(stays),
-        draught_dm=marks.mmsi(stays),
-        source=marks.text(why),
-        source_kind="simulated",
-        reported_at_ms=CLOCK.now_ms(),
-    )
-    return fx.Draft(sea.STATIC_REPORTED, body, held, ACTOR, subject="" if hidden else f"vessel:mmsi:{mmsi}")
-
-
-def event(marks: Marks) -> fx.Draft:
-    """Return a finding of which the clause names some facts, and of which the others are marked."""
-    stays = "fact that the clause does not name"
-    body = sea.EventDetected(
-        kind="gap",
-        mmsi=marks.mmsi("may go: event"),
-        from_ms=CLOCK.now_ms() - HOUR_MS,
-        rule=marks.text("may go: event"),
-        confidence="low",
-        coverage_ref=marks.text(stays),
-        batches=(marks.text(stays), marks.text(stays)),
-        source_kind="simulated",
-    )
-    return fx.Draft(sea.EVENT_DETECTED, body, mark(), f"officer:{marks.text(stays)}:watch", subject=marks.text(stays))
-
-
-def entry_of_area(marks: Marks) -> fx.Draft:
-    why, now_ms = "delay of an hour", CLOCK.now_ms()
-    body = sea.AreaEntered(
-        mmsi=marks.mmsi(why), area=marks.text(why), from_ms=now_ms - 1000, to_ms=now_ms, source_kind="simulated"
-    )
-    return fx.Draft(sea.AREA_ENTERED, body, mark(), ACTOR)
-
-
-def positions(
-    marks: Marks, places: list[tuple[str, tuple[float, float]]], held: Label, *, own: bool = False
-) -> fx.Draft:
-    """Return a batch with one ship at each place; the digest of a chunk that stays must stay too."""
-    now_ms, ships = CLOCK.now_ms(), [marks.mmsi(why) for why, _ in places]
-    whole = {
-        "time_ms": [now_ms] * len(places),
-        "mmsi": ships,
-        "lat_600000": [round(lat * DEGREE) for _, (lat, _) in places],
-        "lon_600000": [round(lon * DEGREE) for _, (_, lon) in places],
-    }
-    columns = [pa.array(whole.get(one.name, [None] * len(places)), type=one.type) for one in SCHEMA]
-    table = pa.table(columns, schema=SCHEMA)
-    (made,) = cut_batches(
-        table, source="canary-receiver", source_kind="simulated", own_units=ships if own else (), window_ms=HOUR_MS
-    )
-    for blob in made.blobs:
-        for (why, _), ship in zip(places, ships, strict=True):
-            if ship.to_bytes(4, "little") in blob and not why.startswith("may go"):
-                marks.stay.append(Canary(f"digest of: {why}", hashlib.sha256(blob).hexdigest()))
-    return draft_of(made, held)
-
-
-def draft_of(made: Statement, held: Label) -> fx.Draft:
-    return fx.Draft(made.type, made.body, held, ACTOR, subject=made.subject, blobs=made.blobs)
-
-
-def everything_that_stays(marks: Marks) -> list[fx.Draft]:
-    return [
-        static(marks, "label releasable to nobody", mark(to=())),
-        static(marks, "label releasable to a third party", mark(to=("aus",))),
-        static(marks, "grade above the clause", mark(level=2)),
-        static(marks, "purpose that is no clause's", mark(purposes=("training",))),
-        entry_of_area(marks),
-        positions(marks, [("own unit", BENGAL)], mark(to=()), own=True),
-        positions(marks, [("own unit, though labelled releasable", BENGAL)], mark(), own=True),
-        positions(marks, [("chunk outside the areas", OUTSIDE)], mark()),
-    ]
-
-
-def what_goes_in_part(marks: Marks) -> list[fx.Draft]:
-    return [
-        static(marks, "may go: ship", mark(), hidden="fact that the clause does not name"),
-        event(marks),
-        positions(marks, [("may go: chunk", BENGAL), ("chunk outside the areas, beside one inside", OUTSIDE)], mark()),
-    ]
 
 
 @dataclass
@@ -183,6 +74,10 @@ class Story:
     marks: Marks
     ways: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
     statuses: dict[str, set[int]] = field(default_factory=dict)
+    public: list[str] = field(default_factory=list)
+    """What commands wrote for more than its owner."""
+    sender: DemoNode | None = None
+    """The node that holds everything, at rest."""
 
     def out(self, way: str, name: str, data: bytes) -> None:
         self.ways.setdefault(way, []).append((name, data))
@@ -370,6 +265,11 @@ def told(folder: Path, *, halt_refuses: bool = True) -> Story:
     for name, data in of_folder(japan.folder):
         story.out("what the partner holds", name, data)
     story.out("log", "the sender's log", log.getvalue().encode())
+    if halt_refuses:
+        story.sender = india
+        line = marks.text("line of a receiver that could not be used")
+        story.public = commands.as_owner(story.out, india, ids, line, folder / "sender")
+        commands.as_owner_of_partner(story.out, japan, folder / "partner")
     return story
 
 
@@ -436,6 +336,42 @@ def test_no_refusal_no_metric_and_no_open_route_of_the_api_tells_it(story: Story
     assert 403 in story.statuses["integrator"]
     assert not story.leaks(way)
     assert not story.arrived(way)
+
+
+def test_no_command_that_shows_no_record_names_one_and_no_error_does(story: Story) -> None:
+    assert story.arrived("records shown") >= EVERYTHING_THAT_MAY - {"may go: event"}
+    assert story.leaks("records shown"), "who may read the node's keys is shown its records"
+    assert not story.leaks("commands that show no record")
+    assert not story.arrived("commands that show no record")
+
+
+def test_a_command_that_names_a_record_would_be_found(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    def careless(settings: Settings) -> str:
+        with reading(settings) as node:
+            return str(node.store.query("SELECT name FROM maritime_static"))
+
+    monkeypatch.setitem(doctor._LOOKS, "store", careless)
+    assert story.sender is not None
+    said, _ = commands.run(story.sender, ("doctor",))
+    assert search("doctor", said, story.marks.stay)
+
+
+def test_no_command_of_the_partner_shows_what_stayed(story: Story) -> None:
+    # of an event whose exercise is not disclosed no list tells, for it may be none of the real picture
+    assert story.arrived("commands of the partner") >= EVERYTHING_THAT_MAY - {"may go: event"}
+    assert not story.leaks("commands of the partner")
+
+
+def test_what_commands_write_its_owner_alone_may_read(story: Story) -> None:
+    assert not story.public
+
+
+def test_every_command_is_tried_in_one_way() -> None:
+    says, shows = commands.of_domains()
+    ways = [commands.SHOW_NOTHING, commands.SHOW_RECORDS, commands.ELSEWHERE, says, shows]
+    assert sorted(name for way in ways for name in way) == sorted(commands.every_command())
+    assert len(list(commands.questions())) == len(shows)
+    assert all(Path(where).exists() for where in commands.ELSEWHERE.values())
 
 
 def test_every_reason_to_stay_was_tried(story: Story) -> None:
