@@ -15,6 +15,8 @@ import pyarrow as pa
 from kizuna.domains.maritime import records as sea
 from kizuna.domains.maritime.operations import cut_batches
 from kizuna.domains.maritime.watchlog.operations import RuleAsked
+from kizuna.domains.supply.cases import ORDER
+from kizuna.domains.supply.records import OrderDeclined, OrderLine, OrderRequested
 from kizuna.formats.positions_arrow import SCHEMA
 from kizuna.kernel import canonical
 from kizuna.kernel.instrument import Instrument, sign_version
@@ -24,7 +26,9 @@ from kizuna.node import domains as node_domains
 from kizuna.node import effects as fx
 from kizuna.node.acts import agreeing
 from kizuna.node.plug_settings import Plug
+from kizuna.node.plugs.cise_edge import CiseEdge
 from kizuna.sim.federation import Federation, SimNode, Weather
+from tests.formats.cise_keys import Network
 from tests.sim.dialogue_world import HEADER
 from tests.sim.world import POLICY, arrangement, provision
 from tests.web.shapes import FIRST_NUMBER, Filler
@@ -39,14 +43,25 @@ DEGREE = 600_000
 SETTLE_MS = 4_000
 OPEN_SHIP, HIDDEN_SHIP = 419_000_111, FIRST_NUMBER + 99_000_001
 BATCHES = (sea.POSITION_BATCH, sea.OWN_UNIT_BATCH)
+ORDERS = {OPEN_TAG: "ind-2026-navy-0001", SHARED_TAG: "ind-2026-navy-0002", HOME_TAG: "ind-2026-navy-0003"}
+KEYS = (f"{OPEN_TAG}-case", f"{SHARED_TAG}-case")
+"""Cases that everyone sees and that few see, by name."""
+NAMES = {
+    "order_no": (ORDERS[OPEN_TAG], ORDERS[SHARED_TAG]), "mechanism": (f"{OPEN_TAG}-mechanism", f"{HOME_TAG}-mechanism"),
+}  # fmt: skip
+"""The same of what has names of its own, by the field that asks for it."""
 PLUGS = tuple(
     Plug(
         name=f"{kind}-{officer}", kind=kind, party="own", officer=officer, clearance=clearance, nationality=nation, purpose=PURPOSES[0],  # type: ignore[arg-type] # a kind
         simulated=simulated,
     )
-    for kind in ("ogc", "gfw")
+    for kind in ("ogc", "gfw", "cise")
     for officer, clearance, nation, simulated in (("low-plug", 1, "ind", True), ("guest-plug", 15, "aus", True))
 )  # fmt: skip
+
+NETWORK = Network()
+OUR_KEY = NETWORK.key("delhi.example")
+"""That of the adaptor to EU CISE in both worlds."""
 
 
 def mark(party: str, level: int, *to: str) -> Label:
@@ -75,7 +90,10 @@ class World:
         self.hidden: dict[str, list[str]] = {SHARED_TAG: [], HOME_TAG: []}
         """The records that are for few, by how few."""
         self.open: list[str] = []
-        self.host = Host(self.india, DOMAINS, folder, PLUGS)
+        # every grade has its level there: what is not sent is held back by the plug alone
+        rows = {(POLICY, level): "EURestricted" for level in range(16)}
+        edge = CiseEdge("delhi.vessels", OUR_KEY, (), rows, "ind", self.india.rng.randbytes)
+        self.host = Host(self.india, DOMAINS, folder, PLUGS, edge)
         self._told = 0
 
     def _signs(self, node: SimNode, made: Instrument) -> None:
@@ -123,6 +141,7 @@ class World:
                 self._classes(SHARED_TAG, party, domain)
                 self._classes(HOME_TAG, party, domain)
         self._ships()
+        self._orders()
         self._rules()
         self._withdrawals()
 
@@ -131,7 +150,10 @@ class World:
         drafts = []
         for name, kind in sorted(domain.records.items()):
             if name not in BATCHES:
-                drafts += [self._draft(tag, party, name, filler.body(kind, source_kind="simulated"), subject="")]
+                # a forum of their own, but meetings and promises of the one that everyone sees
+                where = tag if name == "dialogue.mechanism-described.v1" else OPEN_TAG
+                body = filler.body(kind, source_kind="simulated", mechanism=f"{where}-mechanism")
+                drafts += [self._draft(tag, party, name, body, subject="")]
         for case in domain.cases:
             opens = case.opens if isinstance(case.opens, tuple) else (case.opens,)
             names = {kind: name for name, kind in domain.records.items()}
@@ -164,6 +186,38 @@ class World:
                 ])  # fmt: skip
             self.say(OPEN_TAG, party, [self._batch(OPEN_TAG, party, (OPEN_SHIP + 2,), 12.5)])
 
+    # --- what happens while somebody follows -----------------------------------------------------------------------------------------
+
+    def moves(self) -> int:
+        """Return a number that grows with all that is told."""
+        return self._told
+
+    def sails(self, tag: str, party: str, *ships: int, lat: float, exercise: str = "") -> None:
+        self.say(tag, party, [self._batch(tag, party, ships, lat, exercise)])
+
+    def calls(self, tag: str, ship: int) -> None:
+        said = self.fillers[tag].body(sea.StaticReported, source_kind="simulated", mmsi=ship)
+        self.say(tag, "ind", [self._draft(tag, "ind", sea.STATIC_REPORTED, said, subject="")])
+
+    def finds(self, tag: str, ship: int) -> None:
+        now_ms = self.federation.now_ms
+        said = self.fillers[tag].body(
+            sea.EventDetected, kind="gap", mmsi=ship, from_ms=now_ms - 1, source_kind="simulated"
+        )
+        self.say(tag, "ind", [self._draft(tag, "ind", sea.EVENT_DETECTED, said, subject="")])
+
+    def takes_back(self, tag: str) -> None:
+        """Retract the last position that was said here and may be seen so far."""
+        records = self.open if tag == OPEN_TAG else self.hidden[tag]
+        own = {
+            record
+            for (record,) in self.india.store.query(
+                "SELECT id FROM record WHERE own = 1 AND type = ?", (sea.POSITION_BATCH,)
+            )
+        }
+        some = [record for record in records if record in own] or ["0" * 64]
+        self._step(tag, lambda: self.india.do(fx.Act(some[-1], "retract", "was wrong", "officer:1:liaison")))
+
     def _batch(self, tag: str, party: str, ships: tuple[int, ...], lat: float, exercise: str = "") -> fx.Draft:
         now_ms = self.federation.now_ms
         whole = {
@@ -190,6 +244,24 @@ class World:
             subject=made.subject,
             blobs=made.blobs,
             exercise=exercise,
+        )
+
+    def _orders(self) -> None:
+        """Ask for supplies, each tag its own, and let what everyone sees be declined so that few see it."""
+        for tag, number in ORDERS.items():
+            filler, now_ms = self.fillers[tag], self.federation.now_ms
+            line = OrderLine(line_no=1, category="water", description=filler.word(), quantity="120", unit="m3")
+            asked = filler.body(
+                OrderRequested, order_no=number, provider="jpn", method="cash", currency="JPY", lines=(line,),
+                window_from_ms=now_ms, window_to_ms=now_ms + 86_400_000, lat_600000=0, lon_600000=0,
+            )  # fmt: skip
+            self.say(
+                tag, "ind", [self._draft(tag, "ind", "supply.order-requested.v1", asked, subject=ORDER.subject(number))]
+            )
+        declined = self.fillers[SHARED_TAG].body(OrderDeclined)
+        subject = ORDER.subject(ORDERS[OPEN_TAG])
+        self.say(
+            SHARED_TAG, "jpn", [self._draft(SHARED_TAG, "jpn", "supply.order-declined.v1", declined, subject=subject)]
         )
 
     def _rules(self) -> None:

@@ -32,7 +32,7 @@ class Filler:
         self.made += 1
         return f"{self.tag}{self.made:05d}"
 
-    def body(self, kind: type[Body], **given: Any) -> Body:
+    def body(self, kind: type[Body], /, **given: Any) -> Body:
         """Return a body of a class; `given` are fields that are said otherwise, where it has them."""
         hints = get_type_hints(kind, include_extras=True)
         chosen = {name: value for name, value in given.items() if name in kind.__struct_fields__}

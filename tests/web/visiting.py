@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,11 +25,13 @@ from kizuna.node.metrics import Health
 from kizuna.node.people import tokens
 from kizuna.node.people.accounts import Account
 from kizuna.node.plug_settings import Plug
+from kizuna.node.plugs.cise_edge import CiseEdge
 from kizuna.node.plugs.plugging import Plugging
 from kizuna.node.plugs.showing import Showing
 from kizuna.node.runner import Committed
 from kizuna.sim.federation import SimNode, Unobserved
 from kizuna.web.access import Office
+from kizuna.web.api.cise import cise_routes
 from kizuna.web.api.domains import domain_routes
 from kizuna.web.api.index import make_app
 from kizuna.web.api.plugs import plug_routes
@@ -107,6 +109,15 @@ class Answer:
     headers: list[tuple[bytes, bytes]]
     body: bytes
     chunks: list[bytes]
+    at_ms: list[int] = field(default_factory=list)
+    """When each chunk of a stream came, by the federation's clock."""
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def reaches(self, count: int) -> None:
+        """Wait until so many chunks have come."""
+        while len(self.chunks) < count:
+            self.came.clear()
+            await self.came.wait()
 
     def header(self, name: str) -> str:
         return next((value.decode("latin-1") for key, value in self.headers if key.decode().lower() == name), "")
@@ -115,8 +126,13 @@ class Answer:
 class Host:
     """A node with its application, and officers who ask it."""
 
-    def __init__(self, node: SimNode, domains: Sequence[Domain], folder: Path, plugs: tuple[Plug, ...] = ()) -> None:
+    def __init__(
+        self, node: SimNode, domains: Sequence[Domain], folder: Path, plugs: tuple[Plug, ...], edge: CiseEdge
+    ) -> None:
         self.sim = node
+        self.place = "127.0.0.1"
+        """From where it is asked."""
+        self._asked = 0
         self.clock = SimClock(node)
         self.node = Running(node.identity, node.store, node.core, SimRunner(node), node.blobs, self.clock)
         folder.mkdir(parents=True, exist_ok=True)
@@ -132,8 +148,9 @@ class Host:
         self.watch = watch_of(self.node, folder)  # type: ignore[arg-type] # what it asks of a node this one has
         self.plugging = Plugging(self.node.runner, node.core.world, plugs, self.clock)
         showing = Showing(node.store, node.identity.party, (STRAIT,), Grade(POLICY, 0))
+        adaptor = cise_routes(self.plugging, showing, edge)
         self.app: Litestar = make_app(self.office, (
-            *routes_of(self.watch), *domain_routes(domains), *plug_routes(self.office, self.plugging, showing),
+            *routes_of(self.watch), *domain_routes(domains), *plug_routes(self.office, self.plugging, showing, adaptor),
             *page_routes(self.office, domains, self.watch, assets=Assets()),
         ))  # fmt: skip
 
@@ -166,27 +183,40 @@ class Host:
         self.office.tokens.add(token)
         return {"authorization": f"Bearer {text}"}
 
-    async def get(
-        self,
-        path: str,
-        headers: dict[str, str],
-        *,
-        chunks: int = 0,
-        meanwhile: Callable[[], None] | None = None,
-        body: bytes | None = None,
-    ) -> Answer:
-        """Return the answer to a GET, or to the POST of a body; of a stream so many chunks, `meanwhile` being done once the first has come."""
+    async def get(self, path: str, headers: dict[str, str], *, body: bytes | None = None) -> Answer:
+        """Return the answer to a GET, or to the POST of a body."""
+        answer = Answer(0, [], b"", [])
+        await asyncio.wait_for(self._ask(answer, path, headers, body, asyncio.Event()), 90)
+        answer.at_ms.clear()  # what does not go on comes in one piece
+        return answer
+
+    async def follow(self, path: str, headers: dict[str, str], script: Callable[[Answer], Awaitable[None]]) -> Answer:
+        """Return what came of a stream from its begin until a script, which is given what has come, has come to its end."""
+        answer, left = Answer(0, [], b"", []), asyncio.Event()
+        asking = asyncio.create_task(self._ask(answer, path, headers, None, left))
+        telling = asyncio.ensure_future(script(answer))
+        await asyncio.wait({asking, telling}, timeout=90, return_when=asyncio.FIRST_COMPLETED)
+        left.set()
+        await asyncio.wait_for(asking, 90)
+        await asyncio.wait_for(telling, 0)
+        return answer
+
+    async def _ask(
+        self, answer: Answer, path: str, headers: dict[str, str], body: bytes | None, left: asyncio.Event
+    ) -> None:
         self.sim.federation.now_ms += EACH_MS
+        self._asked += 1
+        self.sim.rng.seed(f"asked/{self._asked}")  # what is said then is the same whatever was said before
         where, _, query = path.partition("?")
         sent = {"host": "node", **headers}
         scope = {
             "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1",
             "method": "GET" if body is None else "POST", "scheme": "http",
             "path": unquote(where), "raw_path": where.encode(), "query_string": query.encode(), "root_path": "",
-            "headers": [(name.encode(), value.encode()) for name, value in sent.items()], "client": ("127.0.0.1", 50_000),
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()], "client": (self.place, 50_000),
             "server": ("node", 80), "state": {},
         }  # fmt: skip
-        answer, left, begun = Answer(0, [], b"", []), asyncio.Event(), False
+        begun = False
 
         async def receive() -> dict[str, Any]:
             nonlocal begun
@@ -199,13 +229,10 @@ class Host:
         async def send(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 answer.status, answer.headers = message["status"], list(message["headers"])
-            elif message.get("body"):
+            elif message.get("body") and not left.is_set():
                 answer.chunks.append(message["body"])
-                if chunks and len(answer.chunks) == 1 and meanwhile is not None:
-                    meanwhile()
-                if chunks and len(answer.chunks) >= chunks:
-                    left.set()
+                answer.at_ms.append(self.clock.now_ms())
+                answer.came.set()
 
-        await asyncio.wait_for(self.app(scope, receive, send), 90)  # type: ignore[arg-type] # an ASGI scope
+        await self.app(scope, receive, send)  # type: ignore[arg-type] # an ASGI scope
         answer.body = b"".join(answer.chunks)
-        return answer

@@ -284,8 +284,9 @@ class View:
             "told": lambda what: shown.told(what, self.words),
             "query": lambda **parts: urlencode(parts),
             "query_of": lambda asked, page: urlencode({**asked, "page": page}),
-            "marked": self.sight.marked(self.words.language) if self.account is not None else "",
-            "bears": self.sight.bears() if self.account is not None else "",
+            # a page that looked at nothing bears no marking; one about a fault must not stand on what is at fault
+            "marked": self._sight.marked(self.words.language) if self._sight is not None else "",
+            "bears": self._sight.bears() if self._sight is not None else "",
             "csrf": Markup('<input type="hidden" name="csrf" value="{}">').format(
                 self.session.csrf if self.session else ""
             ),  # the value is escaped by format
