@@ -20,8 +20,9 @@ from kizuna.errors import RecordError, RefusedError
 from kizuna.formats.positions_arrow import SCHEMA
 from kizuna.node.maritime.alerting import Alerting
 from kizuna.node.maritime.archives import ArchiveKey, Archives
-from kizuna.node.maritime.detecting import Detecting, Rules
+from kizuna.node.maritime.detecting import Detecting
 from kizuna.node.maritime.landmask import LandAtNeed, mask_file, read_mask
+from kizuna.node.maritime.searching import Rules
 from kizuna.sim.federation import SimNode
 from tests.sim.test_maritime import SimClock, SimDoer
 from tests.sim.test_watchlog import DAY_MS, OTHER, SHIP, do, mark, pair, see

@@ -26,10 +26,11 @@ from kizuna.node import effects as fx
 from kizuna.node.domains import DOMAINS
 from kizuna.node.held.facts import load_record
 from kizuna.node.maritime.archives import ArchiveKey, Archives
-from kizuna.node.maritime.detecting import LOOK_BACK_MS, Detecting, Rules
+from kizuna.node.maritime.detecting import LOOK_BACK_MS, Detecting
 from kizuna.node.maritime.feeding import drafts, example_label, groups
 from kizuna.node.maritime.intake import Intake
 from kizuna.node.maritime.picture import LivePicture
+from kizuna.node.maritime.searching import Rules
 from kizuna.node.maritime.sources import Feed
 from kizuna.sim.federation import Federation, SimNode
 from kizuna.storage.positions import Box

@@ -20,7 +20,7 @@ import os
 import zlib
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -146,6 +146,11 @@ class PositionArchive:
             if table.num_rows:
                 yield table
 
+    def counts(self, from_ms: int, to_ms: int) -> dict[int, int]:
+        """Return how many rows each vessel has in a half-open interval, whose part files are read one at a time, and two columns of them."""
+        wanted = (pc.field("time_ms") >= from_ms) & (pc.field("time_ms") < to_ms)
+        return rows_by_vessel(_vessels_in(part, wanted) for part in self.files(from_ms, to_ms))
+
     def files(self, from_ms: int, to_ms: int) -> list[Path]:
         """Return the part files of the days that a half-open interval touches, days in order."""
         days = [day for day in self.days() if -DAY_MS < (day - _EPOCH).days * DAY_MS - from_ms < to_ms - from_ms]
@@ -180,11 +185,7 @@ class PositionArchive:
         parts = self._parts(self.root / day.isoformat())
         if sum(map(_rows_in, parts)) <= self._most_rows:
             return [ALL_VESSELS] if parts else []
-        found: dict[int, int] = {}
-        for part in parts:
-            for mmsi, rows in zip(*np.unique(_vessels_in(part), return_counts=True), strict=True):
-                found[int(mmsi)] = found.get(int(mmsi), 0) + int(rows)
-        return stretches_of(found, self._most_rows)
+        return stretches_of(rows_by_vessel(map(_vessels_in, parts)), self._most_rows)
 
     def join(self, day: dt.date, *, least: int = 2) -> int:
         """Make one of a day's small part files, where there are `least`, each different row once; return how many there are then.
@@ -270,6 +271,16 @@ class PositionArchive:
         return sorted(folder.glob("part-*.parquet"))
 
 
+def rows_by_vessel(columns: Iterable[NDArray[np.integer[Any]]]) -> dict[int, int]:
+    """Return how often each MMSI stands in some columns, of which one at a time is held."""
+    counted = [np.unique(column, return_counts=True) for column in columns]
+    if not counted:
+        return {}
+    vessels, place = np.unique(np.concatenate([each for each, _ in counted]), return_inverse=True)
+    rows = np.bincount(place, weights=np.concatenate([each for _, each in counted])).astype(np.int64)
+    return dict(zip(vessels.tolist(), rows.tolist(), strict=True))
+
+
 def stretches_of(rows: Mapping[int, int], most_rows: int) -> list[Vessels]:
     """Return stretches of MMSI of at most `most_rows` rows each, in order, by the number of each vessel's rows; a vessel is never cut."""
     firsts, held = [0], 0
@@ -304,9 +315,10 @@ def _rows_in(part: Path) -> int:
         return int(pq.read_metadata(part).num_rows)
 
 
-def _vessels_in(part: Path) -> NDArray[np.int32]:
+def _vessels_in(part: Path, wanted: pc.Expression | None = None) -> NDArray[np.int32]:
     with _naming(part):
-        return np.asarray(pq.read_table(part, columns=["mmsi"], partitioning=None)["mmsi"].combine_chunks())
+        table = pq.read_table(part, columns=["mmsi"], filters=wanted, partitioning=None)
+        return np.asarray(table["mmsi"].combine_chunks())
 
 
 def _entries_of(part: Path) -> NDArray[np.int64] | None:

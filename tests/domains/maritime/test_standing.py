@@ -19,7 +19,7 @@ from kizuna.domains.maritime.records import RECORDS, EventFound, ThresholdsPubli
 from kizuna.domains.maritime.stating import MAX_EVIDENCE, evidence_digest, publish_thresholds, state_event
 from kizuna.domains.maritime.watchlog.kinds import KINDS
 from kizuna.formats.positions_arrow import SCHEMA
-from kizuna.node.maritime.detecting import Rules, Seen, find, intervals
+from kizuna.node.maritime.searching import Rules, Seen, find, intervals
 from tests.domains.maritime.test_events import AREA, HOUR, MINUTE, PORTS, SEA, Row, positions, table
 
 RULES = Rules(areas=(AREA,), ports=PORTS, land=lambda: SEA)
@@ -166,7 +166,7 @@ from kizuna.domains.maritime.events.land import Land
 import numpy as np
 from kizuna.domains.maritime.tracks.voyages import Port
 from kizuna.formats.positions_arrow import SCHEMA
-from kizuna.node.maritime.detecting import Rules, Seen, find
+from kizuna.node.maritime.searching import Rules, Seen, find
 import pyarrow as pa
 rng = random.Random(5)
 rows = []

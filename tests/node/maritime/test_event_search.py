@@ -22,9 +22,9 @@ from kizuna.domains.maritime.tracks.voyages import Port
 from kizuna.errors import ConfigError, RecordError
 from kizuna.formats.positions_arrow import SCHEMA
 from kizuna.node.maritime.archives import ArchiveKey, Archives
-from kizuna.node.maritime.detecting import Rules, Seen, find, intervals, told_about
 from kizuna.node.maritime.event_search import Here, Period, search
 from kizuna.node.maritime.landmask import land
+from kizuna.node.maritime.searching import Rules, Seen, find, intervals, told_about
 from kizuna.node.maritime.spark import Each, OfParcels, OfRows, spark
 from tests.sim.test_watchlog import pair
 

@@ -161,6 +161,57 @@ def feed_states(db: Db, source: str, source_kind: str, since_ms: int) -> list[tu
     return [(from_ms, state) for from_ms, state in (*before, *after)]
 
 
+class NamesRow(msgspec.Struct, frozen=True):
+    """What one static report told of who a vessel is; None where it left something out."""
+
+    mmsi: int
+    reported_at_ms: int
+    name: str | None
+    imo_no: int | None
+    callsign: str | None
+
+
+_NAMED = "FROM maritime_identity WHERE exercise = '' AND party = ? AND source_kind = ?"
+_BEFORE = 3
+"""So many reports before an instant tell who a vessel was then."""
+
+
+def names_told(db: Db, party: str, source_kind: str, since_ms: int) -> list[NamesRow]:
+    """Return what a party's reports since an instant, and the last few of each of these vessels before it, told anew of who vessels are, by time.
+
+    A report is left out where each of its fields says what all reports of the vessel with this field said at its own and at the nearest earlier
+    time: it changes nothing that is known, in whatever order those of one time are read. So there are as many as vessels and changes.
+    """
+    last = " UNION ALL ".join(
+        f"SELECT (SELECT record_id {_NAMED} AND mmsi = k.mmsi AND reported_at_ms < ?"
+        f" ORDER BY reported_at_ms DESC, record_id DESC LIMIT 1 OFFSET {back}) AS record_id FROM known k"
+        for back in range(_BEFORE)
+    )
+    fields = NamesRow.__struct_fields__[2:]
+    around = ", ".join(
+        f"MIN({name}) OVER of_{name} AS {name}_low, MAX({name}) OVER of_{name} AS {name}_high, MIN(reported_at_ms) OVER of_{name} AS {name}_ms"
+        for name in fields
+    )
+    windows = ", ".join(
+        f"of_{name} AS (PARTITION BY mmsi, ({name} IS NULL) ORDER BY reported_at_ms GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW)"
+        for name in fields
+    )
+    known = " AND ".join(
+        f"({name} IS NULL OR ({name}_low = {name}_high AND {name}_ms < reported_at_ms))" for name in fields
+    )
+    columns = ", ".join(NamesRow.__struct_fields__)
+    asked = (party, source_kind, since_ms)
+    rows = db.execute(
+        f"WITH recent AS (SELECT record_id, {columns} {_NAMED} AND reported_at_ms >= ?), known AS (SELECT DISTINCT mmsi FROM recent),"
+        f" earlier AS ({last}), told AS (SELECT record_id, {columns} FROM recent UNION ALL"
+        f" SELECT record_id, {columns} FROM maritime_identity WHERE record_id IN (SELECT record_id FROM earlier WHERE record_id IS NOT NULL)),"
+        f" seen AS (SELECT record_id, {columns}, {around} FROM told WINDOW {windows})"
+        f" SELECT {columns} FROM seen WHERE NOT ({known}) ORDER BY reported_at_ms, record_id",
+        asked * (1 + _BEFORE),
+    )
+    return [NamesRow(*row) for row in rows]
+
+
 def batches(db: Db, *, limit: int = 1000, exercise: str = "") -> list[BatchRow]:
     """Return position batches, the newest window first."""
     rows = db.execute(

@@ -17,7 +17,7 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -31,7 +31,7 @@ from kizuna.domains.maritime.records import SIMULATED
 from kizuna.errors import ConfigError, RecordError
 from kizuna.formats.positions_arrow import SCHEMA, empty, values_of
 from kizuna.kernel.intervals import DAY_MS
-from kizuna.storage.positions import ALL_VESSELS, Box, PositionArchive, Vessels
+from kizuna.storage.positions import ALL_VESSELS, Box, PositionArchive, Vessels, rows_by_vessel
 
 PARTS_BEFORE_JOINING = 60
 APART = "extract-"
@@ -244,7 +244,10 @@ class Archives:
         """
         with self._lock:
             only = None if mmsi is None else (mmsi,)
-            tables = [PositionArchive(self._folder(key)).read(from_ms, to_ms, mmsi=only, vessels=vessels)]
+            tables = [
+                empty(),
+                *PositionArchive(self._folder(key)).read_parts(from_ms, to_ms, mmsi=only, vessels=vessels),
+            ]
             for _, table in self._fresh.get(key, []):
                 times = values_of(table, "time_ms")[0]
                 wanted = (times >= from_ms) & (times < to_ms)
@@ -257,6 +260,42 @@ class Archives:
             struck = [table for _, table in self._struck.get(key, [])]
         rows = pa.concat_tables(tables)
         return _without(rows, pa.concat_tables(struck)) if struck and rows.num_rows else rows
+
+    def counts(self, key: ArchiveKey, from_ms: int, to_ms: int) -> dict[int, int]:
+        """Return how many rows of a source each vessel has in a half-open interval; those that were struck are counted too.
+
+        Raises:
+            RecordError: a file of the archive is damaged.
+        """
+        with self._lock:
+            found = Counter(PositionArchive(self._folder(key)).counts(from_ms, to_ms))
+            fresh = list(self._fresh.get(key, []))
+        found.update(rows_by_vessel(_vessels_of(table, from_ms, to_ms) for _, table in fresh))
+        return found
+
+    @contextmanager
+    def still(self, keys: Iterable[ArchiveKey], from_ms: int, to_ms: int) -> Iterator[Archives]:
+        """Give archives that hold what some sources have of an interval's days now, and go on to: their files are linked, not copied.
+
+        Whoever reads several times reads the same, and keeps nobody from adding rows meanwhile.
+
+        Raises:
+            ConfigError: the disk is full, read-only or failing.
+        """
+        with ExitStack() as stack:
+            with self._lock, self._writing():
+                self._root.parent.mkdir(parents=True, exist_ok=True)
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=APART, dir=self._root.parent))
+                made = Archives(Path(folder))
+                for key in keys:
+                    made._fresh[key], made._struck[key] = (
+                        list(held.get(key, [])) for held in (self._fresh, self._struck)
+                    )
+                    for part in PositionArchive(self._folder(key)).files(from_ms, to_ms):
+                        link = made._folder(key) / part.parent.name / part.name
+                        link.parent.mkdir(parents=True, exist_ok=True)
+                        link.hardlink_to(part)
+            yield made
 
     def files(self, key: ArchiveKey, from_ms: int, to_ms: int) -> tuple[list[Path], pa.Table]:
         """Return a source's files of the days that an interval touches, and those of their rows that were struck; `flush` first."""
@@ -321,6 +360,11 @@ class Archives:
         if len(name) > _MAX_NAME:
             raise RecordError(f"source `{key.source[:40]}` has too long a name for an archive")
         return self._root / quote(key.party, safe="") / quote(key.source_kind, safe="") / name
+
+
+def _vessels_of(table: pa.Table, from_ms: int, to_ms: int) -> NDArray[np.int64]:
+    times, mmsi = (values_of(table, name)[0] for name in ("time_ms", "mmsi"))
+    return mmsi[(times >= from_ms) & (times < to_ms)]
 
 
 def _chosen(rows: pa.Table, box: Box | None, mmsi: Collection[int]) -> pa.Table:

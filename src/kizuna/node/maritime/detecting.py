@@ -4,41 +4,36 @@ All sources of one kind are looked at together: each transmission counts once, a
 silent. The search is made anew every so often over the positions of two days, or a whole recording, so late, doubled and disordered ones give
 the events that they would have given in time; an event that late positions change is superseded, and one that they refute is taken back, both
 by a record. What began before those two days only ends. Nothing is kept but what the tables hold: a node that starts again goes on.
+
+One share of rows is in memory at a time: as one table where there are no more, else by the steps of `event_search`. Both find the same. Nothing is
+carried from one search to the next, for the two days move with the clock, and with them what a silence or a meeting has become.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 
 from kizuna.domains.maritime import queries
 from kizuna.domains.maritime.events.area import WatchArea
-from kizuna.domains.maritime.events.coverage import FeedInterval
-from kizuna.domains.maritime.events.given import Given, nowhere
-from kizuna.domains.maritime.events.identity import Named, find_changes
-from kizuna.domains.maritime.events.land import Land
-from kizuna.domains.maritime.events.model import V2, Event, Evidence, ThresholdSet
-from kizuna.domains.maritime.events.reception import reception_of
-from kizuna.domains.maritime.events.search import of_meetings, of_vessels, receivers_of
+from kizuna.domains.maritime.events.model import Event
+from kizuna.domains.maritime.events.shares import first_heard
 from kizuna.domains.maritime.events.standing import Change, Told, changes
 from kizuna.domains.maritime.operations import Statement
 from kizuna.domains.maritime.stating import publish_thresholds, state_event
-from kizuna.domains.maritime.tracks.clean import Clean, cleaned
-from kizuna.domains.maritime.tracks.voyages import Port
-from kizuna.domains.maritime.watchlog.queries import identities_since
 from kizuna.formats.positions_arrow import values_of
 from kizuna.kernel.journal import Store
 from kizuna.kernel.label import Label
 from kizuna.kernel.ports import Clock
 from kizuna.node.effects import Said, Say
 from kizuna.node.maritime.archives import ArchiveKey, Archives
+from kizuna.node.maritime.event_search import About, Found, Here, Period, through_shares
 from kizuna.node.maritime.feeding import Doer, drafts
 from kizuna.node.maritime.repeating import Repeating
+from kizuna.node.maritime.searching import RECORDED, Rules, Seen, find, intervals, told_about
 
 FIRST_S = 1.0
 EVERY_S = 10.0
@@ -46,47 +41,13 @@ LOOK_BACK_MS = 2 * 86_400_000
 """Two days: a gap that is suspected takes half a day of silence and half a day before it, and input may be late by hours."""
 BEFORE_MS = 3 * 3_600_000
 """What lies before that is read so far, to see what goes on into it."""
+SHARE_ROWS = 1 << 21
+"""Rows that are in memory at a time: some 600 MB while they are cleaned and searched."""
 REPLY_S = 60.0
 AT_ONCE = 500
 """So many events are said in one command."""
 ACTOR = "system:events"
-RECORDED = "recorded"
 _AREA_ENTRY = {"area-entry": "zone-entry"}
-
-
-class Rules(msgspec.Struct, frozen=True):
-    """What the job looks for: the published numbers, the areas under watch, known ports and anchorages, and what is land."""
-
-    areas: tuple[WatchArea, ...] = ()
-    ports: tuple[Port, ...] = ()
-    thresholds: ThresholdSet = V2
-    land: Callable[[], Land | None] = nowhere
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """What a search looks at: positions and feed states by source, what static data told, and up to when it tells."""
-
-    tables: dict[str, pa.Table]
-    states: dict[str, tuple[FeedInterval, ...]]
-    named: tuple[Named, ...]
-    now_ms: int
-    since_ms: int | None
-    """From when on everything is seen; None where all that there is."""
-
-
-def find(seen: Seen, rules: Rules) -> tuple[Clean, list[Event]]:
-    """Return the cleaned tracks and all events in them."""
-    clean = cleaned(seen.tables)
-    given = Given(
-        receivers=receivers_of(seen.tables, seen.states, rules.thresholds),
-        now_ms=seen.now_ms,
-        areas=rules.areas,
-        ports=rules.ports,
-        reception=reception_of(clean.heard),
-        land=rules.land,
-        thresholds=rules.thresholds,
-    )
-    return clean, [*of_vessels(clean, given), *of_meetings(clean, given), *find_changes(seen.named, given)]
 
 
 def told_of(row: queries.EventRow) -> Told | None:
@@ -100,38 +61,14 @@ def told_of(row: queries.EventRow) -> Told | None:
     )  # fmt: skip
 
 
-def told_about(
-    store: Store, keys: Sequence[ArchiveKey], from_ms: int
-) -> tuple[dict[str, list[tuple[int, str]]], tuple[Named, ...]]:
-    """Return since when each of some sources of one party and kind was in which state, and what that party's static data told."""
-    whose = {(key.party, key.source_kind) for key in keys}
-    with store.view() as db:
-        states = {key.source: queries.feed_states(db, key.source, key.source_kind, from_ms) for key in keys}
-        named = tuple(
-            Named(row.mmsi, row.reported_at_ms, row.party, row.name, row.imo_no, row.callsign)
-            for row in identities_since(db, from_ms, limit=100_000)
-            if (row.party, row.source_kind) in whose
-        )
-    return states, named
-
-
-def intervals(states: Sequence[tuple[int, str]], until_ms: int) -> tuple[FeedInterval, ...]:
-    """Return the states of a feed as intervals, each up to the next."""
-    edges = [*states, (until_ms, "")]
-    return tuple(
-        FeedInterval(start, end, state)  # type: ignore[arg-type] # a state of the records
-        for (start, state), (end, _) in pairwise(edges)
-        if start < end
-    )
-
-
-def first_heard(clean: Clean, since_ms: int) -> Mapping[int, Evidence]:
-    """Return the first report of each vessel at an instant or later."""
-    heard = clean.heard
-    rows = np.flatnonzero(heard.time_ms >= since_ms)
-    rows = rows[np.unique(heard.mmsi[rows], return_index=True)[1]]
-    seen = zip(*(column[rows].tolist() for column in (heard.mmsi, heard.time_ms, heard.lat, heard.lon)), strict=True)
-    return {each[0]: Evidence(*each) for each in seen}
+def in_one_table(tables: dict[str, pa.Table], about: About, rules: Rules) -> Found:
+    """Return what `through_shares` does where there is one share: rows are cleaned once, and nothing is packed."""
+    last_ms = max((int(values_of(table, "time_ms")[0].max()) for table in tables.values() if table.num_rows), default=0)
+    now_ms = last_ms if about.until_ms is None else about.until_ms
+    states = {source: intervals(found, now_ms) for source, found in about.states.items()}
+    clean, events = find(Seen(tables, states, about.named, now_ms, about.since_ms), rules)
+    first = first_heard(clean.heard, about.since_ms) if about.since_ms is not None else {}
+    return Found(tuple(events), last_ms, first)
 
 
 class Detecting(Repeating):
@@ -147,6 +84,7 @@ class Detecting(Repeating):
         clock: the node's clock.
         rules: what is looked for.
         more_areas: the areas that officers' rules watch besides, asked anew for every search.
+        share_rows: how many rows are in memory at a time, if no vessel has more.
     """
 
     def __init__(
@@ -161,6 +99,7 @@ class Detecting(Repeating):
         clock: Clock,
         rules: Rules | None = None,
         more_areas: Callable[[], tuple[WatchArea, ...]] = tuple,
+        share_rows: int = SHARE_ROWS,
     ) -> None:
         super().__init__("events", first_s=FIRST_S, every_s=EVERY_S)
         self._runner = runner
@@ -172,6 +111,7 @@ class Detecting(Repeating):
         self._clock = clock
         self.rules = rules or Rules()
         self._more_areas = more_areas
+        self._share_rows = share_rows
         self._recorded: object = None
         """What the last search of recordings looked at."""
         self._once = threading.Lock()
@@ -200,18 +140,17 @@ class Detecting(Repeating):
         looked_at = (rules.areas, [self._archives.changes(key) for key in keys], said_of)
         if source_kind == RECORDED and looked_at == self._recorded:
             return []  # a recording that nothing was added to tells what it told
-        seen = self._look(keys, since_ms, *said_of)
-        if not any(table.num_rows for table in seen.tables.values()):
+        until_ms = None if since_ms is None else since_ms + LOOK_BACK_MS
+        found = self._look(keys, About(*said_of, until_ms, since_ms), rules)
+        if not found.last_ms:
             return []
-        clean, found = find(seen, rules)
         with self._store.view() as db:
             rows = queries.standing_events(db, source_kind, since_ms or 0)
             known = any(
                 row.party == self._party and row.sha256 == rules.thresholds.digest() for row in queries.thresholds(db)
             )
         told = [each for row in rows if (each := told_of(row)) is not None]
-        heard_again = first_heard(clean, since_ms) if since_ms is not None else None
-        worth = changes(found, told, since_ms=since_ms, first_heard=heard_again)
+        worth = changes(found.events, told, since_ms=since_ms, first_heard=found.first)
         statements = [self._state(change, source_kind, rules) for change in worth]
         if statements and not known:
             statements.insert(0, publish_thresholds(rules.thresholds))
@@ -220,23 +159,16 @@ class Detecting(Repeating):
             self._recorded = looked_at
         return said
 
-    def _look(
-        self,
-        keys: Sequence[ArchiveKey],
-        since_ms: int | None,
-        states: Mapping[str, Sequence[tuple[int, str]]],
-        named: tuple[Named, ...],
-    ) -> Seen:
-        """Return the recent positions of sources: of recordings all, for those are looked into, and their own end is now."""
-        if since_ms is None:
-            tables = {key.source: self._archives.read(key, 0, 2**53) for key in keys}
-            ends = [int(values_of(table, "time_ms")[0].max()) for table in tables.values() if table.num_rows]
-            now_ms = max(ends, default=0)
-        else:
-            now_ms = since_ms + LOOK_BACK_MS
-            tables = {key.source: self._archives.read(key, since_ms - BEFORE_MS, now_ms + 1) for key in keys}
-        heard = {source: intervals(found, now_ms) for source, found in states.items()}
-        return Seen(tables, heard, named, now_ms, since_ms)
+    def _look(self, keys: Sequence[ArchiveKey], about: About, rules: Rules) -> Found:
+        """Return what the recent positions of sources show: of recordings all, for those are looked into, and their own end is now."""
+        begin_ms = 0 if about.since_ms is None else about.since_ms - BEFORE_MS
+        end_ms = 2**53 if about.until_ms is None else about.until_ms + 1
+        period = Period(self._party, keys[0].source_kind, begin_ms, end_ms)
+        with self._archives.still(keys, begin_ms, end_ms) as still:
+            engine = Here(still, keys, period, most_rows=self._share_rows)
+            if len(engine.shares) > 1:
+                return through_shares(engine, about, rules)
+            return in_one_table(engine.rows(engine.shares[0]), about, rules)
 
     def _state(self, change: Change, source_kind: str, rules: Rules) -> Statement:
         return state_event(

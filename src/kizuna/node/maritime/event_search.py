@@ -1,30 +1,39 @@
 """The search for events over a stretch of the archive, however long: the steps of `events.shares`, run here or wherever an engine runs them.
 
-The job of `detecting` looks at the last two days in one table and says what is new. This looks back, holds one share of vessels at a time, and says
-nothing: it returns what the same rules find in all that one party's sources of one kind told. What it returns does not depend on the engine.
+`through_shares` holds one share of vessels at a time and finds what `searching.find` finds in one table. The job of `detecting` calls it for the last
+two days where they are more than one share; `search` looks back, and says nothing: it returns what the same rules find in all that one party's
+sources of one kind told. What is returned does not depend on the engine.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 
 from kizuna.domains.maritime.events.given import Given
-from kizuna.domains.maritime.events.identity import find_changes
-from kizuna.domains.maritime.events.model import Event, in_order
-from kizuna.domains.maritime.events.shares import Kind, Parcel, join, look, meet, survey, surveyed, told_by
-from kizuna.formats.positions_arrow import values_of
-from kizuna.kernel.intervals import DAY_MS
+from kizuna.domains.maritime.events.identity import Named, find_changes
+from kizuna.domains.maritime.events.model import Event, Evidence, in_order
+from kizuna.domains.maritime.events.shares import (
+    Kind,
+    Parcel,
+    first_told,
+    join,
+    look,
+    meet,
+    survey,
+    surveyed,
+    told_by,
+    worded,
+)
 from kizuna.kernel.journal import Store
 from kizuna.node.maritime.archives import ArchiveKey, Archives
-from kizuna.node.maritime.detecting import RECORDED, Rules, intervals, told_about
-from kizuna.storage.positions import MOST_ROWS, stretches_of
+from kizuna.node.maritime.searching import RECORDED, Rules, States, intervals, told_about
+from kizuna.storage.positions import MOST_ROWS, Vessels, stretches_of
 
 RowStep = Callable[[dict[str, pa.Table]], Iterator[Parcel]]
 """Takes all rows of some vessels by the name of their source; every source is named."""
@@ -74,29 +83,20 @@ class Here:
         self, archives: Archives, keys: Sequence[ArchiveKey], period: Period, *, most_rows: int = MOST_ROWS
     ) -> None:
         self._archives, self._keys, self._period = archives, keys, period
-        self.shares = stretches_of(self._counts(), most_rows)
+        counts = Counter[int]()
+        for key in keys:
+            counts.update(archives.counts(key, period.from_ms, period.to_ms))
+        self.shares = stretches_of(counts, most_rows)
         """The stretches of vessels, a share each."""
 
-    def _counts(self) -> Counter[int]:
-        """Return how many rows each vessel has, counted a day of a source at a time."""
-        period, counts = self._period, Counter[int]()
-        for key in self._keys:
-            for day in self._archives.days(key):
-                begin, end = max(period.from_ms, day * DAY_MS), min(period.to_ms, (day + 1) * DAY_MS)
-                if begin < end:
-                    mmsi = values_of(self._archives.read(key, begin, end), "mmsi")[0]
-                    counts.update(
-                        dict(zip(*(each.tolist() for each in np.unique(mmsi, return_counts=True)), strict=True))
-                    )
-        return counts
+    def rows(self, share: Vessels) -> dict[str, pa.Table]:
+        """Return the rows of a share by the name of their source."""
+        span = self._period.from_ms, self._period.to_ms
+        return {key.source: self._archives.read(key, *span, vessels=share) for key in self._keys}
 
     def of_rows(self, step: RowStep) -> list[Parcel]:
         """See `Engine`."""
-        said: list[Parcel] = []
-        for vessels in self.shares:
-            span = self._period.from_ms, self._period.to_ms
-            said += step({key.source: self._archives.read(key, *span, vessels=vessels) for key in self._keys})
-        return said
+        return [parcel for share in self.shares for parcel in step(self.rows(share))]
 
     def of_parcels(self, said: list[Parcel], kind: Kind, step: ParcelStep) -> list[Parcel]:
         """See `Engine`."""
@@ -109,6 +109,59 @@ class Here:
     def home(self, said: list[Parcel], kind: Kind) -> list[bytes]:
         """See `Engine`."""
         return [each.data for each in said if each.kind == kind]
+
+
+class About(NamedTuple):
+    """What a search is given besides rows and rules."""
+
+    states: States
+    """Of every source, by name."""
+    named: tuple[Named, ...]
+    until_ms: int | None
+    """Up to when the positions tell; None up to the last row."""
+    since_ms: int | None = None
+    """From when on the first report of each vessel is asked for."""
+
+
+class Found(NamedTuple):
+    """What a search finds."""
+
+    events: tuple[Event, ...]
+    """In order."""
+    last_ms: int
+    """The time of the last row; 0 where there is none."""
+    first: Mapping[int, Evidence]
+    """The first report of each vessel since the instant that was asked for."""
+
+
+def through_shares(engine: Engine, about: About, rules: Rules) -> Found:
+    """Return what an engine's shares of rows show, which is what `searching.find` sees in one table of them.
+
+    Raises:
+        RecordError: a file of the archive is damaged.
+        ConfigError: the engine cannot work.
+    """
+    thresholds, names = rules.thresholds, sorted(about.states)
+    said = engine.of_rows(partial(survey, thresholds=thresholds, since_ms=about.since_ms))
+    heard, received, first = (engine.home(said, kind) for kind in ("heard", "received", "first"))
+    last_ms = surveyed(heard, received, names, {}, thresholds).last_ms
+    until_ms = last_ms if about.until_ms is None else about.until_ms
+    told = {source: intervals(found, until_ms) for source, found in about.states.items()}
+    known = surveyed(heard, received, names, told, thresholds)
+    given = Given(
+        receivers=known.receivers, now_ms=until_ms, areas=rules.areas, ports=rules.ports, reception=known.reception,
+        land=rules.land, thresholds=thresholds,
+    )  # fmt: skip
+    changes = find_changes(about.named, given)
+    if not received:
+        return Found(changes, last_ms, {})
+    looked = engine.of_rows(partial(look, given=given))
+    own, jumps = (engine.home(looked, kind) for kind in ("events", "jumps"))
+    near = engine.of_parcels(looked, "slots", partial(meet, thresholds=thresholds))
+    del looked  # the places at all grid times, and what was near, are the most that is held at once
+    met = engine.of_parcels(near, "pairs", partial(join, given=given, names=names))
+    events = told_by([*own, *engine.home(met, "events")], jumps, given=given, names=names)
+    return Found(in_order([*events, *changes]), last_ms, first_told(first))
 
 
 def search(
@@ -130,23 +183,7 @@ def search(
     """
     if not keys:
         return ()
-    thresholds, names = rules.thresholds, [key.source for key in keys]
-    said = engine.of_rows(partial(survey, thresholds=thresholds))
     states, named = told_about(store, keys, period.from_ms)
-    heard, received = engine.home(said, "heard"), engine.home(said, "received")
-    last_ms = surveyed(heard, received, names, {}, thresholds).last_ms
-    until_ms = last_ms if period.source_kind == RECORDED else min(period.to_ms, now_ms)
-    told = {source: intervals(found, until_ms) for source, found in states.items()}
-    known = surveyed(heard, received, names, told, thresholds)
-    given = Given(
-        receivers=known.receivers, now_ms=until_ms, areas=rules.areas, ports=rules.ports, reception=known.reception,
-        land=rules.land, thresholds=thresholds,
-    )  # fmt: skip
-    changes = find_changes([each for each in named if each.reported_at_ms < period.to_ms], given)
-    if not received:
-        return changes
-    looked = engine.of_rows(partial(look, given=given))
-    near = engine.of_parcels(looked, "slots", partial(meet, thresholds=thresholds))
-    met = engine.of_parcels(near, "pairs", partial(join, given=given, names=names))
-    events = [*engine.home(looked, "events"), *engine.home(met, "events")]
-    return in_order([*told_by(events, engine.home(looked, "jumps"), given=given, names=names), *changes])
+    told = tuple(each for each in named if each.reported_at_ms < period.to_ms)
+    until_ms = None if period.source_kind == RECORDED else min(period.to_ms, now_ms)
+    return tuple(map(worded, through_shares(engine, About(states, told, until_ms), rules).events))

@@ -25,7 +25,7 @@ def compile_all() -> None:
     from kizuna.domains.maritime.tracks.voyages import Port, stops  # noqa: PLC0415 # the same
     from kizuna.formats.ais_passes import compile_all as compile_passes  # noqa: PLC0415 # the same
     from kizuna.formats.positions_arrow import SCHEMA  # noqa: PLC0415 # the same
-    from kizuna.node.maritime.detecting import Rules, Seen, find  # noqa: PLC0415 # the same
+    from kizuna.node.maritime.searching import Rules, Seen, find  # noqa: PLC0415 # the same
 
     compile_passes()
     at_ms = np.repeat(np.arange(_REPORTS, dtype=np.int64) * _STEP_MS, 2)

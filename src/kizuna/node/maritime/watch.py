@@ -23,7 +23,7 @@ from kizuna.node.maritime.alerting import Alerting, named_areas, rule_areas
 from kizuna.node.maritime.archives import Archives
 from kizuna.node.maritime.boundary import read_boundary
 from kizuna.node.maritime.clearing import Clearing
-from kizuna.node.maritime.detecting import Detecting, Rules
+from kizuna.node.maritime.detecting import Detecting
 from kizuna.node.maritime.drawings import FILE as DRAWINGS
 from kizuna.node.maritime.drawings import Drawings
 from kizuna.node.maritime.feeding import Feeding, RejectedFiles
@@ -31,6 +31,7 @@ from kizuna.node.maritime.intake import FeedStatus
 from kizuna.node.maritime.landmask import land
 from kizuna.node.maritime.picture import LivePicture
 from kizuna.node.maritime.port_file import ports_of
+from kizuna.node.maritime.searching import Rules
 from kizuna.node.maritime.sources import Feed
 from kizuna.node.maritime.warming import Warming
 from kizuna.node.service import POSITIONS, Node

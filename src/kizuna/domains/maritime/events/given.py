@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,26 +25,20 @@ if TYPE_CHECKING:
     from kizuna.domains.maritime.tracks.voyages import Port
 
 
-class Cited(Collection[Evidence]):
-    """Rows of a track as evidence, each once, by time: put into words only when somebody reads them.
+class Unread(Collection[Evidence]):
+    """Evidence that is put into words only when somebody reads it.
 
     A search finds most events as they were told before, and those are compared, not told.
-
-    Args:
-        track: whose rows.
-        rows: in any order, repeated or not.
     """
-
-    def __init__(self, track: Track, rows: NDArray[np.int64]) -> None:
-        self._track, self._rows = track, rows
 
     @cached_property
     def told(self) -> tuple[Evidence, ...]:
-        """The evidence in words; of one time, by row."""
-        track, rows = self._track, np.unique(self._rows)
-        rows = rows[np.argsort(track.time_ms[rows], kind="stable")]
-        columns = (column[rows].tolist() for column in (track.mmsi, track.time_ms, track.lat, track.lon))
-        return tuple(map(Evidence, *columns))
+        """The evidence in words, by time."""
+        return self._worded()
+
+    @abstractmethod
+    def _worded(self) -> tuple[Evidence, ...]:
+        """Return the evidence in words, by time; asked once."""
 
     def __len__(self) -> int:
         return len(self.told)
@@ -55,13 +50,31 @@ class Cited(Collection[Evidence]):
         return other in self.told
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Cited | tuple) and self.told == tuple(other)
+        return isinstance(other, Unread | tuple) and self.told == tuple(other)
 
     def __hash__(self) -> int:
         return hash(self.told)
 
     def __repr__(self) -> str:
         return repr(self.told)
+
+
+class Cited(Unread):
+    """Rows of a track, each once, by time; of one time, by row.
+
+    Args:
+        track: whose rows.
+        rows: in any order, repeated or not.
+    """
+
+    def __init__(self, track: Track, rows: NDArray[np.int64]) -> None:
+        self._track, self._rows = track, rows
+
+    def _worded(self) -> tuple[Evidence, ...]:
+        track, rows = self._track, np.unique(self._rows)
+        rows = rows[np.argsort(track.time_ms[rows], kind="stable")]
+        columns = (column[rows].tolist() for column in (track.mmsi, track.time_ms, track.lat, track.lon))
+        return tuple(map(Evidence, *columns))
 
 
 def nowhere() -> Land | None:

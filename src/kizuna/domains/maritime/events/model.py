@@ -119,12 +119,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     coverage_ref: str
     """Whose feed states were held against it."""
     evidence: Collection[Evidence]
-    """The reports by time; `given.Cited` puts them into words when they are read."""
+    """The reports by time; `given.Unread` puts them into words when they are read."""
     threshold_set_id: str
 
 
 def in_order(events: list[Event]) -> tuple[Event, ...]:
-    """Return the events by start, vessels, kind and place, so that equal input gives equal output."""
-    return tuple(
-        sorted(events, key=lambda event: (event.from_ms, event.mmsi, event.kind, event.place or "", event.what))
-    )
+    """Return the events by start, vessels, kind, place and all else but their evidence, so that equal input gives equal output."""
+    return tuple(sorted(events, key=_rank))
+
+
+def _rank(event: Event) -> tuple[object, ...]:
+    place = event.lat_600000 is None, event.lat_600000 or 0, event.lon_600000 or 0
+    end = event.to_ms is None, event.to_ms or 0
+    rest = (*end, *place, event.confidence, event.coverage_ref)
+    return event.from_ms, event.mmsi, event.kind, event.place or "", event.what, *rest

@@ -8,6 +8,7 @@ parcels come, `told_by` gives the events that one search over all rows gives. Wh
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
@@ -16,11 +17,13 @@ import pyarrow as pa
 
 from kizuna.domains.maritime.events.coverage import FeedInterval, heard_intervals
 from kizuna.domains.maritime.events.encounter import Pairs, Slots, meetings, near, slots_of
-from kizuna.domains.maritime.events.model import Event, ThresholdSet, in_order
+from kizuna.domains.maritime.events.given import Unread
+from kizuna.domains.maritime.events.model import Confidence, Event, Evidence, ThresholdSet, in_order
+from kizuna.domains.maritime.events.model import Kind as EventKind
 from kizuna.domains.maritime.events.moves import find_together, jumps_of
 from kizuna.domains.maritime.events.reception import Reception, added, reception_of
 from kizuna.domains.maritime.events.search import of_vessels, receivers_heard
-from kizuna.domains.maritime.tracks.clean import Clean, cleaned
+from kizuna.domains.maritime.tracks.clean import Clean, cleaned, heard_of
 from kizuna.domains.maritime.tracks.columns import NOT_TOLD, Track
 from kizuna.formats.positions_arrow import values_of
 
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from kizuna.domains.maritime.events.coverage import Receivers
     from kizuna.domains.maritime.events.given import Given
 
-Kind = Literal["events", "heard", "jumps", "pairs", "received", "slots"]
+Kind = Literal["events", "first", "heard", "jumps", "pairs", "received", "slots"]
 Columns = dict[str, "NDArray[np.int64]"]
 
 BLOCK_SLOTS = 36
@@ -62,12 +65,15 @@ class Surveyed(NamedTuple):
     last_ms: int
 
 
-def survey(tables: Mapping[str, pa.Table], *, thresholds: ThresholdSet) -> Iterator[Parcel]:
-    """Yield when the sources delivered rows of some vessels, and where these were heard.
+def survey(
+    tables: Mapping[str, pa.Table], *, thresholds: ThresholdSet, since_ms: int | None = None
+) -> Iterator[Parcel]:
+    """Yield when the sources delivered rows of some vessels, where these were heard, and their first reports from an instant on.
 
     Args:
         tables: all rows of the vessels by the name of their source; every source is named, also one that told nothing of them.
         thresholds: after which time a source was silent.
+        since_ms: the instant; None where nobody asks.
     """
     for number, name in enumerate(sorted(tables)):
         heard = heard_intervals(values_of(tables[name], "time_ms")[0], thresholds.feed_silent_ms)
@@ -77,8 +83,11 @@ def survey(tables: Mapping[str, pa.Table], *, thresholds: ThresholdSet) -> Itera
             "heard",
             _packed({"source": np.full(len(edges), number), "from_ms": edges[:, 0], "to_ms": edges[:, 1]}),
         )
-    reception = reception_of(cleaned(tables).heard)
+    track = heard_of(tables)
+    reception = reception_of(track)
     yield Parcel(HOME, "received", _packed({"keys": reception.keys, "counts": reception.counts}))
+    if since_ms is not None:
+        yield Parcel(HOME, "first", _packed(_first(track, since_ms)))
 
 
 def surveyed(
@@ -99,6 +108,28 @@ def surveyed(
     return Surveyed(
         receivers_heard(spans, told), added(counts) if counts else Reception(*np.empty((2, 0), np.int64)), last_ms
     )
+
+
+def first_heard(heard: Track, since_ms: int) -> dict[int, Evidence]:
+    """Return the first report of each vessel at an instant or later; see `Clean.heard`."""
+    return _reports(_first(heard, since_ms))
+
+
+def first_told(parcels: Iterable[bytes]) -> dict[int, Evidence]:
+    """Return the first report of each vessel, from what the surveys of all shares tell."""
+    return {mmsi: report for data in parcels for mmsi, report in _reports(_columns(data)).items()}
+
+
+def _first(heard: Track, since_ms: int) -> Columns:
+    rows = np.flatnonzero(heard.time_ms >= since_ms)
+    rows = rows[np.unique(heard.mmsi[rows], return_index=True)[1]]
+    columns = (column[rows] for column in (heard.mmsi, heard.time_ms, heard.lat, heard.lon))
+    return dict(zip(Evidence.__struct_fields__, columns, strict=True))
+
+
+def _reports(columns: Columns) -> dict[int, Evidence]:
+    rows = zip(*(columns[name].tolist() for name in Evidence.__struct_fields__), strict=True)
+    return {row[0]: Evidence(*row) for row in rows}
 
 
 def look(tables: Mapping[str, pa.Table], *, given: Given) -> Iterator[Parcel]:
@@ -153,17 +184,57 @@ def _said(events: Iterable[Event]) -> bytes:
     return msgspec.msgpack.encode([worded(event) for event in events])
 
 
+class Packed(Unread):
+    """Evidence as a parcel brought it.
+
+    Args:
+        data: MessagePack, part of the parcel.
+    """
+
+    def __init__(self, data: msgspec.Raw) -> None:
+        self._data = data
+
+    def _worded(self) -> tuple[Evidence, ...]:
+        return msgspec.msgpack.decode(self._data, type=tuple[Evidence, ...])
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    """An event of a parcel: all but its evidence is read."""
+
+    kind: EventKind
+    mmsi: tuple[int, ...]
+    from_ms: int
+    to_ms: int | None
+    lat_600000: int | None
+    lon_600000: int | None
+    place: str | None
+    what: str
+    confidence: Confidence
+    coverage_ref: str
+    evidence: msgspec.Raw
+    threshold_set_id: str
+
+
+def _unpacked(data: msgspec.Raw) -> Event:
+    sent = msgspec.msgpack.decode(data, type=_Sent)
+    return Event(**msgspec.structs.asdict(sent) | {"evidence": Packed(sent.evidence)})
+
+
 def told_by(
     events: Iterable[bytes], jumps: Iterable[bytes], *, given: Given, names: Sequence[str]
 ) -> tuple[Event, ...]:
-    """Return all events of a search, in order: those that the steps told, and the jumps of several vessels at once, which are few enough for one."""
-    found = [worded(event) for data in events for event in msgspec.msgpack.decode(data, type=tuple[Event, ...])]
+    """Return all events of a search, in order: those that the steps told, and the jumps of several vessels at once, which are few enough for one.
+
+    A vessel that drifts for days cites all its reports, so what was told stays packed until it is read.
+    """
+    sent = [event for data in events for event in msgspec.msgpack.decode(data, type=tuple[msgspec.Raw, ...])]
+    found = [_unpacked(event) for event in sorted(sent, key=lambda event: hashlib.sha256(event).digest())]
     told = _joined(jumps)
     order = np.lexsort((told["row"], told["mmsi"]))
     rows = {name: column[order] for name, column in told.items()}
     clean = _clean(rows["mmsi"], [rows[name] for name in _REPORT], rows["segment"], names)
     found += map(worded, find_together(clean, given))
-    return in_order(sorted(found, key=msgspec.msgpack.encode))
+    return in_order(found)
 
 
 def _by_piece(told: Columns) -> tuple[Columns, NDArray[np.int64]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from kizuna.domains.maritime.tracks.columns import Track, ordered
+from kizuna.domains.maritime.tracks.columns import Track, first_heard, ordered
 from kizuna.domains.maritime.tracks.segments import DOUBLE, KEPT, V1, Clash, Cutting, clashes, cut
 
 if TYPE_CHECKING:
@@ -44,13 +44,22 @@ class Clean(NamedTuple):
         return result
 
 
-def cleaned(tables: Mapping[str, pa.Table], cutting: Cutting = V1) -> Clean:
-    """Return the tracks of position tables, by the name of who told them; a pure function of their rows."""
+def heard_of(tables: Mapping[str, pa.Table]) -> Track:
+    """Return every transmission once, as `cleaned` does, without the tracks."""
+    whole = _of_ships(tables)
+    return whole.take(first_heard(whole) == np.arange(len(whole.mmsi)))
+
+
+def _of_ships(tables: Mapping[str, pa.Table]) -> Track:
     whole = ordered(tables)
     number = whole.mmsi // _MILLION
     ships = (number != _AIRCRAFT) & (whole.mmsi < _DEVICES)
-    if not ships.all():
-        whole = whole.take(ships)
+    return whole if ships.all() else whole.take(ships)
+
+
+def cleaned(tables: Mapping[str, pa.Table], cutting: Cutting = V1) -> Clean:
+    """Return the tracks of position tables, by the name of who told them; a pure function of their rows."""
+    whole = _of_ships(tables)
     made = cut(whole, cutting)
     once = np.flatnonzero(made.reason != DOUBLE)
     heard, segment, reason = whole.take(once), made.segment[once], made.reason[once]
