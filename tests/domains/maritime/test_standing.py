@@ -116,6 +116,20 @@ def test_jumps_that_one_more_vessel_joins_are_the_same_event() -> None:
     assert changes([more], [told(jumps)]) == [Change(more, holds=True, supersedes=("r",))]
 
 
+def test_two_events_of_one_vessel_at_one_time_do_not_supersede_each_other_for_ever() -> None:
+    """Two ships under one number that both loiter: each event has its record, and the next search has nothing to say."""
+    one = gap(kind="loitering", from_ms=HOUR, to_ms=8 * HOUR)
+    other = gap(kind="loitering", from_ms=HOUR + MINUTE, to_ms=9 * HOUR, lat_600000=5)
+    known = [told(one, "r1"), told(other, "r2")]
+    for found in ([one, other], [other, one]):
+        assert changes(found, known) == changes(found, known[::-1]) == changes(found, known, since_ms=0) == []
+    longer = msgspec.structs.replace(other, to_ms=10 * HOUR)
+    assert changes([one, longer], known) == [Change(longer, holds=True, supersedes=("r2",))]
+    assert changes([one, other, longer], known) == [Change(longer, holds=True, supersedes=())]
+    assert changes([longer], known) == [Change(longer, holds=True, supersedes=("r1", "r2"))]
+    assert changes([one], known) == [Change(one, holds=True, supersedes=("r1", "r2"))]
+
+
 def test_a_statement_cites_thresholds_by_digest_and_shows_a_few_of_many_positions() -> None:
     seen = tuple(Evidence(1, k, k, k) for k in range(100))
     change = Change(gap(evidence=seen), holds=True, supersedes=("a" * 64,))

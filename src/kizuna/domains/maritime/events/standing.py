@@ -62,9 +62,12 @@ def changes(
     """
     out: list[Change] = []
     met: set[str] = set()
+    events = list(found)
     by_matter = _by_matter(told)
-    for event in found:
-        old = [each for each in by_matter.get(_matter(event), ()) if _same_time(event, each)]
+    settled = _settled(events, by_matter, since_ms)
+    for number, event in enumerate(events):
+        there = [each for each in by_matter.get(_matter(event), ()) if _same_time(event, each)]
+        old = [each for each in there if settled.get(each.record_id, number) == number]
         seen = event
         if since_ms is not None:
             earlier = [each for each in old if each.from_ms < since_ms]
@@ -85,6 +88,24 @@ def changes(
             ended = msgspec.structs.replace(_event(each), to_ms=seen_again.time_ms, evidence=(seen_again,))
             out.append(Change(ended, holds=True, supersedes=(each.record_id,)))
     return out
+
+
+def _settled(
+    events: Sequence[Event], by_matter: Mapping[object, Sequence[Told]], since_ms: int | None
+) -> dict[str, int]:
+    """Return which event, by its number, each record that is still the whole truth tells of.
+
+    Several events of one matter may overlap, as those of two ships under one number do: each has its record, and none is another's to supersede.
+    """
+    settled: dict[str, int] = {}
+    for number, event in enumerate(events):
+        for each in by_matter.get(_matter(event), ()):
+            is_earlier = since_ms is not None and each.from_ms < since_ms
+            seen = msgspec.structs.replace(event, from_ms=each.from_ms) if is_earlier else event
+            if each.record_id not in settled and _same_time(event, each) and _tells(each, seen):
+                settled[each.record_id] = number
+                break
+    return settled
 
 
 def _matter(event: Event | Told) -> object:
