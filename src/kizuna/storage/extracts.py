@@ -23,8 +23,10 @@ _SUFFIX = ".sqlite"
 _LEAST_FREE_BYTES = 256 << 20
 """What extracts leave free on their disk: the journal goes before them."""
 _BUSY_MS = 2_000
-_CACHE_KIB = 8_192
-"""Pages in memory for each connection: there may be several extracts."""
+_CACHE_KIB = 4_096
+"""Pages in memory for each connection that reads: there may be several extracts."""
+_WRITING_CACHE_KIB = 65_536
+"""The same for the one that writes, while there is much to write: some thousand entries touch pages all over the file."""
 
 
 class OtherExtractError(JournalConflictError):
@@ -56,6 +58,12 @@ class ExtractStore(SqliteStore):
             raise OtherExtractError(f"`{self.path}` was made by other software: make it anew")
         super()._take_up(progress)
 
+    def prepare(self, progress: Progress | None) -> None:
+        """See `SqliteStore.prepare`."""
+        super().prepare(progress)
+        with self._lock, self.translated():
+            self._writer.execute(f"PRAGMA cache_size = -{_WRITING_CACHE_KIB}")
+
     @contextmanager
     def writing(self) -> Iterator[Db]:
         """Return a transaction: all that is written through it is kept, or nothing where an error leaves it.
@@ -74,6 +82,11 @@ class ExtractStore(SqliteStore):
         self._append(list(rows))
         gone = [(row.seq,) for row in rows if row.entry.body is None and row.erased_by is not None]
         self._db.executemany("INSERT INTO journal_body (seq) VALUES (?)", gone)
+
+    def rest(self) -> None:
+        """Give back what memory the writing took: there is nothing more to write for now."""
+        with self._lock, self.translated():
+            self._writer.execute("PRAGMA shrink_memory")
 
     def scrub(self) -> bool:
         """Take what was erased out of the log as well; return whether that was done, which it is not while somebody reads what was there before."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 from kizuna.kernel.instrument import Agreement
 from kizuna.kernel.journal import Store
@@ -63,7 +63,7 @@ class NodeSeen:
 
 
 class ByStore(Generic[Made]):
-    """Something made once over each store, for as long as that is used."""
+    """Something made once over each store, which it does not keep alive: an extract that was made anew goes with all that was made over it."""
 
     def __init__(self, make: Callable[[Store], Made]) -> None:
         self._make = make
@@ -73,7 +73,7 @@ class ByStore(Generic[Made]):
         """Return what was made over a store."""
         found = self._made.get(store)
         if found is None:
-            found = self._made.setdefault(store, self._make(store))
+            found = self._made.setdefault(store, self._make(proxy(store)))
         return found
 
 

@@ -13,9 +13,11 @@ import apsw
 import pytest
 
 from kizuna.errors import ConfigError, JournalConflictError, KizunaError, RefusedError
+from kizuna.kernel import record, sign
 from kizuna.kernel.journal import Entry, Store
 from kizuna.node import effects as fx
 from kizuna.node.held.filling import projections
+from kizuna.node.held.tables import clear_meta
 from kizuna.node.readers import extract, thinning
 from kizuna.node.readers.extract import Extracts, Shelf, name_of
 from kizuna.node.readers.thinning import STATE_TABLES, Readers, Thinning
@@ -23,6 +25,7 @@ from kizuna.sim.disk import PowerLossError
 from kizuna.sim.federation import SimNode
 from kizuna.storage import extracts as files
 from kizuna.storage.extracts import ExtractFolder
+from kizuna.storage.sqlite import open_sqlite
 from tests.node.readers.shelves import InMemory, OnSimDisk
 from tests.sim.world import DOMAINS, POLICY, note, pair
 
@@ -274,3 +277,26 @@ def test_what_nobody_reads_any_more_is_removed(told: Any, tmp_path: Path) -> Non
     assert extracts.of(GUEST) is held[GUEST]
     alike(whole(extracts.of(LOW)), fresh(india.store, LOW))
     extracts.close()
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_a_name_that_was_spoken_before_its_record_came(
+    level: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is unsaid where the record turns out to be hidden, and stays where it does not."""
+    source = open_sqlite(":memory:", projections(DOMAINS))
+    key = sign.SigningKey(bytes(32), sign.Purpose.RECORD)
+    facts = record.Facts(node="ind/delhi", actor="officer:7:watch", at_ms=1)
+    said = note("late", "ind", level=level)
+    held = record.issue(said.type, said.body, said.label, facts, key, Random(1).randbytes)
+    source.commit([Entry("read", 1, {"actor": "officer:7:watch", "records": [held.id]})])
+    extracts = opened(source, ExtractFolder(tmp_path))
+    assert extracts.of(LOW).query("SELECT item FROM audit") == [(held.id,)]
+    meta = {"clear": clear_meta(held), "due": [], "held": [], "item": held.id}
+    source.commit([Entry("record", 2, meta, held.bytes())])
+    counted = Counted(monkeypatch)
+    assert counted.during(lambda: extracts.of(LOW)) == level, "made anew, or not"
+    assert extracts.of(LOW).query("SELECT item FROM audit") == ([(held.id,)] if level == 1 else [])
+    alike(whole(extracts.of(LOW)), fresh(source, LOW))
+    extracts.close()
+    source.close()

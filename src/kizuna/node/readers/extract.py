@@ -29,8 +29,9 @@ from kizuna.node.readers.thinning import Judge, Readers, Thinning
 from kizuna.storage import journal_sql
 from kizuna.storage.extracts import ExtractStore
 
-PAGE = 500
-PAGES_AT_ONCE = 20
+PAGE = 2_500
+"""Entries of one transaction: one that is larger touches the same page of the file less often."""
+PAGES_AT_ONCE = 4
 """So far one call reads the journal for an extract: a few seconds at most."""
 _FOLLOWED, _JUDGED_BY = "extract_followed", "extract_judged_by"
 """Up to which entry the journal was taken, and where it ended when that was judged."""
@@ -94,6 +95,7 @@ class Extract:
         self._lock = threading.RLock()
         self._at = Head(0, GENESIS)
         self._scrubbed = True
+        self._stretched = False
         self._store = shelf.open(self._name, self._made)
 
     def follow(self) -> Store:
@@ -130,6 +132,9 @@ class Extract:
                 return True
             if any(stored.entry.kind == ERASED for stored in page):
                 self._scrubbed = self._store.scrub()
+            if self._stretched and len(page) < PAGE:
+                self._store.rest()
+            self._stretched = len(page) == PAGE
             return bool(page)
 
     def close(self) -> None:
@@ -160,7 +165,7 @@ class Extract:
 
     def _take(self, own: Db, db: Db, page: Sequence[Stored]) -> None:
         judge = Judge(self._readers, own)
-        if not judge.meet(db, [stored.entry for stored in page]):
+        if not judge.meet(db, page):
             raise _StaleError("who may see what was taken has changed")
         thin = Thinning(judge, own)
         left = [(stored, made) for stored in page if (made := thin.take(db, stored.seq, stored.entry)) is not None]

@@ -9,7 +9,7 @@ Whatever must be known of earlier entries is kept in tables beside the extract's
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from kizuna.kernel import canonical
 from kizuna.kernel.channel.wire import EntryHeader, channel_name, ends_of
 from kizuna.kernel.instrument import Instrument
-from kizuna.kernel.journal import ERASED, Db, Entry
+from kizuna.kernel.journal import ERASED, Db, Entry, Stored
 from kizuna.kernel.label import MAX_CLASSIFICATION, Label
 from kizuna.node.held.facts import label_held, labels_held
 from kizuna.node.held.noting import NOTICE_TYPES, RELABELLED, target_of
@@ -78,15 +78,15 @@ class Judge:
         self._known: dict[str, int] = {}
         self._found: dict[str, int] = {}
 
-    def meet(self, db: Db, entries: Sequence[Entry]) -> bool:
+    def meet(self, db: Db, page: Sequence[Stored]) -> bool:
         """Ask about whatever some entries name, at once; return False where one of them changes what was judged before it came."""
-        moved = {name for entry in entries for name in concerned(db, entry)}
-        names = moved | {name for entry in entries for name in _named(entry)}
+        moved = {name for stored in page for name in concerned(db, stored.entry)}
+        names = moved | {name for stored in page for name in _named(stored.entry)}
         self._known = dict(_chosen(self._own, "SELECT record_id, sees FROM extract_judged WHERE record_id", names))
-        fresh = {
-            record_id for (record_id,) in _chosen(db, "SELECT id FROM record WHERE id", names - self._known.keys())
-        }
-        asked = self._asks_all(db, fresh | (moved & self._known.keys()))
+        judged = {record_id for record_id, sees in self._known.items() if sees != _UNHELD or record_id not in moved}
+        fresh = dict(_chosen(db, "SELECT id, seq FROM record WHERE id", names - judged))
+        above = self._above(db, page, fresh)
+        asked = self._asks_all(db, (fresh.keys() - above) | (moved & judged)) | dict.fromkeys(above, False)
         for record_id, sees in asked.items():
             before = self._known.get(record_id)
             if before is not None and sees != (before != _HIDDEN):
@@ -130,6 +130,18 @@ class Judge:
             for each in record_ids
         }
 
+    def _above(self, db: Db, page: Sequence[Stored], fresh: Mapping[str, int]) -> set[str]:
+        """Return the records that first come by these entries, graded above the clearance and never relabelled: no body need be read."""
+        found = {
+            stored.entry.meta["item"]
+            for stored in page
+            if stored.entry.body is not None
+            and fresh.get(stored.entry.meta.get("item", "")) == stored.seq
+            and _told(stored.entry) > self.readers.clearance
+        }
+        relabelled = _chosen(db, f"SELECT target FROM notice WHERE type = '{RELABELLED}' AND target", found)
+        return found - {target for (target,) in relabelled}
+
     def _admits(self, db: Db, record_id: str, label: Label | None, level: int) -> bool:
         if label is not None:
             return self.readers.admits(label, level)
@@ -167,6 +179,15 @@ def _level_left(db: Db, record_id: str) -> int:
             default=MAX_CLASSIFICATION,
         )
     return MAX_CLASSIFICATION
+
+
+def _told(entry: Entry) -> int:
+    """Return the highest grade that the header of an entry that brings a record tells in this node's policy, -1 where it tells none."""
+    if entry.kind == "record":
+        return _highest(entry.meta["clear"][2])
+    if entry.kind != "received" or entry.meta["code"] or entry.meta["stub"]:
+        return -1
+    return max((grade.classification for grade in _decoder.decode(entry.meta["header"]).label), default=-1)
 
 
 def _highest(grade: str) -> int:
