@@ -148,8 +148,7 @@ async def serve(
         ConfigError: an address cannot be bound, or a file cannot be read.
         KizunaError: the core has stopped by itself.
     """
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(logs.loop_exception)
+    asyncio.get_running_loop().set_exception_handler(logs.loop_exception)
 
     def partners() -> Sequence[Partner]:
         return tuple(without_expired(partner, clock.now_ms()) for partner in load_partners(node.store).values())

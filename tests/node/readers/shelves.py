@@ -38,7 +38,8 @@ class OnSimDisk:
         self.disk = SimDisk(rng, lambda: 0)
         self._vfs_name = f"extracts-{next(_numbers)}"
         self._vfs = SimVfs(self._vfs_name, self.disk)
-        self.made = 0
+        self.is_full = False
+        """Whether nothing new finds room."""
 
     def names(self) -> list[str]:
         return sorted(name for name in self.disk.files if not name.endswith(("-wal", "-journal", "-shm")))
@@ -50,8 +51,8 @@ class OnSimDisk:
             return self.anew(name, kept)
 
     def anew(self, name: str, kept: Projections) -> ExtractStore:
-        self.made += 1
         self.drop(name)
+        self.disk.capacity = 0 if self.is_full else None
         return open_extract(name, kept, vfs=self._vfs_name)
 
     def drop(self, name: str) -> None:

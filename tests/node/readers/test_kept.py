@@ -253,7 +253,18 @@ def test_a_full_disk_refuses_and_keeps_what_was_whole(
     india.do(fx.Say((note("the node itself goes on", "ind", level=1),)))
     shelf.disk.capacity = None
     alike(whole(extracts.of(LOW)), fresh(india.store, LOW))
+    (said,) = india.do(fx.Say((note("raised", "ind", level=1),)))
+    extracts.of(LOW)
+    india.do(fx.Relabel(said.record_id, "wrong", DESK, SECOND, grades={POLICY: 3}))
+    shelf.is_full = True
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="disk full"):
+            extracts.of(LOW)
+    shelf.is_full = False
+    alike(whole(followed(extracts, LOW)), fresh(india.store, LOW))
     extracts.close()
+    with pytest.raises(JournalConflictError, match="stopping"):
+        extracts.of(LOW)
     shelf.close()
     kept = opened(india.store, ExtractFolder(tmp_path))
     kept.of(LOW)

@@ -95,7 +95,7 @@ class Extract:
         self._lock = threading.RLock()
         self._at = Head(0, GENESIS)
         self._scrubbed = True
-        self._stretched = False
+        self._stretched = self._lost = False
         self._store = shelf.open(self._name, self._made)
 
     def follow(self) -> Store:
@@ -118,7 +118,7 @@ class Extract:
             KizunaError: see `follow`.
         """
         with self._lock:
-            if self._store.is_damaged:
+            if self._lost or self._store.is_damaged:
                 self._begin()
             if not self._scrubbed:
                 self._scrubbed = self._store.scrub()
@@ -145,8 +145,9 @@ class Extract:
     def _begin(self) -> None:
         self._store.close()
         self._at = Head(0, GENESIS)
-        self._scrubbed = True
+        self._scrubbed = self._lost = True  # until there is a new one: a full disk may say no
         self._store = self._shelf.anew(self._name, self._made)
+        self._lost = False
 
     def _read(self) -> tuple[list[Stored], Head]:
         """Take the next page, whole or not at all; return it, and how far the journal was read.
@@ -220,6 +221,7 @@ class Extracts:
         self._shelf = shelf
         self._lock = threading.Lock()
         self._held: dict[Readers, Extract] = {}
+        self._closed = False
 
     def of(self, readers: Readers) -> Store:
         """Return what some readers may see, up to where the journal ends now.
@@ -257,12 +259,15 @@ class Extracts:
     def close(self) -> None:
         """Let go of the files, each brought one page further before: what was erased last is not left in one."""
         with self._lock:
+            self._closed = True
             while self._held:
                 with closing(self._held.popitem()[1]) as extract, suppress(KizunaError):
                     extract.step()
 
     def _of(self, readers: Readers) -> Extract:
         with self._lock:
+            if self._closed:
+                raise JournalConflictError("the node is stopping: ask again once it runs")
             extract = self._held.get(readers)
             if extract is None:
                 extract = self._held[readers] = Extract(self._source, readers, self._made, self._shelf)

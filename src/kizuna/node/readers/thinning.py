@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -132,12 +133,13 @@ class Judge:
 
     def _above(self, db: Db, page: Sequence[Stored], fresh: Mapping[str, int]) -> set[str]:
         """Return the records that first come by these entries, graded above the clearance and never relabelled: no body need be read."""
+        theirs = Label((), frozenset({self.readers.nationality}))
         found = {
             stored.entry.meta["item"]
             for stored in page
             if stored.entry.body is not None
             and fresh.get(stored.entry.meta.get("item", "")) == stored.seq
-            and _told(stored.entry) > self.readers.clearance
+            and not self.readers.admits(theirs, _told(stored.entry))
         }
         relabelled = _chosen(db, f"SELECT target FROM notice WHERE type = '{RELABELLED}' AND target", found)
         return found - {target for (target,) in relabelled}
@@ -432,10 +434,7 @@ def _progress_in(thin: Thinning, _db: Db, entry: Entry) -> Entry | None:
 
 def _receipt_in(thin: Thinning, _db: Db, entry: Entry) -> Entry | None:
     meta, channel, epoch = entry.meta, entry.meta["channel"], entry.meta["epoch"]
-
-    def at(index: int) -> int | None:
-        return thin.at(channel, epoch, index)
-
+    at = partial(thin.at, channel, epoch)
     told = {
         name: [[place, *rest] for index, *rest in meta[name] if (place := at(index)) is not None]
         for name in ("applied", "refused")
