@@ -17,7 +17,12 @@ def everything(folder: Path) -> bytes:
 def test_a_backup_comes_back_and_the_mark_stays(pair: tuple[Party, Party], tmp_path: Path) -> None:
     india, japan = pair
     folder = tmp_path / "backup"
+    extracts = read_settings(india.folder / "node.toml").data / "extracts"
+    extracts.mkdir(mode=0o700)
+    (extracts / "1.000001.sqlite").write_bytes(bytes(3 << 20))
     made = india.ok("backup", folder)
+    assert not [path for path in folder.rglob("*") if "extracts" in path.parts], "they can be made again"
+    assert "1 of the journal for readers who may not see all, 3 MiB" in str(india("doctor", "--json").json)
     india.sign()
     india.carry(japan, tmp_path / "bundle")
     mark = read_settings(india.folder / "node.toml").high_water
@@ -26,6 +31,8 @@ def test_a_backup_comes_back_and_the_mark_stays(pair: tuple[Party, Party], tmp_p
     assert done["seq"] == made["seq"]
     assert mark.read_bytes() == marked
     assert Path(done["before"]).is_dir()
+    assert not extracts.exists()
+    assert not (Path(done["before"]) / "extracts").exists()
     assert india.ok("journal", "verify")["head"]["seq"] == made["seq"]
     found = {each["name"]: each["ok"] for each in india("doctor", "--json").json["checks"]}
     assert not found["high-water"], "doctor says that the node is behind"

@@ -18,11 +18,15 @@ from kizuna.node.channel.world import Sources
 from kizuna.node.core import Core
 from kizuna.node.held import seeking
 from kizuna.node.held.filling import projections
+from kizuna.node.readers.extract import Extracts
+from kizuna.node.readers.thinning import Readers
 from kizuna.node.runner import Runner, Shell
 from kizuna.sim.federation import Federation, SimNode
 from kizuna.storage.blobs import Blobs
+from kizuna.storage.extracts import ExtractFolder
 from kizuna.storage.highwater import HighWater
 from kizuna.storage.postgres import PostgresStore, open_postgres
+from tests.node.readers.shelves import InMemory
 from tests.sim.world import DOMAINS, arrangement, note
 
 if TYPE_CHECKING:
@@ -95,7 +99,7 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_a_note_crosses_is_receipted_and_retracted(pair: tuple[PgNode, PgNode]) -> None:
+def test_a_note_crosses_is_receipted_and_retracted(pair: tuple[PgNode, PgNode], tmp_path: Path) -> None:
     delhi, yokosuka = pair
     held = arrangement("ind", "jpn")
     for node, other in ((delhi, yokosuka), (yokosuka, delhi)):
@@ -117,6 +121,18 @@ def test_a_note_crosses_is_receipted_and_retracted(pair: tuple[PgNode, PgNode]) 
         for level, nationality, seen in ((3, "", 1), (0, "", 0), (3, "jpn", 1), (3, "phl", 0)):
             reader = seeking.Reader(level, nationality, lambda _record_id: True)
             assert len(seeking.find(db, "serv", reader, ["notes.note"], most=5)) == seen, (level, nationality)
+    for node, shown in ((delhi, 1), (yokosuka, 1)):
+        kept, fresh = (
+            Extracts(node.store, projections(DOMAINS), shelf)
+            for shelf in (ExtractFolder(tmp_path / node.like.identity.party), InMemory())
+        )
+        extract = kept.of(Readers(1))
+        assert extract.query("SELECT COUNT(*) FROM note") == [(shown,)]
+        for table in projections(DOMAINS).tables:
+            assert extract.query(f"SELECT * FROM {table}") == fresh.of(Readers(1)).query(f"SELECT * FROM {table}"), (
+                table
+            )
+        kept.close()
     for node in pair:
         assert node.store.verify().findings == ()
         before = [

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from kizuna.domains.maritime.records import EventDetected
 from kizuna.domains.maritime.watchlog.operations import RuleAsked
 from kizuna.errors import ConfigError
 from kizuna.kernel.label import label
-from kizuna.node.effects import Draft, Halt, Operate, Say
+from kizuna.node.effects import Act, Draft, Halt, Operate, Say
 from kizuna.node.keys import keyfiles
 from kizuna.node.maritime.watch import open_watch
 from kizuna.node.service import DataLock, InUseError, Node, mark_of, open_node
@@ -67,6 +68,24 @@ def test_a_node_without_feeds_judges_its_rules_and_keeps_its_alerts_at_home(sett
     assert not said.due
     assert watch.alerting.once() == []
     node.close()
+
+
+def test_what_is_erased_at_rest_is_in_no_extract(settings: Settings) -> None:
+    """Nobody brings extracts after the journal at rest; a node that serves does."""
+    for served in (True, False):
+        node = opened(settings)
+        node.runner.start()
+        (settings.data / "extracts").mkdir(exist_ok=True)
+        mark = label("ind.desk.v1", 0, originator="ind")
+        gap = EventDetected(kind="gap", mmsi=419_000_001, from_ms=NOW_MS - 8 * HOUR_MS, source_kind="live")
+        (said,) = node.runner.do(Say((Draft("maritime.event-detected.v1", gap, mark, "system:events"),))).result(10)
+        node.runner.do(Act(said.record_id, "destroy", "asked for", "officer:1:desk")).result(10)
+        begun = time.monotonic()
+        while not node.runner.erased and time.monotonic() < begun + 10:
+            time.sleep(0.01)
+        assert node.runner.erased == 1
+        node.close(served=served)
+        assert (settings.data / "extracts").exists() is served
 
 
 def test_a_second_opening_names_the_process_that_was_first(settings: Settings) -> None:

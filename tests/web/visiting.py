@@ -16,7 +16,7 @@ from litestar import Litestar
 
 from kizuna.errors import KizunaError
 from kizuna.kernel.domain import Domain
-from kizuna.kernel.journal import Entry, Store
+from kizuna.kernel.journal import Entry, Projections, Store
 from kizuna.kernel.label import Grade
 from kizuna.node import effects as fx
 from kizuna.node.core import Core
@@ -30,6 +30,7 @@ from kizuna.node.plugs.plugging import Plugging
 from kizuna.node.plugs.showing import Showing
 from kizuna.node.runner import Committed
 from kizuna.sim.federation import SimNode, Unobserved
+from kizuna.storage.extracts import ExtractFolder, ExtractStore
 from kizuna.web.access import Office
 from kizuna.web.api.cise import cise_routes
 from kizuna.web.api.domains import domain_routes
@@ -123,6 +124,16 @@ class Answer:
         return next((value.decode("latin-1") for key, value in self.headers if key.decode().lower() == name), "")
 
 
+class Unkept(ExtractFolder):
+    """A folder in which nothing is found again, so that what is asked for anew is made anew, whoever still reads a former one."""
+
+    def open(self, name: str, kept: Projections) -> ExtractStore:
+        return self.anew(name, kept)
+
+    def drop(self, name: str) -> None:
+        """Leave it to those who read it."""
+
+
 class Host:
     """A node with its application, and officers who ask it."""
 
@@ -141,6 +152,7 @@ class Host:
             folder / "tokens.json",
             folder,
             random=Random("office").randbytes,
+            shelf=Unkept,
         )
         made = make_office(self.node, self.clock, serving)
         self.office: Office = replace(made, health=self._health, reading=Reading(self.node.runner.do))

@@ -21,8 +21,9 @@ from kizuna.node.keys import keyfiles
 from kizuna.node.maritime.boundary import read_boundary
 from kizuna.node.people.accounts import Accounts
 from kizuna.node.people.tokens import Tokens
-from kizuna.node.service import POSITIONS, DataLock, InUseError, mark_of, open_marks
+from kizuna.node.service import EXTRACTS, POSITIONS, DataLock, InUseError, mark_of, open_marks
 from kizuna.node.settings import SQLITE, Settings, host_port
+from kizuna.storage.extracts import space_of
 
 _SOON_DAYS = 30
 _LEAST_FREE_PERCENT = 10
@@ -152,6 +153,15 @@ def _high_water(settings: Settings) -> str:
             f"{'; '.join(behind)}: a restored backup; start the node, it fetches them back from the partner"
         )
     return f"{len(channels)} channels, none behind what was signed"
+
+
+def _extracts(settings: Settings) -> str:
+    count, size = space_of(settings.data / EXTRACTS)
+    return (
+        f"{count} of the journal for readers who may not see all, {size >> 20} MiB"
+        if count
+        else "none yet: made when asked for"
+    )
 
 
 def _ports(settings: Settings) -> str:
@@ -298,6 +308,7 @@ _LOOKS: dict[str, Callable[[Settings], str]] = {
     "journal": _journal,
     "archive": _archive,
     "high-water": _high_water,
+    "extracts": _extracts,
     "ports": _ports,
     "accounts": _accounts,
     "pages": _pages,

@@ -51,7 +51,7 @@ def run(config: Config = CONFIG, *, json: Json = False) -> None:
         if node.runner.fault is not None:
             raise node.runner.fault
     finally:
-        node.close()
+        node.close(served=True)
 
 
 async def _serve(node: Node, client: PartnerClient, files: TlsFiles, *, first: bool, json_wanted: bool) -> None:

@@ -7,7 +7,7 @@ does its join with any other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import msgspec
@@ -31,12 +31,17 @@ _FEW = 200
 
 def note(db: Db, held: Record, label: Label | None) -> None:
     """Keep what protects a record now, None where that is not known; what is known later takes the place of what was."""
-    text = "" if label is None else canonical.encode(label).decode()
+    text = "" if label is None else _text_of(label)
     db.execute(
         "INSERT INTO labelled (record_id, type, subject, label, exercise) VALUES (?,?,?,?,?)"
         " ON CONFLICT (record_id) DO UPDATE SET subject = excluded.subject, label = excluded.label",
         (held.id, held.clear.type, held.text("subject"), text, int(held.clear.exercise)),
     )
+
+
+@lru_cache(maxsize=4096)  # few labels recur in many records
+def _text_of(label: Label) -> str:
+    return canonical.encode(label).decode()
 
 
 def forget(db: Db, record_id: str) -> None:

@@ -11,6 +11,7 @@ Which facts to disclose is `kizuna.kernel.release`'s judgement; which key belong
 from __future__ import annotations
 
 import hashlib
+from binascii import a2b_base64
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
 from operator import itemgetter
@@ -114,10 +115,11 @@ class Record(msgspec.Struct, frozen=True, dict=True):
 
     def listed(self, prefix: str) -> tuple[str, ...]:
         """Return the disclosed items of a list that is committed one by one (`after`, `derived_from`), in order."""
+        start = f"{prefix}/"
         found = [
-            (int(name[len(prefix) + 1 :]), value)
+            (int(name[len(start) :]), value)
             for name, value in self.disclosed.items()
-            if name.startswith(f"{prefix}/") and name[len(prefix) + 1 :].isdecimal() and isinstance(value, str)
+            if name.startswith(start) and name[len(start) :].isdecimal() and isinstance(value, str)
         ]
         return tuple(value for _, value in sorted(found))
 
@@ -273,10 +275,10 @@ def reread(data: bytes) -> Record:
     """
     try:
         wire = _wire_decoder.decode(data)
-        payload = wire.envelope.payload_bytes()
+        payload = a2b_base64(wire.envelope.payload)
         clear = statement.decode(payload)
         shown = [encode(item) for item in wire.disclosures]
-    except (msgspec.MsgspecError, UnicodeError) as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         raise RecordError(f"not a record body: {error}") from error
     disclosed = {name: value for _, name, value in wire.disclosures}
     return Record(_record_id(payload), wire.envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))

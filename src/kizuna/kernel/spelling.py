@@ -25,6 +25,10 @@ _UNSPACED = ("CJK UNIFIED", "CJK COMPATIBILITY", "HIRAGANA", "KATAKANA", "IDEOGR
 
 def words(text: str) -> set[bytes]:
     """Return the words of a text under which it is found, at most `MOST_WORDS`."""
+    if text.isascii():  # most are, and this is most of the time
+        plain = {run[:WORD_BYTES].encode() for run in _PLAIN(text.lower())}
+        if len(plain) <= MOST_WORDS:
+            return plain
     found: set[bytes] = set()
     for run, unspaced in _runs(text):
         if len(found) >= MOST_WORDS:

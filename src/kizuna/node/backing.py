@@ -1,7 +1,7 @@
 """Backups of a node: journal, blobs, tokens and settings, each file with its digest; and the way back, which verifies before it takes a place.
 
 The high-water mark is never part of a backup and never touched by a restore: by it the node finds out that it is behind, and takes its own entries
-back from its partners before it signs. Positions and pictures are made anew from the journal.
+back from its partners before it signs. Positions, pictures and extracts are made anew from the journal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kizuna.kernel import canonical
 from kizuna.node.domains import DOMAINS
 from kizuna.node.held.filling import projections
 from kizuna.node.keys import keyfiles
-from kizuna.node.service import JOURNAL, DataLock
+from kizuna.node.service import EXTRACTS, JOURNAL, DataLock
 from kizuna.node.settings import SQLITE, Settings
 from kizuna.storage import backup
 from kizuna.storage.blobs import sync_directory
@@ -145,6 +145,7 @@ def restore(settings: Settings, folder: Path, now_ms: int, *, with_keys: bool) -
         sync_directory(settings.data.parent)
         if not had:
             shutil.rmtree(before)
+        shutil.rmtree(before / EXTRACTS, ignore_errors=True)  # of no use to anybody: they are made again
     except OSError as error:
         raise ConfigError(f"a backup cannot be restored here ({error.strerror})", where=str(settings.data)) from error
     finally:

@@ -87,6 +87,8 @@ class Runner:
         self._thread = threading.Thread(target=self._run, name="kizuna-core", daemon=True)
         self.fault: KizunaError | None = None
         """Why the core stopped by itself, or None."""
+        self.erased = 0
+        """How many bodies were erased."""
 
     # --- from outside --------------------------------------------------------------------------------------------------------------
 
@@ -211,6 +213,7 @@ class Runner:
     def _erase(self, target: int, entry: Entry) -> None:
         try:
             self._shell.store.erase(target, entry)
+            self.erased += 1
         except RefusedError:
             _log.info("erased already", seq=target)
         except JournalCorruptError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ from kizuna.storage.sqlite import open_sqlite
 
 JOURNAL = "journal.sqlite"
 POSITIONS = "positions"
+EXTRACTS = "extracts"
+"""The folder of what readers who may not see all are answered from: made again where it is missing."""
 Send = Callable[[str, bytes], None]
 
 
@@ -62,10 +65,15 @@ class Node:
     domains: tuple[Domain, ...]
     lock: Lock
 
-    def close(self) -> None:
-        """Stop the runner, close the store and let others in; calling it again does nothing."""
+    def close(self, *, served: bool = False) -> None:
+        """Stop the runner, close the store and let others in; calling it again does nothing.
+
+        `served` says that extracts were kept up with the journal meanwhile; else those that may still hold what was erased are thrown away.
+        """
         self.runner.stop()
         self.store.close()
+        if self.runner.erased and not served:
+            shutil.rmtree(self.settings.data / EXTRACTS, ignore_errors=True)
         self.lock.release()
 
 

@@ -10,11 +10,11 @@ import os
 import threading
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import apsw
 
-from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError, RecordError
+from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError, KizunaError, RecordError
 from kizuna.kernel.journal import (
     GENESIS,
     Entry,
@@ -32,7 +32,8 @@ from kizuna.kernel.journal import (
 from kizuna.storage import journal_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from kizuna.kernel.journal import Db
 
@@ -44,14 +45,14 @@ _CACHE_KIB = 32_768
 
 
 @contextmanager
-def _translated(path: str) -> Iterator[None]:
+def _translated(path: str, damage: Callable[[apsw.Error], KizunaError]) -> Iterator[None]:
     """Turn SQLite's errors into the branch of the error tree that says what to do next."""
     try:
         yield
     except (apsw.BusyError, apsw.LockedError) as error:
         raise JournalConflictError(f"another writer holds `{path}`: read again and retry") from error
     except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise JournalCorruptError(f"`{path}` is damaged ({error}): stop and restore it from a backup") from error
+        raise damage(error) from error
     except apsw.FullError as error:
         raise ConfigError("disk full, nothing was kept: free space on this disk and retry", where=path) from error
     except (apsw.ReadOnlyError, apsw.PermissionsError) as error:
@@ -82,12 +83,12 @@ class _Db:
 class _AuditDb:
     """Reads for an audit, which needs to hear of damage at the row where it is met."""
 
-    def __init__(self, db: Db, path: str) -> None:
+    def __init__(self, db: Db, translated: Callable[[], AbstractContextManager[None]]) -> None:
         self._db = db
-        self._path = path
+        self._translated = translated
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with _translated(self._path):
+        with self._translated():
             return self._db.execute(sql, params)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -128,6 +129,15 @@ def open_sqlite(
 class SqliteStore:
     """A journal in one SQLite file; made by `open_sqlite`."""
 
+    PRAGMAS: ClassVar[tuple[str, ...]] = (
+        "trusted_schema = OFF",
+        "cell_size_check = ON",
+        "temp_store = MEMORY",
+        "synchronous = FULL",
+        f"cache_size = -{_CACHE_KIB}",
+    )
+    """What each connection is told."""
+
     def __init__(self, path: str, projections: Projections, *, vfs: str | None, busy_ms: int) -> None:
         self.path = path
         self._projections = projections
@@ -138,7 +148,7 @@ class SqliteStore:
         self._readers: deque[apsw.Connection] = deque()
         self._closed = False
         self._wal_pages = 0
-        with _translated(path):
+        with self.translated():
             self._writer = self._connect()
             self._db = _Db(self._writer)
 
@@ -149,17 +159,24 @@ class SqliteStore:
             if self._exclusive:
                 # Before all else: a log found on opening would otherwise want shared memory.
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "temp_store = MEMORY", "synchronous = FULL"):
+            for pragma in self.PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
-            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         except BaseException:
             connection.close(force=True)
             raise
         return connection
 
+    def translated(self) -> AbstractContextManager[None]:
+        """Return where SQLite's errors become ours."""
+        return _translated(self.path, self._damage)
+
+    def _damage(self, error: apsw.Error) -> KizunaError:
+        """Return what is said of a file that SQLite finds damaged."""
+        return JournalCorruptError(f"`{self.path}` is damaged ({error}): stop and restore it from a backup")
+
     def prepare(self, progress: Progress | None) -> None:
         """Create or check the tables; `open_sqlite` calls it once."""
-        with self._lock, _translated(self.path):
+        with self._lock, self.translated():
             if self.path != _MEMORY:
                 self._check_writable()
                 self._enter_wal()
@@ -169,9 +186,13 @@ class SqliteStore:
             with self._transaction():
                 for statement in journal_sql.SCHEMA:
                     self._db.execute(journal_sql.typed(statement, "BLOB", "INTEGER PRIMARY KEY"))
-                journal_sql.check_schema(self._db, self.path)
-                if journal_sql.get_meta(self._db, "projections") != self._projections.fingerprint:
-                    journal_sql.refill(self._db, self._projections, "BLOB", progress)
+                self._take_up(progress)
+
+    def _take_up(self, progress: Progress | None) -> None:
+        """Check what the file holds; its tables are made anew where they are of another version."""
+        journal_sql.check_schema(self._db, self.path)
+        if journal_sql.get_meta(self._db, "projections") != self._projections.fingerprint:
+            journal_sql.refill(self._db, self._projections, "BLOB", progress)
 
     def _check_writable(self) -> None:
         """Refuse a journal that may be written and was opened to be read alone: SQLite falls back to that where handles or space ran out."""
@@ -212,7 +233,7 @@ class SqliteStore:
         """See `Store.commit`."""
         if not entries:
             return []
-        with self._lock, _translated(self.path), self._transaction():
+        with self._lock, self.translated(), self._transaction():
             journal_sql.check_projections(self._db, self._projections)
             linked = link(journal_sql.read_head(self._db), entries)
             self._append(linked)
@@ -230,7 +251,7 @@ class SqliteStore:
     def erase(self, target: int, entry: Entry) -> int:
         """See `Store.erase`; the bytes are overwritten in the file and in its log too."""
         check_erasure(target, entry)
-        with self._lock, _translated(self.path):
+        with self._lock, self.translated():
             self._writer.execute("PRAGMA secure_delete = ON")
             try:
                 with self._transaction():
@@ -247,7 +268,7 @@ class SqliteStore:
     @contextmanager
     def view(self) -> Iterator[Db]:
         """See `Store.view`; an exclusive store reads on its one connection, so do not commit inside."""
-        with _translated(self.path):
+        with self.translated():
             if self._exclusive:
                 with self._lock:
                     yield from self._snapshot(self._writer)
@@ -308,14 +329,14 @@ class SqliteStore:
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """See `Store.rebuild`."""
-        with self._lock, _translated(self.path), self._transaction():
+        with self._lock, self.translated(), self._transaction():
             journal_sql.refill(self._db, self._projections, "BLOB", progress)
 
     def verify(self, *, expected: Head | None = None, progress: Progress | None = None) -> Verification:
         """See `Store.verify`; a damaged file is a finding, not an error."""
         try:
             with self.view() as db:
-                return journal_sql.audit(_AuditDb(db, self.path), expected, progress)
+                return journal_sql.audit(_AuditDb(db, self.translated), expected, progress)
         except JournalCorruptError as error:
             return Verification(0, Head(0, GENESIS), 0, (Finding(0, str(error)),))
 

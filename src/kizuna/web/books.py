@@ -7,10 +7,10 @@ role alone decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 from kizuna.kernel.instrument import Agreement
 from kizuna.kernel.journal import Store
@@ -20,7 +20,7 @@ from kizuna.node.core import Core
 from kizuna.node.held.facts import Identity
 from kizuna.node.held.filling import projections
 from kizuna.node.people.accounts import Account
-from kizuna.node.readers.extract import Extracts
+from kizuna.node.readers.extract import Extracts, Shelf
 from kizuna.node.readers.thinning import Readers
 from kizuna.node.runner import Runner
 from kizuna.web.sight import Ceilings, Labels, readers_of
@@ -63,7 +63,7 @@ class NodeSeen:
 
 
 class ByStore(Generic[Made]):
-    """Something made once over each store, for as long as that is used."""
+    """Something made once over each store, which it does not keep alive: an extract that was made anew goes with all that was made over it."""
 
     def __init__(self, make: Callable[[Store], Made]) -> None:
         self._make = make
@@ -73,16 +73,16 @@ class ByStore(Generic[Made]):
         """Return what was made over a store."""
         found = self._made.get(store)
         if found is None:
-            found = self._made.setdefault(store, self._make(store))
+            found = self._made.setdefault(store, self._make(proxy(store)))
         return found
 
 
 class Books:
     """Gives each reader theirs; for any thread."""
 
-    def __init__(self, node: RunningNode) -> None:
+    def __init__(self, node: RunningNode, shelf: Shelf) -> None:
         self._node = node
-        self._extracts = Extracts(node.store, projections(node.core.world.domains))
+        self._extracts = Extracts(node.store, projections(node.core.world.domains), shelf)
         self._ceilings = ByStore(Ceilings)
         self._labels: ByStore[Labels] = ByStore(lambda _store: Labels())
         self._agreements: ByStore[dict[int, tuple[Agreement, ...]]] = ByStore(lambda _store: {})
@@ -99,6 +99,26 @@ class Books:
         if readers.whole:
             return node
         return NodeSeen(node.identity, self._extracts.of(readers), node.core, node.runner)
+
+    def bring(self) -> bool:
+        """Bring each extract that is kept some way further; return whether one of them was behind.
+
+        Raises:
+            KizunaError: the journal cannot be read now, or an extract not be written.
+        """
+        return self._extracts.bring()
+
+    def keep(self, accounts: Iterable[Account]) -> None:
+        """Remove the extracts that none of these accounts reads.
+
+        Raises:
+            ConfigError: a file cannot be removed.
+        """
+        self._extracts.keep({readers_of(account, self._node.identity.party) for account in accounts})
+
+    def close(self) -> None:
+        """Let go of the extracts' files."""
+        self._extracts.close()
 
     def agreements(self, node: RunningNode) -> tuple[Agreement, ...]:
         """Return the agreements as the journal that a reader may see has them."""

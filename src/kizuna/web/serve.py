@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,8 +30,11 @@ from kizuna.node.metrics import Health, Metrics, disk_space
 from kizuna.node.people.accounts import FILE as ACCOUNTS
 from kizuna.node.people.accounts import Accounts
 from kizuna.node.people.tokens import Tokens
+from kizuna.node.readers.extract import Shelf
 from kizuna.node.runner import Committed
+from kizuna.node.service import EXTRACTS
 from kizuna.node.signin_settings import OidcSettings, PasskeySettings
+from kizuna.storage.extracts import ExtractFolder
 from kizuna.web import tls
 from kizuna.web.access import Office
 from kizuna.web.api.index import make_app
@@ -50,6 +54,7 @@ _TRUST_EVERY_S = 2.0
 """How often to look whether our own certificate is another, or a partner's former one has ceased to count."""
 _WARN_EVERY_S = 3600.0
 _WATCH_EVERY_S = 0.5
+_BRING_EVERY_S = 2.0
 _STOP_S = 2.0
 
 _log = structlog.get_logger("kizuna.web.serve")
@@ -79,6 +84,8 @@ class Serving:
     random: Random = os.urandom
     keys: Path | None = None
     """The key folder, where the node's keys may be rotated while it runs."""
+    shelf: Callable[[Path], Shelf] = ExtractFolder
+    """Opens the folder of extracts."""
 
     def shown(self, node: RunningNode, now_ms: int) -> TlsFiles:
         """Return certificate and key that partners are shown now."""
@@ -141,8 +148,7 @@ async def serve(
         ConfigError: an address cannot be bound, or a file cannot be read.
         KizunaError: the core has stopped by itself.
     """
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(logs.loop_exception)
+    asyncio.get_running_loop().set_exception_handler(logs.loop_exception)
 
     def partners() -> Sequence[Partner]:
         return tuple(without_expired(partner, clock.now_ms()) for partner in load_partners(node.store).values())
@@ -160,6 +166,7 @@ async def serve(
         await client.start(node.runner, partners)
         api, bound = _api_server(office, serving)
         stack.callback(bound.close)
+        stack.push_async_callback(asyncio.to_thread, office.books.close)
         office.hub.attach()
         for observer in (office.metrics.count, office.hub.tell, trust.observe):
             node.runner.observe(observer)
@@ -168,7 +175,7 @@ async def serve(
         for job in jobs:
             await asyncio.to_thread(job.start)
             stack.push_async_callback(asyncio.to_thread, job.stop)
-        work = (api.serve([bound]), trust.follow(), _warn(office), _watch(node), _until(stop))
+        work = (api.serve([bound]), trust.follow(), _warn(office), _bring(office), _watch(node), _until(stop))
         running = [asyncio.create_task(each) for each in work]
         stack.push_async_callback(_end, running)
         ports = Ports(listener.port, int(bound.getsockname()[1]))
@@ -215,7 +222,7 @@ def make_office(node: RunningNode, clock: Clock, serving: Serving) -> Office:
         node, Tokens(serving.tokens), clock, health, Metrics(node.store, health), Hub(),
         Accounts(serving.tokens.with_name(ACCOUNTS)), Sessions(serving.random), Tries(), Rates(), Reading(node.runner.do),
         Passkeys(serving.passkeys, serving.address, node.identity.node, clock, serving.random), serving.random,
-        Books(node), serving.address,
+        Books(node, serving.shelf(serving.data / EXTRACTS)), serving.address,
         Provider(serving.oidc, clock, serving.random) if serving.oidc is not None and serving.oidc.issuer else None,
         serving.policies,
     )  # fmt: skip
@@ -246,18 +253,31 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 async def _warn(office: Office) -> None:
-    """Log what wears out and forget the accounts that have ended, at the start and then each hour."""
+    """Log what wears out, forget the accounts that have ended and the extracts that none reads any more, at the start and then each hour."""
     while True:
         try:
             gone = await asyncio.to_thread(office.accounts.forget_ended, office.clock.now_ms())
             if gone:
                 _log.info("accounts ended", count=len(gone))
+            await asyncio.to_thread(office.books.keep, office.accounts.list())
         except KizunaError as error:  # they let nobody in all the same; the next hour tries again
             _log.error("ended accounts not forgotten", error=type(error).__name__)
         health = await asyncio.to_thread(office.health)
         for code, _ in health.warnings:
             _log.warning("see to this", kind=code, days_left=health.certificate_days, free_bytes=health.disk_free_bytes)
         await asyncio.sleep(_WARN_EVERY_S)
+
+
+async def _bring(office: Office) -> None:
+    """Bring the extracts after the journal, with a quarter of one processor at most: who asks for one finds it nearly there."""
+    while True:
+        begun = time.monotonic()
+        try:
+            behind = await asyncio.to_thread(office.books.bring)
+        except KizunaError as error:  # a full disk, say; whoever asks for it is told why
+            _log.error("extracts not brought on", error=type(error).__name__)
+            behind = False
+        await asyncio.sleep(3 * (time.monotonic() - begun) if behind else _BRING_EVERY_S)
 
 
 async def _until(stop: asyncio.Event) -> None:

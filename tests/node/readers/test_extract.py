@@ -14,6 +14,7 @@ from kizuna.node.readers import extract, thinning
 from kizuna.node.readers.extract import Extracts
 from kizuna.node.readers.thinning import Readers, Thinning
 from kizuna.sim.federation import SimNode
+from tests.node.readers.shelves import InMemory
 from tests.sim.world import DOMAINS, POLICY, note, pair
 
 DESK, SECOND = "officer:1:desk", "officer:2:security"
@@ -33,14 +34,14 @@ def dump(store: Store) -> list[Any]:
 
 
 def agree(node: SimNode, followed: Extracts) -> None:
-    fresh = Extracts(node.store, projections(DOMAINS))
+    fresh = Extracts(node.store, projections(DOMAINS), InMemory())
     for readers in READERS:
         assert dump(followed.of(readers)) == dump(fresh.of(readers)), readers
 
 
 def test_what_is_seen_follows_labels_and_acts() -> None:
     federation, india, japan, _ = pair("extract")
-    extracts = Extracts(india.store, projections(DOMAINS))
+    extracts = Extracts(india.store, projections(DOMAINS), InMemory())
     agree(india, extracts)
 
     def told() -> list[set[str]]:
@@ -73,12 +74,12 @@ def test_what_takes_long_is_made_call_by_call(monkeypatch: pytest.MonkeyPatch) -
     for number in range(40):
         india.do(fx.Say((note(f"note {number}", "ind", level=1),)))
     federation.run(5_000)
-    fresh = Extracts(india.store, projections(DOMAINS))
+    fresh = Extracts(india.store, projections(DOMAINS), InMemory())
     low = Readers(1)
     whole = dump(fresh.of(low))
     monkeypatch.setattr(extract, "PAGE", 5)
     monkeypatch.setattr(extract, "PAGES_AT_ONCE", 3)
-    slow = Extracts(india.store, projections(DOMAINS))
+    slow = Extracts(india.store, projections(DOMAINS), InMemory())
     sentences = set()
     refused = 0
     found = None
@@ -101,7 +102,7 @@ def test_no_kind_of_entry_that_fills_a_table_is_forgotten() -> None:
 
 def test_who_may_see_all_reads_the_store_itself() -> None:
     federation, india, _, _ = pair("whole")
-    extracts = Extracts(india.store, projections(DOMAINS))
+    extracts = Extracts(india.store, projections(DOMAINS), InMemory())
     assert extracts.of(Readers(15)) is india.store
     assert extracts.of(Readers(14)) is not india.store
     assert extracts.of(Readers(15, "jpn")) is not india.store
@@ -110,7 +111,7 @@ def test_who_may_see_all_reads_the_store_itself() -> None:
 
 def test_places_in_a_channel_are_counted_among_what_is_seen() -> None:
     federation, india, _, _ = pair("places")
-    extracts = Extracts(india.store, projections(DOMAINS))
+    extracts = Extracts(india.store, projections(DOMAINS), InMemory())
     low = Readers(1)
 
     def size() -> tuple[int, list[int]]:
@@ -137,7 +138,7 @@ def test_places_in_a_channel_are_counted_among_what_is_seen() -> None:
 def test_an_extract_is_made_anew_after_a_fault(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
     """A journal that cannot be read now leaves nothing half taken."""
     federation, india, _, _ = pair("fault")
-    extracts = Extracts(india.store, projections(DOMAINS))
+    extracts = Extracts(india.store, projections(DOMAINS), InMemory())
     honest, calls = Thinning.take, [0]
 
     def failing(self: Thinning, *given: Any) -> Any:

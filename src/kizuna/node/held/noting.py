@@ -77,7 +77,9 @@ def blobs_of(held: Record, names: Iterable[str]) -> set[tuple[str, int]]:
     found = set()
     for name in names:
         value = held.disclosed.get(name)
-        blob = value.get("blob") if isinstance(value, dict) else None
+        if not isinstance(value, dict):
+            continue
+        blob = value.get("blob")
         if isinstance(blob, dict):
             sha256, size = blob.get("sha256"), blob.get("size")
             if isinstance(sha256, str) and wire.is_digest(sha256) and type(size) is int and size >= 0:

@@ -62,13 +62,16 @@ def kinds_in(domains: Sequence[Domain]) -> tuple[str, ...]:
 
 def fill(db: Db, fact: Fact[Any], seek: Seek, level: int) -> None:
     """Keep the words of a record as far as it is disclosed; a fuller or a higher graded holding of it takes the place of the former."""
-    ((doc,),) = db.execute("SELECT seq FROM record WHERE id = ?", (fact.record_id,))
-    before = db.execute("SELECT level FROM sought WHERE doc = ?", (doc,))
+    ((doc, before, relabels),) = db.execute(
+        "SELECT r.seq, (SELECT s.level FROM sought s WHERE s.doc = r.seq), (SELECT COUNT(*) FROM notice n WHERE n.target = r.id AND n.type = ?)"
+        " FROM record r WHERE r.id = ?",
+        (RELABELLED, fact.record_id),
+    )
     parties = " ".join(["", *sorted(fact.label.releasable_to | fact.label.originators), ""])
-    if before:
-        level = max(level, before[0][0])
+    if before is not None:
+        level = max(level, before)
         _drop(db, doc)
-    if db.execute("SELECT 1 FROM notice WHERE target = ? AND type = ? LIMIT 1", (fact.record_id, RELABELLED)):
+    if relabels:
         level, parties = 0, _ANYBODY
     ref = next((text for name in seek.ref if (text := _first(getattr(fact.body, name, None)))), "")
     ref = _plain(fact.subject) if not ref and _is_case(fact.subject, seek) else ref
@@ -103,8 +106,8 @@ def _drop(db: Db, doc: int) -> None:
 
 def _title(fact: Fact[Any], seek: Seek) -> str:
     names = seek.title or TITLES
-    parts = [text for name in names if (text := _first(getattr(fact.body, name, None)))]
-    said = " · ".join(parts if seek.whole else parts[:1])
+    parts = (text for name in names if (text := _first(getattr(fact.body, name, None))))
+    said = " · ".join(parts) if seek.whole else next(parts, "")
     key = _plain(fact.subject).partition(":")[2] if _is_case(fact.subject, seek) else ""
     return " · ".join(part for part in (key, " ".join(said.split())) if part)[:TITLE_CHARS]
 
@@ -119,13 +122,15 @@ def _plain(text: str) -> str:
 
 
 def _first(value: object) -> str:
-    return _plain(next(_texts(value, numbers=True), ""))
+    return _plain(next(_texts(value, numbers=True), "")) if value is not None else ""
 
 
 def _said(body: Body, seek: Seek) -> Iterator[str]:
     names = seek.text or body.__struct_fields__
     for name in names:
-        yield from _texts(getattr(body, name, None), numbers=bool(seek.text))
+        value = getattr(body, name, None)
+        if value is not None:
+            yield from _texts(value, numbers=bool(seek.text))
 
 
 def _texts(value: object, *, numbers: bool) -> Iterator[str]:
@@ -133,7 +138,8 @@ def _texts(value: object, *, numbers: bool) -> Iterator[str]:
     if isinstance(value, str):
         if value and not (len(value) == _DIGEST_CHARS and value.isalnum()):
             yield value
-    elif isinstance(value, int) and not isinstance(value, bool) and numbers and value:
+        return
+    if isinstance(value, int) and not isinstance(value, bool) and numbers and value:
         yield str(value)
     for each in _parts(value):
         yield from _texts(each, numbers=numbers)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 import msgspec
 import numpy as np
@@ -225,7 +225,7 @@ class LivePicture:
         with self._extracting:
             found = self._extracts.get(store)
             if found is None or found.takes_back():  # what was taken back is to be in no file of an extract
-                found = LivePicture(store, self._blobs, self.archives.apart(), self._party, self._clock)
+                found = LivePicture(proxy(store), self._blobs, self.archives.apart(), self._party, self._clock)
                 self._extracts[store] = found
                 found.rebuild()
             found.catch_up()

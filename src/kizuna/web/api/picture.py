@@ -122,7 +122,10 @@ def picture_routes(watch: Watch) -> list[ControllerRouterHandler]:
 
 def _reads(watch: Watch) -> list[ControllerRouterHandler]:
     def seen(office: Office, request: Call) -> LivePicture:
-        return watch.picture.of(access.node_of(office, request).store)
+        request.state.node = access.node_of(
+            office, request
+        )  # an extract that is made anew stays for the time of the answer
+        return watch.picture.of(request.state.node.store)
 
     @get("/api/v1/picture", opt=access.opt(EVERYONE), sync_to_thread=True)
     def vessels(
