@@ -13,7 +13,7 @@ import msgspec
 from kizuna.domains.maritime.events.model import Confidence, Event, Evidence, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _SILENCES = ("gap", "disabling-suspected")
 _TOGETHER = "simultaneous-jumps"
@@ -62,12 +62,7 @@ def changes(
     """
     out: list[Change] = []
     met: set[str] = set()
-    events = list(found)
-    by_matter = _by_matter(told)
-    settled = _settled(events, by_matter, since_ms)
-    for number, event in enumerate(events):
-        there = [each for each in by_matter.get(_matter(event), ()) if _same_time(event, each)]
-        old = [each for each in there if settled.get(each.record_id, number) == number]
+    for event, old in _with_told(list(found), told, since_ms):
         seen = event
         if since_ms is not None:
             earlier = [each for each in old if each.from_ms < since_ms]
@@ -90,22 +85,32 @@ def changes(
     return out
 
 
-def _settled(
-    events: Sequence[Event], by_matter: Mapping[object, Sequence[Told]], since_ms: int | None
-) -> dict[str, int]:
-    """Return which event, by its number, each record that is still the whole truth tells of.
+def _with_told(
+    events: Sequence[Event], told: Sequence[Told], since_ms: int | None
+) -> Iterator[tuple[Event, list[Told]]]:
+    """Yield each event with what was told of it, or of what it may be.
 
-    Several events of one matter may overlap, as those of two ships under one number do: each has its record, and none is another's to supersede.
+    Several events of one matter may overlap, as those of two ships under one number do: a record that is still the whole truth of one of them is none
+    of the others', and what is nobody's goes to those that were never told so.
     """
+    by_matter = _by_matter(told)
+    there = [[each for each in by_matter.get(_matter(event), ()) if _same_time(event, each)] for event in events]
     settled: dict[str, int] = {}
     for number, event in enumerate(events):
-        for each in by_matter.get(_matter(event), ()):
+        for each in there[number]:
             is_earlier = since_ms is not None and each.from_ms < since_ms
             seen = msgspec.structs.replace(event, from_ms=each.from_ms) if is_earlier else event
-            if each.record_id not in settled and _same_time(event, each) and _tells(each, seen):
+            if each.record_id not in settled and _tells(each, seen):
                 settled[each.record_id] = number
                 break
-    return settled
+    known = set(settled.values())
+    claimed = {each.record_id for number, old in enumerate(there) if number not in known for each in old}
+    for number, (event, old) in enumerate(zip(events, there, strict=True)):
+        others = claimed - settled.keys() if number in known else set[str]()
+        yield (
+            event,
+            [each for each in old if settled.get(each.record_id, number) == number and each.record_id not in others],
+        )
 
 
 def _matter(event: Event | Told) -> object:
