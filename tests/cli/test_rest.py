@@ -112,6 +112,7 @@ def test_a_healthy_node_is_told_so(india: Party) -> None:
         "sign-in",
         "plugs",
         "archive",
+        "extracts",
     }
     assert {check["name"] for check in said["checks"]} == names
 
