@@ -409,7 +409,7 @@ MUTANTS = (
     Mutant(
         "sign with new keys before they are known",
         put(world.World, "speaking", lambda self, _node: self.identity),
-        "test_rotating:test_traffic_flows_through_a_rotation_on_both_sides",
+        "test_rotating:test_bundles_carry_new_keys_and_revocations",
     ),
     Mutant(
         "rotate by one person",
