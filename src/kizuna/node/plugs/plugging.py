@@ -144,7 +144,7 @@ class Plugging:
         self.plugs = tuple(_made(each, Gate(rules, recipient_of(each)), world.identity.party) for each in plugs)
         self._asked = tuple(plug for plug in self.plugs if plug.positions is not None)
         self._outlets = Outlets([plug.outlet for plug in self.plugs if plug.outlet is not None])
-        self._seq = 0
+        self._seq = self._caught_up_to = 0
         self._accounted_ms = self._filled_ms = 0
         self._rules: tuple[int, bool] | None = None
         """The version of the rules, and whether anything was released, when the plugs that are asked were last given all anew."""
@@ -178,7 +178,7 @@ class Plugging:
 
     def caught_up(self, seq: int) -> bool:
         """Return whether everything up to a journal entry was handed on, and nothing waits to be looked at anew."""
-        return self._seq >= seq and not any(plug.pending for plug in self.plugs)
+        return self._caught_up_to >= seq and not any(plug.pending for plug in self.plugs)
 
     def asked_by(self, kind: str, officer: str) -> Plug | None:
         """Return the plug of a kind that an officer's token stands for, or None: then nothing is given."""
@@ -218,6 +218,8 @@ class Plugging:
             while plug.delayed and plug.delayed[0][0] <= now_ms:
                 self._hand_held(plug, heapq.heappop(plug.delayed)[1], now_ms)
         self._refill(now_ms)
+        # Not before: where the rules have changed, what was handed on is cleared and given anew.
+        self._caught_up_to = self._seq
         if self._stopping or now_ms - self._accounted_ms >= ACCOUNT_MS:
             self._accounted_ms = now_ms
             self._account()
