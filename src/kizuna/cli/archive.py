@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,6 @@ from kizuna.cli.base import (
     emit,
     group,
     instant_ms,
-    new_file,
     random,
     settings_of,
     shown_instant,
@@ -30,6 +28,7 @@ from kizuna.cli.picture import box_of
 from kizuna.errors import ConfigError, RefusedError
 from kizuna.kernel.intervals import DAY_MS
 from kizuna.node.service import open_node
+from kizuna.storage.private import PRIVATE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +78,8 @@ def export(
     with _archives(config) as archives:
         parts = archives.select(instant_ms(begin), instant_ms(end), box=_box(box), mmsi=mmsi, simulated=simulated)
         try:
-            with new_file(file, os.O_EXCL) as sink:
+            file.touch(mode=PRIVATE, exist_ok=False)
+            with file.open("wb") as sink:
                 count = write(chosen, parts, sink)
         except FileExistsError as error:
             raise ConfigError("is there already: choose another name or remove it", where=str(file)) from error

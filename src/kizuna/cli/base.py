@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,6 +20,7 @@ from kizuna.errors import ConfigError, RecordError
 from kizuna.kernel.marking_policy import MarkingPolicy
 from kizuna.node.clock import SystemClock
 from kizuna.node.settings import Settings, read_settings
+from kizuna.storage.private import write_private
 
 Config = Annotated[Path, typer.Option("--config", "-c", envvar="KIZUNA_CONFIG", help="The node's settings file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -117,15 +118,6 @@ def read_file(path: Path) -> bytes:
         raise ConfigError(f"cannot be read ({error.strerror}): check the name", where=str(path)) from error
 
 
-def new_file(path: Path, how: int) -> BinaryIO:
-    """Open a file for writing that its owner alone may read; `how` is `O_EXCL` or `O_TRUNC` of `os`.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600), "wb")
-
-
 def write_file(path: Path, data: bytes, *, replace: bool = False) -> None:
     """Write a file that the user names, whole or not at all, for its owner alone: it may hold records of any grade.
 
@@ -134,15 +126,4 @@ def write_file(path: Path, data: bytes, *, replace: bool = False) -> None:
     """
     if path.exists() and not replace:
         raise ConfigError("exists already: choose another name, nothing was written", where=str(path))
-    temporary = path.with_name(f"{path.name}.part")
-    try:
-        with new_file(temporary, os.O_TRUNC) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ConfigError(
-            f"cannot be written ({error.strerror}): check folder and permissions", where=str(path)
-        ) from error
+    write_private(path, data)

@@ -17,6 +17,7 @@ from kizuna.node.people import tokens
 from kizuna.node.people.tokens import Tokens
 from kizuna.node.service import Node, open_node
 from kizuna.node.settings import Settings, host_port
+from kizuna.storage.private import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -154,5 +155,5 @@ def admin_token(settings: Settings) -> bool:
             return False
     text, token = tokens.make("local", "administrator", now_ms=now, ends_ms=now + _YEAR_MS, random=random)
     held.add(token)
-    keyfiles.write_private(path, text.encode() + b"\n")
+    write_private(path, text.encode() + b"\n")
     return True

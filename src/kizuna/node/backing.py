@@ -23,6 +23,7 @@ from kizuna.node.service import EXTRACTS, JOURNAL, DataLock
 from kizuna.node.settings import SQLITE, Settings
 from kizuna.storage import backup
 from kizuna.storage.blobs import sync_directory
+from kizuna.storage.private import write_private
 from kizuna.storage.sqlite import open_sqlite
 
 MANIFEST, SETTINGS = "manifest.json", "node.toml"
@@ -87,7 +88,7 @@ def make(settings: Settings, config: Path, target: Path, now_ms: int, *, with_ke
         seq, chain = _verified(new / _DATA / JOURNAL)
         files = tuple(File(path.relative_to(new).as_posix(), *backup.digest(path)) for path in backup.files_below(new))
         manifest = Manifest(chain, files, now_ms, settings.node, seq, with_keys)
-        keyfiles.write_private(new / MANIFEST, canonical.encode(manifest))
+        write_private(new / MANIFEST, canonical.encode(manifest))
         new.rename(target)
         sync_directory(target.parent)
     except OSError as error:

@@ -15,11 +15,11 @@ import apsw
 
 from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError
 from kizuna.storage.blobs import sync_directory
+from kizuna.storage.private import PRIVATE
 
 _PAGES = 2_000
 """Pages copied before other writers get their turn."""
 _CHUNK = 1 << 20
-_PRIVATE = 0o600
 
 
 def copy_journal(source: Path, target: Path) -> None:
@@ -31,7 +31,7 @@ def copy_journal(source: Path, target: Path) -> None:
         JournalCorruptError: the journal is damaged.
     """
     try:
-        target.touch(mode=_PRIVATE, exist_ok=False)
+        target.touch(mode=PRIVATE, exist_ok=False)
         with (
             closing(apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)) as read,
             closing(apsw.Connection(str(target))) as written,
@@ -64,7 +64,7 @@ def copy_file(source: Path, target: Path) -> None:
     """
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE)
         with source.open("rb") as read, os.fdopen(descriptor, "wb") as written:
             while chunk := read.read(_CHUNK):
                 written.write(chunk)

@@ -12,6 +12,7 @@ import pytest
 from kizuna.errors import ConfigError
 from kizuna.kernel import canonical, sign
 from kizuna.node.keys import keyfiles, tokenkeys
+from kizuna.storage.private import write_private
 
 NODE = "ind/fusion-delhi"
 MODULES = [
@@ -62,7 +63,7 @@ def keys_in(folder: Path) -> Path:
 def test_a_key_moves_into_a_token_and_the_node_signs_as_before(module: Path, tmp_path: Path) -> None:
     folder = keys_in(tmp_path / "keys")
     pin = tmp_path / "pin"
-    keyfiles.write_private(pin, b"2468\n")
+    write_private(pin, b"2468\n")
     before = keyfiles.load_identity(folder, NODE).keys["record"]
     label = keyfiles.move_to_token(folder, NODE, "record", str(module), "card", pin)
     assert label == f"kizuna {NODE} record v1"
@@ -80,7 +81,7 @@ def test_a_key_moves_into_a_token_and_the_node_signs_as_before(module: Path, tmp
 def test_a_token_that_cannot_be_used_is_told_by_its_file_and_changes_nothing(module: Path, tmp_path: Path) -> None:
     folder = keys_in(tmp_path / "keys")
     pin = tmp_path / "pin"
-    keyfiles.write_private(pin, b"2468\n")
+    write_private(pin, b"2468\n")
     for wrong in (("card", str(tmp_path / "no.so")), ("another card", str(module))):
         with pytest.raises(ConfigError, match=r"record\.pkcs11: the token cannot be used"):
             keyfiles.move_to_token(folder, NODE, "record", wrong[1], wrong[0], pin)
@@ -93,7 +94,7 @@ def test_a_token_that_cannot_be_used_is_told_by_its_file_and_changes_nothing(mod
 
 def test_a_token_that_signs_by_another_key_is_not_believed(module: Path, tmp_path: Path) -> None:
     pin = tmp_path / "pin"
-    keyfiles.write_private(pin, b"2468\n")
+    write_private(pin, b"2468\n")
     told = tokenkeys.TokenFile(
         label="swapped", module=str(module), pin_file=str(pin), token="card", public=canonical.b64(sign.SigningKey(b"1" * 32).public)
     )  # fmt: skip

@@ -29,6 +29,7 @@ from kizuna.kernel.ports import Random
 from kizuna.node.held.facts import Identity
 from kizuna.node.keys import tokenkeys
 from kizuna.storage.blobs import sync_directory
+from kizuna.storage.private import write_private
 
 CERTIFICATE, TLS_KEY = "tls.cert.pem", "tls.key.pem"
 KEYSET, ROOT_PUBLIC = "keyset.json", "root.pub"
@@ -39,32 +40,10 @@ _MOST_COMMON_NAME = 64
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _KEY_FILE = re.compile(r"kizuna-key-v1 ([a-z]+) ([A-Za-z0-9_-]{43})\n").fullmatch
 _is_version = re.compile(r"v[1-9][0-9]{0,8}").fullmatch
-_PRIVATE, _OTHERS = 0o600, 0o077
+_OTHERS = 0o077
 
 
 # --- files ------------------------------------------------------------------------------------------------------------------------
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that its owner alone may read, durably and whole, in place of what was there.
-
-    Raises:
-        ConfigError: it cannot be written.
-    """
-    temporary = path.with_name(f"{path.name}.new")
-    try:
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_directory(path.parent)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be written ({error.strerror}): check folder and permissions", where=str(path)
-        ) from error
 
 
 def check_private(path: Path) -> None:

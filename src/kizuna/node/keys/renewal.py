@@ -19,6 +19,7 @@ from kizuna.kernel.ports import Random
 from kizuna.node.held.facts import Identity
 from kizuna.node.keys import keyfiles
 from kizuna.storage.blobs import sync_directory
+from kizuna.storage.private import write_private
 
 NEXT, REQUEST = "next", "request.json"
 
@@ -161,7 +162,7 @@ def install(folder: Path, identity: Identity, signed: Signed) -> Identity:
     place, waiting = folder / f"v{keyset.version}", folder / NEXT
     if not place.exists():
         _check_waiting(waiting, keyset)
-        keyfiles.write_private(waiting / keyfiles.KEYSET, canonical.encode(signed.keyset))
+        write_private(waiting / keyfiles.KEYSET, canonical.encode(signed.keyset))
         try:
             waiting.rename(place)
             sync_directory(folder)

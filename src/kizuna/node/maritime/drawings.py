@@ -6,7 +6,6 @@ area may be named by a rule of the watch. Drawings are working notes, not record
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Collection
@@ -18,6 +17,7 @@ import msgspec
 from kizuna.domains.maritime.events.area import WatchArea
 from kizuna.errors import ConfigError, RefusedError
 from kizuna.node.people.accounts import Account
+from kizuna.storage.private import write_private
 
 FILE = "drawings.json"
 MOST = 500
@@ -99,15 +99,7 @@ class Drawings:
             self._write(kept)
 
     def _write(self, drawings: tuple[Drawing, ...]) -> None:
-        temporary = self._path.with_suffix(".tmp")
-        try:
-            temporary.write_bytes(msgspec.json.format(msgspec.json.encode(drawings), indent=1))
-            os.chmod(temporary, 0o600)  # noqa: PTH101 # the same
-            temporary.replace(self._path)
-        except OSError as error:
-            raise ConfigError(
-                f"the drawings cannot be written ({error.strerror}): check space and permissions", where=str(self._path)
-            ) from error
+        write_private(self._path, msgspec.json.format(msgspec.json.encode(drawings), indent=1))
 
     def areas(self, named: Collection[str]) -> tuple[WatchArea, ...]:
         """Return those shared areas that rules name, as the search for entries knows them."""

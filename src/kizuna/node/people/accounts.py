@@ -23,6 +23,7 @@ from kizuna.kernel import canonical
 from kizuna.kernel.label import MAX_CLASSIFICATION, PARTY
 from kizuna.kernel.ports import Random
 from kizuna.node.people.tokens import ROLES
+from kizuna.storage.private import write_private
 
 FILE = "accounts.json"
 LINK_BYTES = 32
@@ -427,15 +428,7 @@ class Accounts:
             os.close(handle)
 
     def _save(self, kept: _Kept) -> None:
-        part = self.path.with_name(self.path.name + ".part")
-        try:
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(canonical.encode(kept))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.path)
-        except OSError as error:
-            raise ConfigError(f"the accounts cannot be written: {error}", where=str(self.path)) from error
+        write_private(self.path, canonical.encode(kept))
 
 
 def _one(kept: _Kept, officer: str) -> Account:

@@ -7,7 +7,6 @@ taken back while the node runs. Who may do what in which role is the API's.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import msgspec
 from kizuna.errors import ConfigError, RecordError, RefusedError
 from kizuna.kernel import canonical
 from kizuna.kernel.ports import Random
+from kizuna.storage.private import write_private
 
 ROLES = (
     "watch",
@@ -146,15 +146,7 @@ class Tokens:
         return self._held
 
     def _save(self, tokens: Sequence[Token]) -> None:
-        part = self.path.with_name(self.path.name + ".part")
-        try:
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(canonical.encode(tuple(tokens)))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.path)
-        except OSError as error:
-            raise ConfigError(f"the users' tokens cannot be written: {error}", where=str(self.path)) from error
+        write_private(self.path, canonical.encode(tuple(tokens)))
 
 
 def _age(token: Token) -> tuple[int, str]:
