@@ -99,8 +99,8 @@ class Evidence(msgspec.Struct, frozen=True, order=True):
     lon_600000: int
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that the positions show."""
+class Outline(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that the positions show, without the reports that show it."""
 
     kind: Kind
     mmsi: tuple[int, ...]
@@ -118,9 +118,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """High where the feed was live throughout, low where it was degraded; for other reasons too, which the kind's file gives."""
     coverage_ref: str
     """Whose feed states were held against it."""
+    threshold_set_id: str
+
+
+class Event(Outline, frozen=True, kw_only=True):
+    """One thing that the positions show."""
+
     evidence: Collection[Evidence]
     """The reports by time; `given.Unread` puts them into words when they are read."""
-    threshold_set_id: str
 
 
 def in_order(events: list[Event]) -> tuple[Event, ...]:

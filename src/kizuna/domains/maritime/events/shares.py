@@ -18,8 +18,7 @@ import pyarrow as pa
 from kizuna.domains.maritime.events.coverage import FeedInterval, heard_intervals
 from kizuna.domains.maritime.events.encounter import Pairs, Slots, meetings, near, slots_of
 from kizuna.domains.maritime.events.given import Unread
-from kizuna.domains.maritime.events.model import Confidence, Event, Evidence, ThresholdSet, in_order
-from kizuna.domains.maritime.events.model import Kind as EventKind
+from kizuna.domains.maritime.events.model import Event, Evidence, Outline, ThresholdSet, in_order
 from kizuna.domains.maritime.events.moves import find_together, jumps_of
 from kizuna.domains.maritime.events.reception import Reception, added, reception_of
 from kizuna.domains.maritime.events.search import of_vessels, receivers_heard
@@ -198,21 +197,10 @@ class Packed(Unread):
         return msgspec.msgpack.decode(self._data, type=tuple[Evidence, ...])
 
 
-class _Sent(msgspec.Struct, frozen=True):
+class _Sent(Outline, frozen=True, kw_only=True):
     """An event of a parcel: all but its evidence is read."""
 
-    kind: EventKind
-    mmsi: tuple[int, ...]
-    from_ms: int
-    to_ms: int | None
-    lat_600000: int | None
-    lon_600000: int | None
-    place: str | None
-    what: str
-    confidence: Confidence
-    coverage_ref: str
     evidence: msgspec.Raw
-    threshold_set_id: str
 
 
 def _unpacked(data: msgspec.Raw) -> Event:

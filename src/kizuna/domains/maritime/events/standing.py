@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from kizuna.domains.maritime.events.model import Confidence, Event, Evidence, Kind
+from kizuna.domains.maritime.events.model import Event, Evidence, Outline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,21 +20,10 @@ _TOGETHER = "simultaneous-jumps"
 _FOREVER = 2**62
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class Told(Outline, frozen=True, kw_only=True):
     """An event that was told and stands: neither superseded nor taken back."""
 
     record_id: str
-    kind: Kind
-    mmsi: tuple[int, ...]
-    from_ms: int
-    to_ms: int | None
-    lat_600000: int | None
-    lon_600000: int | None
-    place: str | None
-    what: str
-    confidence: Confidence
-    coverage_ref: str
-    threshold_set_id: str
 
 
 class Change(NamedTuple):
