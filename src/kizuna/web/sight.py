@@ -8,10 +8,8 @@ to it. What is not seen is not counted either. The marking of a page is the join
 
 from __future__ import annotations
 
-import binascii
 import re
 import threading
-from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -220,7 +218,7 @@ class Sight:
     def bears(self) -> str:
         """Return what the page bears, for whoever renews a part of it: as text for an address, empty where nothing on it is graded."""
         label = aggregate(self.labels)
-        return "" if label is None else b64encode(canonical.encode(Borne(self.exercise, label)), b"-_").decode()
+        return "" if label is None else canonical.b64(canonical.encode(Borne(self.exercise, label)))
 
     def bear(self, text: str) -> None:
         """Take on what a page that is open says it bears: what is only renewed in part is never marked lower than what still stands on it.
@@ -229,8 +227,8 @@ class Sight:
             RecordError: it is not what `bears` says.
         """
         try:
-            borne = canonical.decode(b64decode(text, b"-_", validate=True), type=Borne)
-        except (binascii.Error, ValueError) as error:
+            borne = canonical.decode(canonical.unb64(text), type=Borne)
+        except RecordError as error:
             raise RecordError("what the page bears cannot be read: load it anew") from error
         self.show(borne.label)
         self.exercise |= borne.exercise
