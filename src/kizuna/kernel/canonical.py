@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, TypeVar, overload
@@ -34,6 +35,7 @@ _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 _suspicious = re.compile(rb"[:,\[]-?(?:[0-9]{16}|[0-9]+[.eE])").search
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
 _SIXTEEN_DIGITS = b"0" * 16
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def check(value: Any, depth: int = MAX_DEPTH) -> None:
@@ -179,7 +181,7 @@ def decode(data: bytes, *, type: Any = Any) -> Any:  # noqa: A002 # the word msg
 
 def b64(data: bytes) -> str:
     """Return base64url without padding: 43 characters for 32 bytes."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
 
 
 def b64_each(digests: Sequence[bytes]) -> list[str]:

@@ -45,6 +45,7 @@ __all__ = [
 B = TypeVar("B", bound="Body")
 
 SALT_BYTES = 32
+_PAYLOAD_TYPE = sign.PAYLOAD_TYPES["statement"]
 MAX_BODY_BYTES = 1 << 20
 """The largest entry body: larger data is a blob, whose digest the record commits to."""
 
@@ -97,6 +98,11 @@ class Record(msgspec.Struct, frozen=True, dict=True):
         payload = self.envelope.payload_bytes()
         return sign.pae(self.envelope.payload_type, payload), self.envelope.signature_bytes()
 
+    @cached_property
+    def whole(self) -> bytes:
+        """The entry body with all disclosures that are held."""
+        return _body(self.disclosures.values(), self.envelope)
+
     @property
     def closed(self) -> bool:
         """Whether every digest is opened: nothing is hidden and there is no decoy."""
@@ -128,10 +134,14 @@ class Record(msgspec.Struct, frozen=True, dict=True):
 
         A name that is not held is passed over: one cannot show what one was not shown.
         """
+        if names is None:
+            return self.whole
         held = self.disclosures
-        chosen = held.values() if names is None else [held[name] for name in names if name in held]
-        body = b",".join(sorted(chosen))
-        return b'{"disclosures":[' + body + b'],"envelope":' + encode(self.envelope) + b"}"
+        return _body([held[name] for name in names if name in held], self.envelope)
+
+
+def _body(disclosures: Iterable[bytes], envelope: sign.Envelope) -> bytes:
+    return b'{"disclosures":[' + b",".join(sorted(disclosures)) + b'],"envelope":' + encode(envelope) + b"}"
 
 
 class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,7 +159,36 @@ def _padded(count: int) -> int:
     return size
 
 
+_SCALARS = frozenset({bool, int, str, type(None)})
+
+
 def _payload_facts(body: Body) -> dict[str, Any]:
+    """Return the payload's facts, sorted by field, each value as a reader will decode it.
+
+    Raises:
+        RecordError: one cannot be said in canonical form.
+    """
+    facts: dict[str, Any] = {}
+    for field, wire_name in _fields(type(body)):
+        value = getattr(body, field)
+        if value is WITHHELD:
+            continue
+        if type(value) not in _SCALARS or wire_name in body.__each__:
+            return _decoded_facts(body)
+        canonical.check(value)  # a scalar is decoded as what it is: most payloads have no more, and need no round trip
+        facts[f"payload/{wire_name}"] = value
+    return facts
+
+
+@lru_cache(maxsize=1024)
+def _fields(kind: type[Body]) -> list[tuple[str, str]]:
+    """Return the fields of a record class with their wire names, sorted by those."""
+    for name in kind.__struct_encode_fields__:
+        statement.check_name(f"payload/{name}")
+    return sorted(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True), key=itemgetter(1))
+
+
+def _decoded_facts(body: Body) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for field, value in msgspec.json.decode(canonical.encode(body)).items():
         if field in body.__each__:
@@ -159,7 +198,14 @@ def _payload_facts(body: Body) -> dict[str, Any]:
     return facts
 
 
+@lru_cache(maxsize=4096)  # few labels recur in many records
 def _label_facts(label: Label) -> dict[str, Any]:
+    """Return a label's facts.
+
+    Raises:
+        RecordError: it is malformed.
+    """
+    labels.check(label)
     # Caveats and review date are committed also where there are none: else a holder could not tell "none" from "withheld".
     facts: dict[str, Any] = {f"releasable_to/{party}": True for party in sorted(label.releasable_to)}
     facts |= {f"caveats/{grade.policy}": sorted(grade.caveats) for grade in label.grades}
@@ -195,16 +241,15 @@ def issue(
     Raises:
         RecordError: a part is malformed.
     """
-    labels.check(label)
     if key.purpose != sign.Purpose.RECORD:
         raise RecordError(f"a key for `{key.purpose}` signs no records: take the node's record key")
-    named = _header_facts(facts) | _label_facts(label) | _payload_facts(body)
+    stated = _header_facts(facts)
+    named = stated | _label_facts(label) | _payload_facts(body)
     count = len(named)
     fresh = random(SALT_BYTES * (count if closed else _padded(count)))
     texts = canonical.b64_each([fresh[i : i + SALT_BYTES] for i in range(0, len(fresh), SALT_BYTES)])
-    items = [(salt, name, value) for salt, (name, value) in zip(texts, named.items(), strict=False)]
     try:
-        disclosures = {item[1]: encode(item) for item in items}
+        disclosures = {name: encode((salt, name, named[name])) for salt, name in zip(texts, named, strict=False)}
     except (UnicodeError, OverflowError) as error:
         raise RecordError(f"a fact cannot be written as json: {error}") from error
     clear = Clear(
@@ -217,17 +262,20 @@ def issue(
         label=tuple(ClearGrade(grade.classification, grade.policy) for grade in label.grades),
         type=type_,
     )
-    statement.check(clear)
-    statement.check_facts(clear, items)
+    # Salts and digests are spelled here, label and payload were judged with their facts: what is left is what the caller states.
+    statement.check_spelled(clear)
+    statement.check_values(clear, stated)
     payload = encode(clear)
-    envelope = sign.seal("statement", payload, key)
-    made = Record(_record_id(payload), envelope, clear, named, disclosures)
-    _check_size(len(made.bytes()))
+    message = sign.pae(_PAYLOAD_TYPE, payload)
+    envelope = sign.enclose("statement", payload, key.key_id, key.sign(message))
+    made = Record(_record_id(message), envelope, clear, named, disclosures)
+    made.__dict__["label"] = label  # as its facts would say it
+    _check_size(len(made.whole))
     return made
 
 
-def _record_id(payload: bytes) -> str:
-    return hashlib.sha256(sign.pae(sign.PAYLOAD_TYPES["statement"], payload)).hexdigest()
+def _record_id(message: bytes) -> str:
+    return hashlib.sha256(message).hexdigest()
 
 
 def _check_size(size: int) -> None:
@@ -251,7 +299,7 @@ def read(data: bytes) -> Record:
     if again != data or shown != sorted(shown):
         raise RecordError("record body is not in canonical form")
     envelope = wire.envelope
-    if envelope.payload_type != sign.PAYLOAD_TYPES["statement"]:
+    if envelope.payload_type != _PAYLOAD_TYPE:
         raise RecordError(f"expected a statement, got payload type `{envelope.payload_type[:80]}`")
     payload = envelope.payload_bytes()
     clear = statement.read(payload)
@@ -261,9 +309,8 @@ def read(data: bytes) -> Record:
         raise RecordError("the envelope names another key than its statement")
     statement.check_opened(clear, shown)
     disclosed = statement.check_facts(clear, wire.disclosures)
-    record_id = hashlib.sha256(signed[0]).hexdigest()
-    made = Record(record_id, envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))
-    made.__dict__["signed"] = signed  # `verify` comes next: it need not decode them again
+    made = Record(_record_id(signed[0]), envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))
+    made.__dict__.update(signed=signed, whole=data)  # `verify` comes next: it need not decode them again
     return made
 
 
@@ -281,7 +328,8 @@ def reread(data: bytes) -> Record:
     except (msgspec.MsgspecError, ValueError) as error:
         raise RecordError(f"not a record body: {error}") from error
     disclosed = {name: value for _, name, value in wire.disclosures}
-    return Record(_record_id(payload), wire.envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))
+    message = sign.pae(_PAYLOAD_TYPE, payload)
+    return Record(_record_id(message), wire.envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))
 
 
 def verify(record: Record, public_key: bytes) -> None:
@@ -292,7 +340,7 @@ def verify(record: Record, public_key: bytes) -> None:
     """
     if sign.key_id(sign.Purpose.RECORD, public_key) != record.clear.key:
         raise SignatureError(f"the statement names key `{record.clear.key[:32]}`, not this one")
-    if record.envelope.payload_type != sign.PAYLOAD_TYPES["statement"]:
+    if record.envelope.payload_type != _PAYLOAD_TYPE:
         raise RecordError(f"expected a statement, got payload type `{record.envelope.payload_type[:80]}`")
     message, signature = record.signed
     sign.verify(public_key, message, signature)

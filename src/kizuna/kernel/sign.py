@@ -8,8 +8,9 @@ a time, never in batches, and by no other library.
 from __future__ import annotations
 
 import hashlib
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 import nacl.bindings
@@ -93,6 +94,7 @@ def check_public_key(public_key: bytes) -> None:
         raise SignatureError("not an acceptable ed25519 public key: ask the partner for a freshly made one")
 
 
+@lru_cache(maxsize=256)  # asked for with each record that is verified
 def key_id(purpose: str, public_key: bytes) -> str:
     """Return the 32 hex digits that name a key in statements and envelopes."""
     digest = hashlib.sha256(b"kizuna.key.v1\0" + purpose.encode() + b"\0" + public_key)
@@ -155,23 +157,27 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={
 
 def _strict_b64(text: str) -> bytes:
     try:
-        data = b64decode(text, validate=True)
+        data = a2b_base64(text, strict_mode=True)
     except ValueError as error:
         raise RecordError("the envelope holds text that is not base64") from error
-    if b64encode(data).decode() != text:
+    if _b64(data) != text:
         raise RecordError("the envelope holds a second spelling of its base64")
     return data
 
 
+def _b64(data: bytes) -> str:
+    return b2a_base64(data, newline=False).decode("ascii")
+
+
 def seal(kind: str, payload: bytes, key: SigningKey) -> Envelope:
     """Return the envelope of a payload, signed by one key; `kind` names a row of `PAYLOAD_TYPES`."""
-    payload_type = PAYLOAD_TYPES[kind]
-    signature = key.sign(pae(payload_type, payload))
-    return Envelope(
-        payload=b64encode(payload).decode(),
-        payload_type=payload_type,
-        signatures=(EnvelopeSignature(keyid=key.key_id, sig=b64encode(signature).decode()),),
-    )
+    return enclose(kind, payload, key.key_id, key.sign(pae(PAYLOAD_TYPES[kind], payload)))
+
+
+def enclose(kind: str, payload: bytes, keyid: str, signature: bytes) -> Envelope:
+    """Return the envelope of a payload and the signature that the named key made over it."""
+    signatures = (EnvelopeSignature(keyid, _b64(signature)),)
+    return Envelope(_b64(payload), PAYLOAD_TYPES[kind], signatures)
 
 
 def unseal(kind: str, envelope: Envelope, public_key: bytes) -> bytes:

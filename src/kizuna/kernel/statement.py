@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any
@@ -115,9 +115,20 @@ def check(clear: Clear) -> None:
     Raises:
         RecordError: one has not; says which.
     """
-    digests = clear.digests
-    if len(digests) > MAX_DIGESTS or not _are_32_bytes(digests):
+    if len(clear.digests) > MAX_DIGESTS or not _are_32_bytes(clear.digests):
         raise RecordError(f"digests are not 32 bytes each in base64url, or more than {MAX_DIGESTS}")
+    check_spelled(clear)
+
+
+def check_spelled(clear: Clear) -> None:
+    """Accept a statement each of whose parts has its form, where its digests are known to be 32 bytes in their one spelling.
+
+    Raises:
+        RecordError: one has not; says which.
+    """
+    digests = clear.digests
+    if len(digests) > MAX_DIGESTS:
+        raise RecordError(f"a record of {len(digests)} facts and decoys is over {MAX_DIGESTS}: cut it into several")
     if list(digests) != sorted(set(digests)):
         raise RecordError("digests are not sorted, or one stands twice")
     _check_named(clear.key, clear.handling, clear.type, clear.issuer, clear.issued_on, clear.label)
@@ -159,24 +170,42 @@ def check_facts(clear: Clear, items: Sequence[tuple[str, str, Any]]) -> dict[str
     """
     if not _are_32_bytes([item[0] for item in items]):
         raise RecordError("a salt is not 32 bytes in base64url")
-    facts: dict[str, Any] = {}
-    for _, name, value in items:
-        judge = _HEADER.get(_kind(name))
+    facts = {name: value for _, name, value in items}
+    if len(facts) != len(items):
+        raise RecordError("a fact is disclosed twice")
+    check_values(clear, facts)
+    return facts
+
+
+def check_values(clear: Clear, facts: Mapping[str, Any]) -> None:
+    """Accept facts by name.
+
+    Raises:
+        RecordError: a name or value is malformed, or contradicts the statement.
+    """
+    for name, value in facts.items():
+        judge = _judge(name)
         if judge is not None and not judge(value, clear):
             raise RecordError(f"the value of `{name[:60]}` is malformed or contradicts its statement")
         if type(value) is not str or not value.isascii():
             canonical.check(value)
-        facts[name] = value
-    if len(facts) != len(items):
-        raise RecordError("a fact is disclosed twice")
-    return facts
 
 
 @lru_cache(maxsize=4096)  # names recur from record to record
-def _kind(name: str) -> str:
+def _judge(name: str) -> Callable[[Any, Clear], bool] | None:
+    """Return what judges the value of a header fact, or None for a field of the payload."""
+    check_name(name)
+    return _HEADER.get(name.partition("/")[0])
+
+
+def check_name(name: str) -> None:
+    """Accept the name of a fact.
+
+    Raises:
+        RecordError: it is none.
+    """
     if not _is_name(name):
         raise RecordError(f"`{name[:60]}` is not the name of a fact")
-    return name.partition("/")[0]
 
 
 def _is_text(value: Any, _: Clear) -> bool:
@@ -188,7 +217,7 @@ def _is_record_id(value: Any, _: Clear) -> bool:
 
 
 def _are_texts(value: Any, _: Clear) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value) and value == sorted(set(value))
+    return isinstance(value, list) and set(map(type, value)) <= {str} and value == sorted(set(value))
 
 
 _HEADER: dict[str, Callable[[Any, Clear], bool]] = {
