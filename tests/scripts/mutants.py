@@ -144,7 +144,7 @@ def _any_time(plain: Any, judge: Any, shown: Any, now_ms: int) -> Any:
 def _floor_by_word(plain: Any, judge: Any, shown: Any, now_ms: int) -> Any:
     verdict, header = plain(judge, shown, now_ms), shown.header
     released_at_ms = max(judge.floor.released_at_ms, header.released_at_ms)
-    judge.floor = replace(judge.floor, released_at_ms=released_at_ms)
+    judge.floor = msgspec.structs.replace(judge.floor, released_at_ms=released_at_ms)
     return verdict
 
 
@@ -191,7 +191,7 @@ def _any_new_keyset(envelope: sign.Envelope, root: bytes, *, newer_than: int = 0
 
 def _from_its_arrival(plain: Any, judge: Any, shown: Any, envelope: Any) -> Any:
     verdict = plain(judge, shown, envelope)
-    return replace(verdict, revoked=(verdict.revoked[0], shown.header.epoch, shown.header.index))
+    return msgspec.structs.replace(verdict, revoked=(verdict.revoked[0], shown.header.epoch, shown.header.index))
 
 
 def _for_any_channel(_plain: Any, judge: Any, shown: Any, envelope: Any) -> Any:

@@ -169,23 +169,25 @@ def _payload_facts(body: Body) -> dict[str, Any]:
         RecordError: one cannot be said in canonical form.
     """
     facts: dict[str, Any] = {}
-    for field, wire_name in _fields(type(body)):
+    for field, name, each in _fields(type(body)):
         value = getattr(body, field)
         if value is WITHHELD:
             continue
-        if type(value) not in _SCALARS or wire_name in body.__each__:
+        if each or type(value) not in _SCALARS:
             return _decoded_facts(body)
-        canonical.check(value)  # a scalar is decoded as what it is: most payloads have no more, and need no round trip
-        facts[f"payload/{wire_name}"] = value
+        facts[name] = value  # a scalar is decoded as what it is: most payloads have no more, and need no round trip
+    canonical.check(facts)
     return facts
 
 
 @lru_cache(maxsize=1024)
-def _fields(kind: type[Body]) -> list[tuple[str, str]]:
-    """Return the fields of a record class with their wire names, sorted by those."""
-    for name in kind.__struct_encode_fields__:
-        statement.check_name(f"payload/{name}")
-    return sorted(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True), key=itemgetter(1))
+def _fields(kind: type[Body]) -> list[tuple[str, str, bool]]:
+    """Return the fields of a record class, sorted by their facts' names, with these and whether they are committed item by item."""
+    wire_names = zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
+    found = [(field, f"payload/{name}", name in kind.__each__) for field, name in wire_names]
+    for _, name, _ in found:
+        statement.check_name(name)
+    return sorted(found, key=itemgetter(1))
 
 
 def _decoded_facts(body: Body) -> dict[str, Any]:

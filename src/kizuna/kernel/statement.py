@@ -24,6 +24,7 @@ MAX_DIGESTS = 4096
 MAX_TYPE_CHARS = 80
 _DOMAIN = b"kizuna.field.v1\0"
 _DIGEST_CHARS = 43
+_TEXT = frozenset({str})
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 # One spelling of 32 bytes in base64url: the last of the 43 characters carries four bits, and two that are zero.
@@ -187,8 +188,7 @@ def check_values(clear: Clear, facts: Mapping[str, Any]) -> None:
         judge = _judge(name)
         if judge is not None and not judge(value, clear):
             raise RecordError(f"the value of `{name[:60]}` is malformed or contradicts its statement")
-        if type(value) is not str or not value.isascii():
-            canonical.check(value)
+    canonical.check(facts, canonical.MAX_DEPTH + 1)  # the level that holds them all is no value's
 
 
 @lru_cache(maxsize=4096)  # names recur from record to record
@@ -217,7 +217,7 @@ def _is_record_id(value: Any, _: Clear) -> bool:
 
 
 def _are_texts(value: Any, _: Clear) -> bool:
-    return isinstance(value, list) and set(map(type, value)) <= {str} and value == sorted(set(value))
+    return isinstance(value, list) and set(map(type, value)) <= _TEXT and value == sorted(set(value))
 
 
 _HEADER: dict[str, Callable[[Any, Clear], bool]] = {

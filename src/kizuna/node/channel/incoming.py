@@ -73,8 +73,7 @@ class InState:
         return False
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What became of one entry: a refusal code or none, whether only its header came, and what it carries."""
 
     shown: Shown
@@ -90,8 +89,7 @@ class Verdict:
     """Who issued the record that it carries, where that is not its sender."""
 
 
-@dataclass(frozen=True)
-class Floor:
+class Floor(msgspec.Struct, frozen=True):
     """Below what a channel's next entry may not go: the time of the last release, and how far its writer had receipted our log.
 
     An entry that was refused for either does not raise it: one bad clock would close the channel.

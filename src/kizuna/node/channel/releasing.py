@@ -7,7 +7,7 @@ whose records are released in portions says which items a provision's obligation
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -23,8 +23,7 @@ from kizuna.node.channel.ledger import Ledger
 HOUR_MS = 3_600_000
 
 
-@dataclass(frozen=True)
-class Ruling:
+class Ruling(msgspec.Struct, frozen=True):
     """A decision with the names that it discloses. `kept_back` counts the items that the clause's obligations kept at home."""
 
     decision: ReleaseDecision
@@ -42,6 +41,15 @@ class Ruling:
     def reason(self) -> str:
         """Why not, or why not all of it: a reason code."""
         return f"provision:{self.decision.provision}" if self.decision.permit else self.decision.reason
+
+
+@lru_cache(maxsize=256)  # records of one type mostly hold facts of the same names
+def _shown(held: tuple[str, ...], discloses: frozenset[str], dropped: tuple[str, ...], party: str) -> frozenset[str]:
+    """Return which of the names that a record holds a clause shows to a party."""
+    at_home = {f"payload/{field}" for field in dropped}
+    return frozenset(
+        name for name in held if (covers(discloses, name) and name not in at_home) or name == f"releasable_to/{party}"
+    )
 
 
 def header_of(held: Record, already_held: frozenset[str] = frozenset()) -> ReleaseHeader:
@@ -100,37 +108,32 @@ class Releaser:
         kind = self._classes.get(held.clear.type)
         if kind is None:
             return Ruling(ReleaseDecision(permit=False, reason="no-provision"))
-        told = frozenset(name for name in already_held if not name.startswith("releasable_to/"))
+        told = already_held and frozenset(name for name in already_held if not name.startswith("releasable_to/"))
         header = self.ledger.fold(header_of(held, told), self.index.own_party, unspent=unspent)
         if backfill:
             header = msgspec.structs.replace(header, backfill=True)
         decision = self.index.decide(header, party, now_ms, purpose)
         if not decision.permit:
             return Ruling(decision)
-        dropped = {f"payload/{field}" for field in decision.obligations.drop_fields}
-        names = {
-            name
-            for name in held.disclosures
-            if (covers(decision.discloses, name) and name not in dropped) or name == f"releasable_to/{party}"
-        }
+        names = _shown(tuple(held.disclosures), decision.discloses, decision.obligations.drop_fields, party)
         if header.issuer == self.index.own_party:
-            names |= self.ledger.opened(header, party, now_ms) & held.disclosures.keys()
+            names |= self.ledger.opened(header, party, now_ms).intersection(held.disclosures)
         return self._in_portions(held, kind, decision, names)
 
-    def _in_portions(self, held: Record, kind: type[Body], decision: ReleaseDecision, names: set[str]) -> Ruling:
+    def _in_portions(self, held: Record, kind: type[Body], decision: ReleaseDecision, names: frozenset[str]) -> Ruling:
         portion = self._portions.get(kind)
         duties = decision.obligations
         if duties.unlinkable and not self._unlinked(held, decision):
             return self._held_by(decision)
-        if msgspec.structs.replace(duties, unlinkable=False).transforms and portion is None:
-            return self._held_by(decision)  # what cannot be done to a record on its way out keeps it at home
         if portion is None:
-            return Ruling(decision, frozenset(names))
-        items = {name for name in names for field in kind.__each__ if name.startswith(f"payload/{field}/")}
+            if duties.transforms and msgspec.structs.replace(duties, unlinkable=False).transforms:
+                return self._held_by(decision)  # what cannot be done to a record on its way out keeps it at home
+            return Ruling(decision, names)
+        items = frozenset(name for name in names for field in kind.__each__ if name.startswith(f"payload/{field}/"))
         let_through = items & portion(record.body_of(held, kind), decision.obligations)
         if items and not let_through:
             return self._held_by(decision, len(items))
-        return Ruling(decision, frozenset(names - items | let_through), kept_back=len(items) - len(let_through))
+        return Ruling(decision, names - items | let_through, kept_back=len(items) - len(let_through))
 
     def _unlinked(self, held: Record, decision: ReleaseDecision) -> bool:
         """Return whether a record was made for one party alone: its id, salts and instant then tell nobody which record of another party's it is."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 from msgspec import UNSET
@@ -44,8 +44,7 @@ class Step:
     mark: Mark | None
 
 
-@dataclass(frozen=True)
-class _Due:
+class _Due(msgspec.Struct, frozen=True):
     """An outbox row: the item, for a record its whole body, and whether this channel has shown something of it before."""
 
     item: str
@@ -54,15 +53,14 @@ class _Due:
     shown: bool
 
 
-@dataclass(frozen=True)
-class _Made:
+class _Made(msgspec.Struct, frozen=True):
     """An entry about to be appended; `queued` is the kind of the outbox row that it settles, where it is another than its own."""
 
     header: wire.EntryHeader
     body: bytes
     names: tuple[str, ...]
     acts: list[list[str]]
-    keys: list[list[int]] = field(default_factory=list)
+    keys: list[list[int]] = msgspec.field(default_factory=list)
     queued: str = ""
 
 

@@ -113,6 +113,8 @@ class Partner:
 
     def counts(self, key_id: str, epoch: int, index: int) -> bool:
         """Return whether a record key counts at a place of the partner's channel: it is not revoked there."""
+        if not self.revoked:
+            return True
         for each in (self.keyset, *self.former):
             if each.key_id(sign.Purpose.RECORD) == key_id:
                 return (epoch, index) < self.revoked.get(each.version, (epoch + 1, 0))
@@ -307,7 +309,8 @@ def outstanding_bundles(db: Db, channel: str, now_ms: int) -> list[tuple[int, in
 
 def blobs_of(held: Record, names: frozenset[str]) -> tuple[tuple[str, int], ...]:
     """Return digest and size of each blob that the named facts show, sorted."""
-    return tuple(sorted(noting.blobs_of(held, names)))
+    nested = [name for name, value in held.disclosed.items() if type(value) is dict and name in names]
+    return tuple(sorted(noting.blobs_of(held, nested))) if nested else ()  # few records name any
 
 
 def check_author(held: Record, partner: Partner) -> None:
