@@ -159,7 +159,32 @@ def test_many_shallow_lists_are_not_deep() -> None:
     assert canonical.decode(canonical.encode(wide)) == wide
 
 
-@pytest.mark.parametrize("text", ["1.5", ":1.5", "[1e9", ",1234567890123456", "9007199254740993"])
+NOT_OF_THE_PROFILE = (
+    st.floats()
+    | st.integers(canonical.MAX_INTEGER + 1, 2**64 - 1)
+    | st.integers(-(2**63), -canonical.MAX_INTEGER - 1)
+    | st.text(min_size=1).filter(lambda text: not unicodedata.is_normalized("NFC", text))
+)
+
+
+class Holder(msgspec.Struct, frozen=True):
+    a: Any
+    b: Any
+
+
+@given(VALUES, NOT_OF_THE_PROFILE, st.integers(0, 3))
+def test_no_number_or_text_beyond_the_profile_passes_in_any_place(value: Any, bad: Any, place: int) -> None:
+    whole = [{"a": value, "b": bad}, [value, bad], [[bad], value], {"a": {"b": [bad, value]}}][place]
+    for given_as in (whole, Holder(value, bad), Holder([bad], value)):
+        with pytest.raises(RecordError):
+            canonical.encode(given_as)
+        data = msgspec.json.encode(given_as, order="sorted")
+        if b"null" not in data:  # as which JSON writes what is no number
+            with pytest.raises(RecordError):
+                canonical.decode(data)
+
+
+@pytest.mark.parametrize("text", ["1.5", ":1.5", "[1e9", ":.", ",-e", ",1234567890123456", "9007199254740993"])
 def test_text_that_looks_like_a_bad_number_passes(text: str) -> None:
     assert canonical.decode(canonical.encode({"a": text})) == {"a": text}
 

@@ -7,9 +7,11 @@ import hashlib
 import itertools
 import json
 import random
+import unicodedata
 from base64 import b64decode, b64encode
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,6 +97,39 @@ def test_what_is_issued_reads_back_whole() -> None:
     assert WHOLE.text("subject") == "mmsi:419000001"
     assert WHOLE.listed("after") == ("0a" * 32, "0b" * 32)
     assert WHOLE.clear.issued_on == "2026-09-21"
+
+
+NFC_TEXT = st.text().map(lambda text: unicodedata.normalize("NFC", text))
+WORDS = st.frozensets(st.sampled_from(["a", "b", "c:d"]))
+PARTIES = st.frozensets(st.sampled_from(["aus", "ind", "jpn"]))
+REVIEWS = st.none() | st.just("2027-01-01")
+LABELS = st.builds(
+    Label,
+    grades=WORDS.map(lambda caveats: (Grade("a", 1, caveats), Grade("b", 2))),
+    originators=PARTIES.filter(bool),
+    purposes=WORDS,
+    releasable_to=PARTIES,
+    review_by=REVIEWS,
+)
+SAID = st.just(WITHHELD)
+BODIES = st.builds(
+    Sighting,
+    name=SAID | NFC_TEXT,
+    speed_dkn=SAID | st.none() | st.integers(-canonical.MAX_INTEGER, canonical.MAX_INTEGER),
+    crew=SAID | st.lists(NFC_TEXT, min_size=1, max_size=3).map(tuple),
+)
+
+
+@given(BODIES, LABELS)
+def test_every_record_reads_back_as_its_issuer_holds_it(body: Body, of: Label) -> None:
+    issued = made(body, of=of)
+    for data in (issued.bytes(), issued.bytes(issued.disclosures)):
+        for held in (record.read(data), record.reread(data)):
+            assert held == issued
+            assert held.label == issued.label == of
+            assert held.bytes() == data
+    record.verify(record.read(issued.bytes()), KEY.public)
+    assert record.body_of(issued, Sighting) == body
 
 
 @given(st.sets(st.sampled_from(NAMES)))
@@ -498,6 +533,31 @@ def test_an_exercise_is_marked_in_the_clear_and_named_in_a_commitment() -> None:
 def test_malformed_facts_are_not_issued(changed: dict[str, Any]) -> None:
     with pytest.raises(RecordError):
         made(**changed)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"name": "e\u0301"}, {"name": "\ud800"}, {"name": object()}, {"name": {"a": float("nan")}}, {"speed_dkn": 2**53},
+     {"speed_dkn": 1.5}, {"crew": ("e\u0301",)}, {"crew": (2**53,)}],
+)  # fmt: skip
+def test_a_payload_that_canonical_form_cannot_say_is_not_issued(parts: dict[str, Any]) -> None:
+    with pytest.raises(RecordError):
+        made(Sighting(**parts))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"grades": ()}, {"grades": (Grade("a", 16),)}, {"grades": (Grade("A", 1),)}, {"originators": frozenset()},
+     {"releasable_to": frozenset({"JPN"})}, {"purposes": frozenset({"e\u0301"})}, {"review_by": "2026-02-30"}],
+)  # fmt: skip
+def test_a_malformed_label_is_not_issued(parts: dict[str, Any]) -> None:
+    with pytest.raises(RecordError):
+        made(of=msgspec.structs.replace(LABEL, **parts))
+
+
+def test_more_facts_than_a_statement_can_commit_to_are_not_issued() -> None:
+    with pytest.raises(RecordError, match="4096"):
+        made(Sighting(crew=("a",) * 4096))
 
 
 def test_only_a_record_key_signs_records() -> None:

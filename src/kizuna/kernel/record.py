@@ -331,7 +331,9 @@ def reread(data: bytes) -> Record:
         raise RecordError(f"not a record body: {error}") from error
     disclosed = {name: value for _, name, value in wire.disclosures}
     message = sign.pae(_PAYLOAD_TYPE, payload)
-    return Record(_record_id(message), wire.envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))
+    made = Record(_record_id(message), wire.envelope, clear, disclosed, dict(zip(disclosed, shown, strict=True)))
+    made.__dict__["whole"] = data
+    return made
 
 
 def verify(record: Record, public_key: bytes) -> None:
@@ -423,9 +425,9 @@ def body_of(record: Record, body_type: type[B]) -> B:
     fields: dict[str, Any] = {}
     items: dict[str, list[tuple[int, Any]]] = {}
     for name, value in record.disclosed.items():
-        kind, _, field = name.partition("/")
-        if kind != "payload":
+        if not name.startswith("payload/"):
             continue
+        _, _, field = name.partition("/")
         field, _, index = field.partition("/")
         if not index:
             if field in body_type.__each__:
