@@ -22,8 +22,10 @@ HELD = st.lists(
 @settings(max_examples=60, deadline=None)
 def test_every_label_of_a_domain_is_found_and_none_of_another(held: list[tuple[str, str, int]], few: int) -> None:
     def fill(db: Db, _seq: int, _entry: Entry) -> None:
-        rows = [(f"{number}", type_, "", text, exercise) for number, (type_, text, exercise) in enumerate(held)]
-        db.executemany("INSERT INTO labelled (record_id, type, subject, label, exercise) VALUES (?,?,?,?,?)", rows)
+        rows = [(number.to_bytes(2), type_, text, exercise) for number, (type_, text, exercise) in enumerate(held)]
+        db.executemany(
+            "INSERT INTO labelled_sort (sort, type, subject, label, exercise, records) VALUES (?,?,'',?,?,1)", rows
+        )
 
     store = open_sqlite(":memory:", Projections("1", labelled.SCHEMA, labelled.TABLES, fill))
     store.commit([Entry("record", 0, {})])

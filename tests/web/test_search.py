@@ -173,11 +173,11 @@ def test_a_hundred_thousand_records_are_searched_in_a_moment(tmp_path: Path) -> 
         for doc in range(1, count + 1):
             name = f"{rng.choice(('sea', 'cargo', 'bengal', 'kobe'))} {rng.choice(('star', 'queen', 'trader'))} {doc}"
             db.execute(
-                "INSERT INTO sought VALUES (?,?,?,?,?,?,?)",
-                (doc, f"{doc:064x}", kind, str(doc), name, doc % 4, " ind "),
+                "INSERT INTO sought VALUES (?,?,?,?,?,?)",
+                (doc, kind, str(doc), name, doc % 4, " ind "),
             )
             db.execute(
-                "INSERT INTO record VALUES (?,?,?,?,?,?,?,?,?)", (f"{doc:064x}", kind, "ind", "", 1, 0, 1, doc, "")
+                "INSERT INTO record VALUES (?,?,?,?,?,?,?,?,?)", (doc, f"{doc:064x}", kind, "ind", "", 1, 0, 1, "")
             )
             db.executemany(
                 "INSERT INTO sought_word VALUES (?,?,?,?)",

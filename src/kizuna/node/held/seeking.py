@@ -18,14 +18,13 @@ from kizuna.kernel.journal import Db
 from kizuna.kernel.label import MAX_CLASSIFICATION
 from kizuna.kernel.record import Body
 from kizuna.kernel.spelling import WORD_BYTES, asked, words
-from kizuna.node.held.noting import RELABELLED
+from kizuna.node.held.tables import Held
 
 SCHEMA = (
     """CREATE TABLE sought (
-        doc BIGINT PRIMARY KEY, record_id TEXT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL, title TEXT NOT NULL, level BIGINT NOT NULL,
-        parties TEXT NOT NULL)""",
-    "CREATE INDEX sought_by_record ON sought (record_id)",
-    "CREATE TABLE sought_word (doc BIGINT NOT NULL, word BYTES NOT NULL, kind TEXT NOT NULL, level BIGINT NOT NULL, PRIMARY KEY (doc, word))",
+        doc BIGINT_KEY, kind TEXT NOT NULL, ref TEXT NOT NULL, title TEXT NOT NULL, level BIGINT NOT NULL, parties TEXT NOT NULL)""",
+    """CREATE TABLE sought_word (
+        doc BIGINT NOT NULL, word BYTES NOT NULL, kind TEXT NOT NULL, level BIGINT NOT NULL, PRIMARY KEY (doc, word)) CLUSTERED""",
     "CREATE INDEX sought_word_by_word ON sought_word (kind, word, doc, level)",
 )
 TABLES = ("sought", "sought_word")
@@ -60,24 +59,20 @@ def kinds_in(domains: Sequence[Domain]) -> tuple[str, ...]:
 # --- filling ----------------------------------------------------------------------------------------------------------------------
 
 
-def fill(db: Db, fact: Fact[Any], seek: Seek, level: int) -> None:
+def fill(db: Db, held: Held, fact: Fact[Any], seek: Seek, level: int) -> None:
     """Keep the words of a record as far as it is disclosed; a fuller or a higher graded holding of it takes the place of the former."""
-    ((doc, before, relabels),) = db.execute(
-        "SELECT r.seq, (SELECT s.level FROM sought s WHERE s.doc = r.seq), (SELECT COUNT(*) FROM notice n WHERE n.target = r.id AND n.type = ?)"
-        " FROM record r WHERE r.id = ?",
-        (RELABELLED, fact.record_id),
-    )
+    doc = held.number
     parties = " ".join(["", *sorted(fact.label.releasable_to | fact.label.originators), ""])
-    if before is not None:
+    for (before,) in [] if held.new else db.execute("SELECT level FROM sought WHERE doc = ?", (doc,)):
         level = max(level, before)
-        _drop(db, doc)
-    if relabels:
+        forget(db, doc)
+    if held.relabels:
         level, parties = 0, _ANYBODY
     ref = next((text for name in seek.ref if (text := _first(getattr(fact.body, name, None)))), "")
     ref = _plain(fact.subject) if not ref and _is_case(fact.subject, seek) else ref
     db.execute(
-        "INSERT INTO sought (doc, record_id, kind, ref, title, level, parties) VALUES (?,?,?,?,?,?,?)",
-        (doc, fact.record_id, seek.kind, ref, _title(fact, seek), level, parties),
+        "INSERT INTO sought (doc, kind, ref, title, level, parties) VALUES (?,?,?,?,?,?)",
+        (doc, seek.kind, ref, _title(fact, seek), level, parties),
     )
     found = words(" \n".join([fact.subject, *_said(fact.body, seek)]))
     db.executemany(
@@ -88,18 +83,18 @@ def fill(db: Db, fact: Fact[Any], seek: Seek, level: int) -> None:
 
 def relabelled(db: Db, record_id: str) -> None:
     """Leave to the record itself who may see it: its label is no longer the one that it was made with."""
-    for (doc,) in db.execute("SELECT doc FROM sought WHERE record_id = ?", (record_id,)):
+    for doc in _docs_of(db, record_id):
         db.execute("UPDATE sought SET level = 0, parties = ? WHERE doc = ?", (_ANYBODY, doc))
         db.execute("UPDATE sought_word SET level = 0 WHERE doc = ?", (doc,))
 
 
-def forget(db: Db, record_id: str) -> None:
-    """Take out the words of a record whose body was erased."""
-    for (doc,) in db.execute("SELECT doc FROM sought WHERE record_id = ?", (record_id,)):
-        _drop(db, doc)
+def _docs_of(db: Db, record_id: str) -> list[int]:
+    rows = db.execute("SELECT s.doc FROM record r JOIN sought s ON s.doc = r.seq WHERE r.id = ?", (record_id,))
+    return [int(doc) for (doc,) in rows]
 
 
-def _drop(db: Db, doc: int) -> None:
+def forget(db: Db, doc: int) -> None:
+    """Take out the words of a record whose body was erased, by its number."""
     db.execute("DELETE FROM sought WHERE doc = ?", (doc,))
     db.execute("DELETE FROM sought_word WHERE doc = ?", (doc,))
 
@@ -209,8 +204,8 @@ def find(
 
 
 def _place(db: Db, record_id: str, reader: Reader) -> int:
-    rows = db.execute("SELECT doc FROM sought WHERE record_id = ?", (record_id,)) if record_id else []
-    return int(rows[0][0]) if rows and reader.may(record_id) else _END
+    docs = _docs_of(db, record_id) if record_id else []
+    return docs[0] if docs and reader.may(record_id) else _END
 
 
 def _group(db: Db, kind: str, wanted: tuple[bytes, ...], reader: Reader, most: int, before: int) -> Group:
@@ -261,8 +256,8 @@ def _after(word: bytes) -> bytes:
 
 def _hit(db: Db, doc: int) -> Hit | None:
     rows = db.execute(
-        "SELECT s.kind, s.ref, s.title, s.record_id, r.type, r.issuer, r.at_ms, r.standing FROM sought s"
-        " JOIN record r ON r.id = s.record_id WHERE s.doc = ?",
+        "SELECT s.kind, s.ref, s.title, r.id, r.type, r.issuer, r.at_ms, r.standing FROM sought s"
+        " JOIN record r ON r.seq = s.doc WHERE s.doc = ?",
         (doc,),
     )
     return Hit(*rows[0]) if rows else None
