@@ -42,18 +42,13 @@ def note(db: Db, number: int, held: Record, label: Label | None, *, new: bool) -
         forget(db, number)
     text = "" if label is None else _text_of(label)
     said = (held.clear.type, held.text("subject"), text, int(held.clear.exercise))
-    sort = _sort_of(said)
+    sort = hashlib.sha256(msgspec.json.encode(said)).digest()[:_SORT_BYTES]
     db.execute(
         "INSERT INTO labelled_sort (sort, type, subject, label, exercise, records) VALUES (?,?,?,?,?,1)"
         " ON CONFLICT (sort) DO UPDATE SET records = labelled_sort.records + 1",
         (sort, *said),
     )
     db.execute("INSERT INTO labelled (record, sort) VALUES (?,?)", (number, sort))
-
-
-@lru_cache(maxsize=4096)
-def _sort_of(said: tuple[str, str, str, int]) -> bytes:
-    return hashlib.sha256(canonical.encode(list(said))).digest()[:_SORT_BYTES]
 
 
 @lru_cache(maxsize=4096)  # few labels recur in many records

@@ -186,7 +186,8 @@ def _used(db: Db, header: EntryHeader) -> None:
 
 
 def _held(db: Db, held: Record, type_: str) -> None:
-    for sha256, _ in blobs_of(held, held.disclosed):
+    values = [name for name, value in held.disclosed.items() if isinstance(value, dict)]
+    for sha256, _ in blobs_of(held, values):
         db.execute(
             "INSERT INTO blob_use (sha256, record_id) VALUES (?,?) ON CONFLICT (sha256, record_id) DO NOTHING",
             (sha256, held.id),

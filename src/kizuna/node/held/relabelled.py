@@ -35,7 +35,8 @@ def label_now(db: Db, held: Record) -> Label | None:
 
 def _label(held: Record, acts: list[lifecycle.Act]) -> Label | None:
     try:
-        return lifecycle.label_now(held.id, held.clear.issuer, record.label_of(held), acts)
+        made = record.label_of(held)
+        return lifecycle.label_now(held.id, held.clear.issuer, made, acts) if acts else made
     except RecordError:
         return None
 

@@ -16,7 +16,7 @@ import msgspec
 from kizuna.kernel.domain import Domain, Fact, Seek
 from kizuna.kernel.journal import Db
 from kizuna.kernel.label import MAX_CLASSIFICATION
-from kizuna.kernel.record import Body
+from kizuna.kernel.record import WITHHELD, Body
 from kizuna.kernel.spelling import WORD_BYTES, asked, words
 from kizuna.node.held.tables import Held
 
@@ -117,19 +117,22 @@ def _plain(text: str) -> str:
 
 
 def _first(value: object) -> str:
-    return _plain(next(_texts(value, numbers=True), "")) if value is not None else ""
+    return _plain(next(iter(_texts(value, numbers=True)), ""))
 
 
 def _said(body: Body, seek: Seek) -> Iterator[str]:
-    names = seek.text or body.__struct_fields__
-    for name in names:
-        value = getattr(body, name, None)
-        if value is not None:
-            yield from _texts(value, numbers=bool(seek.text))
+    for name in seek.text or body.__struct_fields__:
+        yield from _texts(getattr(body, name, None), numbers=bool(seek.text))
 
 
-def _texts(value: object, *, numbers: bool) -> Iterator[str]:
-    """Yield the texts that a value holds, without digests; numbers where they are names, as a vessel's is."""
+def _texts(value: object, *, numbers: bool) -> Iterable[str]:
+    """Return the texts that a value holds, without digests; numbers where they are names, as a vessel's is."""
+    if value is None or value is WITHHELD:  # most are, and this is asked of every field
+        return ()
+    return _texts_in(value, numbers=numbers)
+
+
+def _texts_in(value: object, *, numbers: bool) -> Iterator[str]:
     if isinstance(value, str):
         if value and not (len(value) == _DIGEST_CHARS and value.isalnum()):
             yield value

@@ -73,6 +73,8 @@ def _known(db: Db, record_id: str, issuer: str) -> tuple[int, str, tuple[str, ..
         " UNION ALL SELECT 'notice', record_id, 0 FROM notice WHERE target = ? AND type = ?",
         (record_id, record_id, record_id, RELABELLED),
     )
+    if not rows:  # so it is of most
+        return 0, "", ()
     number = next((seq for row, _, seq in rows if row == "record"), 0)
     acts = (strength for row, channel, strength in rows if row == "act" and _is_originators(channel, issuer))
     return number, STANDINGS[max(acts, default=0)], tuple(notice for row, notice, _ in rows if row == "notice")
