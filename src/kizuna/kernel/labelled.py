@@ -40,7 +40,7 @@ def note(db: Db, number: int, held: Record, label: Label | None, *, new: bool) -
     """Keep what protects a record now, None where that is not known; unless it is new, that takes the place of what was."""
     if not new:
         forget(db, number)
-    text = "" if label is None else _text_of(label)
+    text = "" if label is None else text_of(label)
     said = (held.clear.type, held.text("subject"), text, int(held.clear.exercise))
     sort = hashlib.sha256(msgspec.json.encode(said)).digest()[:_SORT_BYTES]
     db.execute(
@@ -52,7 +52,8 @@ def note(db: Db, number: int, held: Record, label: Label | None, *, new: bool) -
 
 
 @lru_cache(maxsize=4096)  # few labels recur in many records
-def _text_of(label: Label) -> str:
+def text_of(label: Label) -> str:
+    """Return a label as the text of which there is one for each."""
     return canonical.encode(label).decode()
 
 
