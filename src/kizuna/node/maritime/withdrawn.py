@@ -22,6 +22,8 @@ _TAKEN_BACK = frozenset({noting.SUPERSEDED, *noting.WITHDRAWALS})
 _ENDED_BEFORE = "COALESCE((SELECT MAX(e.seq) FROM positions_ended e WHERE e.record_id = r.id), 0)"
 _STANDS = f"r.standing = '' AND h.seq > {_ENDED_BEFORE}"
 """What was named as ended is held no more, though its bodies may still be there for a moment; what came again since then is."""
+_BATCHES = "maritime_batch b JOIN record r ON r.id = COALESCE(b.record_id, '') JOIN holding h ON h.record = r.seq"
+"""COALESCE, so that SQLite begins with the batches, which are few, and not with all that is held."""
 _TYPES = tuple(sorted(RECORDS))
 _MARKS = ",".join("?" * len(_TYPES))
 
@@ -68,10 +70,7 @@ def _fallen(store: Store, record_id: str) -> list[int]:
 def withdrawn_since(store: Store, cleared: int, seq: int) -> list[int]:
     """Return the entries that stand no longer by what was journalled after an entry up to another; after `NEVER`, those of all that is still held."""
     if cleared == NEVER:
-        rows = store.query(
-            "SELECT h.seq FROM maritime_batch b JOIN record r ON r.id = b.record_id JOIN holding h ON h.record = r.seq"
-            f" WHERE NOT ({_STANDS}) ORDER BY h.seq"
-        )
+        rows = store.query(f"SELECT h.seq FROM {_BATCHES} WHERE NOT ({_STANDS}) ORDER BY h.seq")
         return [int(row[0]) for row in rows]
     found: list[int] = []
     for first in range(cleared + 1, seq + 1, _PAGE):
@@ -99,7 +98,7 @@ def standing(store: Store, entries: NDArray[np.int64]) -> NDArray[np.int64]:
 def entries_of_day(store: Store, key: ArchiveKey, day: int) -> NDArray[np.int64]:
     """Return the entries of the batches of a source that stand and may have rows of a day (since 1970), as an archive has them, ascending."""
     rows = store.query(
-        "SELECT h.seq FROM maritime_batch b JOIN record r ON r.id = b.record_id JOIN holding h ON h.record = r.seq"
+        f"SELECT h.seq FROM {_BATCHES}"
         " WHERE b.party = ? AND b.exercise = '' AND COALESCE(b.source_kind, ?) = ? AND COALESCE(b.source, '') = ?"
         f" AND NOT (b.own = 1 AND b.coarse = 1) AND COALESCE(b.window_from_ms, 0) < ? AND COALESCE(b.window_to_ms, ?) > ? AND {_STANDS}"
         " ORDER BY h.seq",
