@@ -143,9 +143,10 @@ def load(path: Path) -> str:
             db.execute("UPDATE case_due SET due_ms = due_ms + ?", (CENTURY_MS,))
         else:
             db.execute(
-                "INSERT INTO holding (seq, record_id, channel, epoch, idx) VALUES (?, ?, '', 0, 0)",
+                "INSERT INTO record (seq, id, type, issuer, subject, at_ms, exercise, own, standing) VALUES (?, ?, '', '', '', 0, 0, 1, '')",
                 (seq, entry.meta["record"]),
             )
+            db.execute("INSERT INTO holding (seq, record, channel, epoch, idx) VALUES (?, ?, '', 0, 0)", (seq, seq))
 
     whole = projections(OFFERED)
     store = open_sqlite(str(path), dataclasses.replace(whole, apply=fill))

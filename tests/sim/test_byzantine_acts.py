@@ -31,7 +31,8 @@ def test_nobody_acts_on_the_records_of_others(name: str) -> None:
     federation.run(10_000)
     stolen = bytes(
         victim.store.query(
-            "SELECT b.body FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ?", (third,)
+            "SELECT b.body FROM record r JOIN holding h ON h.record = r.seq JOIN journal_body b ON b.seq = h.seq WHERE r.id = ?",
+            (third,),
         )[0][0]
     )
     plain = evil.say("mine")
@@ -80,7 +81,8 @@ def test_an_act_on_what_others_have_not_shown_yet_counts_for_nothing(name: str) 
     federation.weather.cut.add(frozenset((victim.name, honest.name)))
     record_id = honest.do(fx.Say((note_draft("from perth", "aus", "jpn", "ind"),)))[0].record_id
     body = honest.store.query(
-        "SELECT b.body FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ?", (record_id,)
+        "SELECT b.body FROM record r JOIN holding h ON h.record = r.seq JOIN journal_body b ON b.seq = h.seq WHERE r.id = ?",
+        (record_id,),
     )
     index = evil.add(bytes(body[0][0]))
     act(evil, name, record_id, (0, index))

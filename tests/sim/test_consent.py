@@ -69,7 +69,8 @@ def say(world: Three, text: str, *to: str) -> str:
 
 def shown(node: SimNode, record_id: str) -> set[str]:
     rows = node.store.query(
-        "SELECT b.body FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ?", (record_id,)
+        "SELECT b.body FROM record r JOIN holding h ON h.record = r.seq JOIN journal_body b ON b.seq = h.seq WHERE r.id = ?",
+        (record_id,),
     )
     return {item[1] for (body,) in rows for item in msgspec.json.decode(bytes(body))["disclosures"]}
 

@@ -89,7 +89,7 @@ def test_releasability_that_is_taken_away_is_gone_and_names_no_other() -> None:
     assert header.label is not None
     assert header.label.releasable_to == frozenset()
     bodies = world.canberra.store.query(
-        "SELECT b.body FROM notice n JOIN holding h ON h.record_id = n.record_id JOIN journal_body b ON b.seq = h.seq"
+        "SELECT b.body FROM notice n JOIN record r ON r.id = n.record_id JOIN holding h ON h.record = r.seq JOIN journal_body b ON b.seq = h.seq"
         " WHERE n.type = 'record.relabelled.v1'"
     )
     assert bodies

@@ -10,6 +10,7 @@ import pytest
 from kizuna.domains.supply import sheets
 from kizuna.errors import RefusedError
 from kizuna.formats import printed, xlsx_table
+from kizuna.kernel import labelled
 from kizuna.kernel.label import MAX_CLASSIFICATION
 from kizuna.node import effects as fx
 from kizuna.node.held.facts import label_held
@@ -80,9 +81,9 @@ def test_what_is_made_of_several_records_bears_the_join_of_their_labels() -> Non
             )
         raised = text.replace("JPN UNCLASSIFIED (KOKAI)", "JPN CHUI")
         assert ask(node, "order-sheet", order_no=number).data.decode().splitlines()[0] == f"# {raised}"
-        before = node.store.query("SELECT * FROM labelled ORDER BY record_id")
+        before = [node.store.query(f"SELECT * FROM {table} ORDER BY 1") for table in labelled.TABLES]
         node.store.rebuild()
-        assert node.store.query("SELECT * FROM labelled ORDER BY record_id") == before
+        assert [node.store.query(f"SELECT * FROM {table} ORDER BY 1") for table in labelled.TABLES] == before
     pdf = ask(india, "order-form", order_no=number, language="ja").data
     if printed.fonts_for("ja"):
         assert set("レストリクテッド注意提供先発信") <= characters(pdf)

@@ -111,7 +111,9 @@ def test_a_record_that_comes_after_its_destruction_is_erased() -> None:
     federation.run(5_000)
     rows = yokosuka.store.query("SELECT seq FROM journal_entry ORDER BY seq")
     assert rows
-    assert yokosuka.store.query("SELECT COUNT(*) FROM holding WHERE record_id = ?", (said.record_id,)) == [(0,)]
+    assert yokosuka.store.query(
+        "SELECT COUNT(*) FROM holding h JOIN record r ON r.seq = h.record WHERE r.id = ?", (said.record_id,)
+    ) == [(0,)]
 
 
 def test_a_backfill_needs_two_persons_and_not_two_roles() -> None:

@@ -16,7 +16,7 @@ from kizuna.node.held import seeking
 from kizuna.node.held.filling import projections
 from kizuna.node.held.seeking import Reader
 from kizuna.storage.sqlite import open_sqlite
-from tests.web.harness import DESK, DOMAINS, POLICY, Served, arrangement, note
+from tests.web.harness import DESK, DOMAINS, POLICY, Served, arrangement, note, until
 from tests.web.pages.test_pages import signed_in
 
 FULL_WIDTH = {ord(digit): 0xFF10 + int(digit) for digit in "0123456789"}
@@ -150,6 +150,50 @@ def test_what_is_erased_is_not_found_and_a_relabel_counts(tmp_path: Path) -> Non
     asyncio.run(story())
 
 
+def test_what_says_the_same_again_is_kept_once_and_found_by_the_newest_that_may_be_seen(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Served(tmp_path, "ind/delhi") as served:
+            store = served.node.store
+            first, second, third, other = await say(
+                served, *(vessel(431000001, "SEA STAR", callsign="JQ1ABC") for _ in range(3)), vessel(431000002, "SEA QUEEN"),
+            )  # fmt: skip
+
+            def found(level: int, *hidden: str) -> list[str]:
+                with store.view() as db:
+                    reader = Reader(level, "", lambda record_id: record_id not in hidden)
+                    groups = seeking.find(db, "sea", reader, ["maritime.vessel"], most=8)
+                    after = seeking.find(db, "sea", reader, ["maritime.vessel"], most=8, after=other)
+                    assert [hit for group in after for hit in group.hits if hit.record == other] == []
+                    return [hit.record for group in groups for hit in group.hits]
+
+            async def destroy(record_id: str) -> None:
+                await served.node.do(fx.Act(record_id, "destroy", "asked for", DESK))
+                held = "SELECT 1 FROM record r JOIN holding h ON h.record = r.seq WHERE r.id = ?"
+                await until(lambda: not store.query(held, (record_id,)))
+
+            def rows() -> list[list[str]]:
+                return [sorted(map(repr, store.query(f"SELECT * FROM {table}"))) for table in seeking.TABLES]
+
+            assert found(1) == [other, third]
+            assert store.query("SELECT COUNT(*) FROM sought") == [(2,)]
+            assert found(1, third) == [other, second]
+            assert found(1, third, second, first) == [other]
+            await served.node.do(fx.Relabel(third, "graded wrongly", DESK, "officer:2:security", grades={POLICY: 3}))
+            assert found(1, third) == [other, second]
+            assert found(3) == [other, third]
+            await destroy(second)
+            assert found(1, third) == [other, first]
+            await destroy(first)
+            assert found(1, third) == [other]
+            (again,) = await say(served, vessel(431000001, "SEA STAR", callsign="JQ1ABC"))
+            assert found(1, third) == [again, other]
+            live = rows()
+            store.rebuild()
+            assert rows() == live
+
+    asyncio.run(story())
+
+
 def test_agreements_and_the_nodes_alerts_are_found(tmp_path: Path) -> None:
     async def story() -> None:
         async with Served(tmp_path, "ind/delhi") as served:
@@ -174,14 +218,14 @@ def test_a_hundred_thousand_records_are_searched_in_a_moment(tmp_path: Path) -> 
             name = f"{rng.choice(('sea', 'cargo', 'bengal', 'kobe'))} {rng.choice(('star', 'queen', 'trader'))} {doc}"
             db.execute(
                 "INSERT INTO sought VALUES (?,?,?,?,?,?,?)",
-                (doc, f"{doc:064x}", kind, str(doc), name, doc % 4, " ind "),
+                (doc.to_bytes(8), doc, kind, str(doc), name, doc % 4, " ind "),
             )
             db.execute(
-                "INSERT INTO record VALUES (?,?,?,?,?,?,?,?,?)", (f"{doc:064x}", kind, "ind", "", 1, 0, 1, doc, "")
+                "INSERT INTO record VALUES (?,?,?,?,?,?,?,?,?)", (doc, f"{doc:064x}", kind, "ind", "", 1, 0, 1, "")
             )
             db.executemany(
                 "INSERT INTO sought_word VALUES (?,?,?,?)",
-                [(doc, word.encode(), kind, doc % 4) for word in name.split()],
+                [(doc.to_bytes(8), word.encode(), kind, doc % 4) for word in name.split()],
             )
     took = {}
     for question in ("se", "cargo queen", "cargo 99999", "trader", "nothing"):

@@ -2,10 +2,14 @@
 
 A label is that of its record as its originator's relabels have left it, as far as it is disclosed; one that is not whole counts as missing, and so
 does its join with any other.
+
+Records are many, and few differ in their type, subject and label: what they have in common is one row, their *sort*, and each is there by its number
+alone, `seq` of the node's table `record`. A sort is called by a digest of what it says, so that no order of arrival names it otherwise.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from functools import lru_cache, reduce
 from typing import Any
@@ -18,35 +22,47 @@ from kizuna.kernel.label import Label, join
 from kizuna.kernel.record import Record
 
 SCHEMA = (
-    """CREATE TABLE labelled (
-        record_id TEXT PRIMARY KEY, type TEXT NOT NULL, subject TEXT NOT NULL, label TEXT NOT NULL, exercise BIGINT NOT NULL)""",
-    "CREATE INDEX labelled_by_type ON labelled (type, label, exercise)",
-    "CREATE INDEX labelled_by_subject ON labelled (subject, label, exercise)",
+    "CREATE TABLE labelled (record BIGINT_KEY, sort BYTES NOT NULL)",
+    """CREATE TABLE labelled_sort (
+        sort BYTES PRIMARY KEY, type TEXT NOT NULL, subject TEXT NOT NULL, label TEXT NOT NULL, exercise BIGINT NOT NULL, records BIGINT NOT NULL)
+        CLUSTERED""",
+    "CREATE INDEX labelled_sort_by_type ON labelled_sort (type, label, exercise)",
+    "CREATE INDEX labelled_sort_by_subject ON labelled_sort (subject, label, exercise)",
 )
-TABLES = ("labelled",)
+TABLES = ("labelled", "labelled_sort")
+_SORT_BYTES = 16
 _AT_ONCE = 500
 _FEW = 200
 """So many labels of one type of record are looked up one by one, before all that is left is read."""
 
 
-def note(db: Db, held: Record, label: Label | None) -> None:
-    """Keep what protects a record now, None where that is not known; what is known later takes the place of what was."""
-    text = "" if label is None else _text_of(label)
+def note(db: Db, number: int, held: Record, label: Label | None, *, new: bool) -> None:
+    """Keep what protects a record now, None where that is not known; unless it is new, that takes the place of what was."""
+    if not new:
+        forget(db, number)
+    text = "" if label is None else text_of(label)
+    said = (held.clear.type, held.text("subject"), text, int(held.clear.exercise))
+    sort = hashlib.sha256(msgspec.json.encode(said)).digest()[:_SORT_BYTES]
     db.execute(
-        "INSERT INTO labelled (record_id, type, subject, label, exercise) VALUES (?,?,?,?,?)"
-        " ON CONFLICT (record_id) DO UPDATE SET subject = excluded.subject, label = excluded.label",
-        (held.id, held.clear.type, held.text("subject"), text, int(held.clear.exercise)),
+        "INSERT INTO labelled_sort (sort, type, subject, label, exercise, records) VALUES (?,?,?,?,?,1)"
+        " ON CONFLICT (sort) DO UPDATE SET records = labelled_sort.records + 1",
+        (sort, *said),
     )
+    db.execute("INSERT INTO labelled (record, sort) VALUES (?,?)", (number, sort))
 
 
 @lru_cache(maxsize=4096)  # few labels recur in many records
-def _text_of(label: Label) -> str:
+def text_of(label: Label) -> str:
+    """Return a label as the text of which there is one for each."""
     return canonical.encode(label).decode()
 
 
-def forget(db: Db, record_id: str) -> None:
-    """Take out the label of a record whose body was erased."""
-    db.execute("DELETE FROM labelled WHERE record_id = ?", (record_id,))
+def forget(db: Db, number: int) -> None:
+    """Take out the label of a record whose body was erased, and its sort where no other is of it: that may tell what it was about."""
+    for (sort,) in db.execute("SELECT sort FROM labelled WHERE record = ?", (number,)):
+        db.execute("DELETE FROM labelled WHERE record = ?", (number,))
+        db.execute("UPDATE labelled_sort SET records = records - 1 WHERE sort = ?", (sort,))
+        db.execute("DELETE FROM labelled_sort WHERE sort = ? AND records = 0", (sort,))
 
 
 def found(
@@ -59,10 +75,11 @@ def found(
     rows: set[tuple[str, int]] = set()
     for name in domains:
         rows |= _of_domain(db, name)
-    for column, names in (("subject", subjects), ("record_id", records)):
+    of_records = "sort IN (SELECT l.sort FROM record r JOIN labelled l ON l.record = r.seq WHERE r.id IN ({marks}))"
+    for where, names in (("subject IN ({marks})", subjects), (of_records, records)):
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
-            rows |= _rows(db, f"{column} IN ({','.join('?' * len(some))})", some)
+            rows |= _rows(db, where.format(marks=",".join("?" * len(some))), some)
     texts = sorted({text for text, _ in rows})
     labels = tuple(canonical.decode(text.encode(), type=Label) if text else None for text in texts)
     return labels, any(exercise for _, exercise in rows)
@@ -91,13 +108,13 @@ def _of_domain(db: Db, name: str) -> set[tuple[str, int]]:
 
 
 def _next(db: Db, column: str, where: str, given: Sequence[Any]) -> Any:
-    return db.execute(f"SELECT MIN({column}) FROM labelled WHERE {where}", given)[0][0]
+    return db.execute(f"SELECT MIN({column}) FROM labelled_sort WHERE {where}", given)[0][0]
 
 
 def _rows(db: Db, where: str, given: Sequence[Any]) -> set[tuple[str, int]]:
     return {
         (text, exercise)
-        for text, exercise in db.execute(f"SELECT DISTINCT label, exercise FROM labelled WHERE {where}", given)
+        for text, exercise in db.execute(f"SELECT DISTINCT label, exercise FROM labelled_sort WHERE {where}", given)
     }
 
 

@@ -42,9 +42,16 @@ _ROWS = (
 )
 
 
-def typed(sql: str, blob: str, key: str) -> str:
-    """Return schema text with the engine's names for BYTES and for the journal's key."""
-    return re.sub(r"\bBIGINT_KEY\b", key, re.sub(r"\bBYTES\b", blob, sql))
+_TYPED = {
+    "BLOB": {"BYTES": "BLOB", "BIGINT_KEY": "INTEGER PRIMARY KEY", "CLUSTERED": "WITHOUT ROWID"},
+    "BYTEA": {"BYTES": "BYTEA", "BIGINT_KEY": "BIGINT PRIMARY KEY", "CLUSTERED": ""},
+}
+"""What SQLite and PostgreSQL call the words of a schema; SQLite keeps any other key twice, once in an index of its own."""
+
+
+def typed(sql: str, blob: str) -> str:
+    """Return schema text in the words of the engine whose word for BYTES is `blob`."""
+    return re.sub(r"\b(BYTES|BIGINT_KEY|CLUSTERED)\b", lambda found: _TYPED[blob][found[0]], sql)
 
 
 def get_meta(db: Db, name: str) -> str | None:
@@ -135,7 +142,7 @@ def refill(db: Db, projections: Projections, blob: str, progress: Progress | Non
     for table in dict.fromkeys([*reversed(projections.tables), *reversed(earlier)]):
         db.execute(f"DROP TABLE IF EXISTS {table}")
     for statement in projections.schema:
-        db.execute(typed(statement, blob, ""))
+        db.execute(typed(statement, blob))
     seen = 0
     for row in all_rows(db, progress):
         if row.seq != seen + 1:

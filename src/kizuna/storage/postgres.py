@@ -185,7 +185,7 @@ class PostgresStore:
             with self._transaction():
                 db.execute(f'CREATE SCHEMA IF NOT EXISTS "{self._schema}"')
                 for statement in journal_sql.SCHEMA:
-                    db.execute(journal_sql.typed(statement, "BYTEA", "BIGINT PRIMARY KEY"))
+                    db.execute(journal_sql.typed(statement, "BYTEA"))
                 journal_sql.check_schema(db, self._where)
                 if journal_sql.get_meta(db, "projections") != self._projections.fingerprint:
                     with self._writer.pipeline():

@@ -185,7 +185,7 @@ class SqliteStore:
             self._writer.set_wal_hook(self._note_wal)
             with self._transaction():
                 for statement in journal_sql.SCHEMA:
-                    self._db.execute(journal_sql.typed(statement, "BLOB", "INTEGER PRIMARY KEY"))
+                    self._db.execute(journal_sql.typed(statement, "BLOB"))
                 self._take_up(progress)
 
     def _take_up(self, progress: Progress | None) -> None:

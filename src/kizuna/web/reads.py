@@ -317,7 +317,8 @@ def record_shown(node: RunningNode, record_id: str) -> RecordShown:
         ((own, standing),) = db.execute("SELECT own, standing FROM record WHERE id = ?", (record_id,))
         released = _places(db, record_id)
         received = db.execute(
-            "SELECT DISTINCT channel FROM holding WHERE record_id = ? AND channel <> '' ORDER BY channel", (record_id,)
+            "SELECT DISTINCT h.channel FROM record r JOIN holding h ON h.record = r.seq WHERE r.id = ? AND h.channel <> '' ORDER BY h.channel",
+            (record_id,),
         )
         waiting = db.execute("SELECT DISTINCT channel FROM outbox WHERE item = ? ORDER BY channel", (record_id,))
         label = label_now(db, held)

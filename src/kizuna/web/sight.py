@@ -138,8 +138,8 @@ def _holdings(db: Db, record_ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
     found: dict[str, tuple[int, ...]] = dict.fromkeys(record_ids, ())
     for some in _chunks(record_ids):
         rows = db.execute(
-            f"SELECT h.record_id, h.seq FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id IN ({_marks(some)})"
-            " AND b.body IS NOT NULL ORDER BY h.seq",
+            "SELECT r.id, h.seq FROM record r JOIN holding h ON h.record = r.seq JOIN journal_body b ON b.seq = h.seq"
+            f" WHERE r.id IN ({_marks(some)}) AND b.body IS NOT NULL ORDER BY h.seq",
             some,
         )
         for record_id, seq in rows:

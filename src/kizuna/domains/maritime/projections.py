@@ -5,6 +5,7 @@ Positions are not rows here: a batch's row says where they are. Records of an ex
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from kizuna.domains.maritime.records import (
@@ -111,8 +112,11 @@ def _insert(table: str, columns: tuple[str, ...], keys: tuple[str, ...], update:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {update}"
 
 
+_PLAIN = (int, str)
+
+
 def _known(value: Any) -> Any:
-    return value if isinstance(value, int | str) else None
+    return value if isinstance(value, _PLAIN) else None
 
 
 _BATCH_FACTS = ("source", "source_kind", "window_from_ms", "window_to_ms", "row_count")
@@ -124,10 +128,10 @@ _BATCH = _insert(
     _fuller("maritime_batch", _BATCH_FACTS)
     + "".join(f", {name} = {_greater('maritime_batch', name)}" for name in _BATCH_COUNTS),
 )
+_NAMES = ("imo_no", "name", "callsign")
+"""By what a vessel is known beside its MMSI; who changes one of them changes its identity."""
 _STATIC_FACTS = (
-    "imo_no",
-    "name",
-    "callsign",
+    *_NAMES,
     "ship_type",
     "length_m",
     "beam_m",
@@ -141,8 +145,6 @@ _STATIC = _insert(
     ("party", "mmsi", "simulated", "exercise"),
     _newest("maritime_static", _STATIC_FACTS, "reported_at_ms"),
 )
-_NAMES = ("imo_no", "name", "callsign")
-"""By what a vessel is known beside its MMSI; who changes one of them changes its identity."""
 _IDENTITY = _insert(
     "maritime_identity",
     ("record_id", "party", "mmsi", "source_kind", "exercise", "reported_at_ms", *_NAMES),
@@ -207,7 +209,7 @@ _UNLINK = _insert(
 
 
 def _values(body: Body, names: tuple[str, ...]) -> list[Any]:
-    return [_known(getattr(body, name)) for name in names]
+    return [value if isinstance(value, _PLAIN) else None for value in attrgetter(*names)(body)]
 
 
 def _batch(db: Db, fact: Fact[PositionBatch]) -> None:
@@ -225,8 +227,9 @@ def _static(db: Db, fact: Fact[StaticReported]) -> None:
         return
     key = [fact.issuer, body.mmsi, int(body.source_kind == "simulated"), fact.exercise]
     reported_at_ms = _known(body.reported_at_ms) or 0
-    db.execute(_STATIC, [*key, fact.record_id, reported_at_ms, *_values(body, _STATIC_FACTS)])
-    names = _values(body, _NAMES)
+    facts = _values(body, _STATIC_FACTS)
+    db.execute(_STATIC, [*key, fact.record_id, reported_at_ms, *facts])
+    names = facts[: len(_NAMES)]
     if any(name is not None for name in names):
         head = [fact.record_id, fact.issuer, body.mmsi, body.source_kind, fact.exercise, reported_at_ms]
         db.execute(_IDENTITY, [*head, *names])

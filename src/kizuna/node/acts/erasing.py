@@ -41,7 +41,7 @@ def erase(world: World, record_id: str, reason: str, now_ms: int, channel: str =
 
 def _bodies(world: World, record_id: str, reason: str, now_ms: int, channel: str) -> list[Effect]:
     rows = world.store.query(
-        "SELECT h.seq FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL"
+        "SELECT h.seq FROM record r JOIN holding h ON h.record = r.seq JOIN journal_body b ON b.seq = h.seq WHERE r.id = ? AND b.body IS NOT NULL"
         " UNION SELECT l.seq FROM leaf_in l JOIN journal_body b ON b.seq = l.seq"
         " WHERE l.record_id = ? AND l.channel = ? AND l.code <> '' AND b.body IS NOT NULL ORDER BY 1",
         (record_id, record_id, channel),
@@ -67,11 +67,13 @@ def unfinished(world: World, now_ms: int) -> list[Effect]:
     The power may have gone in between, or a record came after its destruction.
     """
     rows = world.store.query(
-        "SELECT DISTINCT h.record_id FROM act a JOIN record r ON r.id = a.record_id JOIN holding h ON h.record_id = a.record_id"
-        " WHERE a.act = 'destroy' AND r.standing = 'destroy' ORDER BY h.record_id"
+        # COALESCE: so that SQLite begins with the acts, which are few, and not with all that is held
+        "SELECT DISTINCT r.id FROM act a JOIN record r ON r.id = COALESCE(a.record_id, '') JOIN holding h ON h.record = r.seq"
+        " WHERE a.act = 'destroy' AND r.standing = 'destroy' ORDER BY r.id"
     )
     ended = world.store.query(
-        "SELECT DISTINCT e.record_id FROM positions_ended e JOIN holding h ON h.record_id = e.record_id AND h.seq < e.seq ORDER BY 1"
+        "SELECT DISTINCT e.record_id FROM positions_ended e JOIN record r ON r.id = e.record_id"
+        " JOIN holding h ON h.record = r.seq AND h.seq < e.seq ORDER BY 1"
     )
     left = [(item, "destroyed") for (item,) in rows] + [(item, "its time has passed") for (item,) in ended]
     return [effect for item, reason in left for effect in erase(world, item, reason, now_ms)] + _files(world, "")

@@ -185,7 +185,8 @@ class Judge:
             some = ids[start : start + LOOKUP]
             header = entries[0].header
             rows = self._store.query(
-                f"SELECT record_id FROM holding WHERE channel = ? AND epoch = ? AND record_id IN ({','.join('?' * len(some))})",
+                "SELECT r.id FROM record r JOIN holding h ON h.record = r.seq WHERE h.channel = ? AND h.epoch = ?"
+                f" AND r.id IN ({','.join('?' * len(some))})",
                 (header.channel, header.epoch, *some),
             )
             self._shown_before.update(row[0] for row in rows)

@@ -165,8 +165,8 @@ def label_held(db: Db, record_id: str, relabels: Collection[Act] = ()) -> tuple[
     Where label or grade is not known: None, and the highest.
     """
     rows = db.execute(
-        "SELECT h.channel, e.header, b.body FROM holding h JOIN journal_entry e ON e.seq = h.seq"
-        " JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL ORDER BY h.seq",
+        "SELECT h.channel, e.header, b.body FROM record r JOIN holding h ON h.record = r.seq JOIN journal_entry e ON e.seq = h.seq"
+        " JOIN journal_body b ON b.seq = h.seq WHERE r.id = ? AND b.body IS NOT NULL ORDER BY h.seq",
         (record_id,),
     )
     if not rows:
@@ -194,8 +194,8 @@ def labels_held(db: Db, record_ids: Sequence[str]) -> dict[str, tuple[Label | No
     }
     came: dict[str, tuple[str, bytes, bytes]] = {}
     for record_id, *row in db.execute(
-        "SELECT h.record_id, h.channel, e.header, b.body FROM holding h JOIN journal_entry e ON e.seq = h.seq"
-        f" JOIN journal_body b ON b.seq = h.seq WHERE h.record_id IN ({marks}) AND b.body IS NOT NULL",
+        "SELECT r.id, h.channel, e.header, b.body FROM record r JOIN holding h ON h.record = r.seq JOIN journal_entry e ON e.seq = h.seq"
+        f" JOIN journal_body b ON b.seq = h.seq WHERE r.id IN ({marks}) AND b.body IS NOT NULL",
         record_ids,
     ):
         if record_id in came:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from kizuna.errors import RecordError
 from kizuna.kernel import casework, record
 from kizuna.kernel.casework import Kinds
@@ -19,13 +17,11 @@ from kizuna.kernel.label import MAX_CLASSIFICATION, Grade
 from kizuna.kernel.record import Record
 from kizuna.kernel.statement import ClearGrade
 from kizuna.node.held import auditing, noting, relabelled, seeking
-from kizuna.node.held.parsed import parse
+from kizuna.node.held.parsed import header_of
 from kizuna.node.held.schema import SCHEMA, TABLES
-from kizuna.node.held.tables import HANDLERS, erased, hold_received
+from kizuna.node.held.tables import HANDLERS, Held, erased, hold
 
-VERSION = "8"
-
-_header_decoder = msgspec.json.Decoder(EntryHeader)
+VERSION = "9"
 
 
 def fact_of(held: Record, domain_type: type[record.Body], *, own: bool) -> Fact[record.Body]:
@@ -84,18 +80,15 @@ class _Filling:
         if handler is not None:
             handler(db, seq, entry)
         noting.fill(db, seq, entry)
-        header = _header_decoder.decode(entry.meta["header"]) if entry.kind in {"received", "released"} else None
+        header = header_of(entry.meta["header"]) if entry.kind in {"received", "released"} else None
         auditing.fill(db, seq, entry, header.channel if header is not None else "")
-        if entry.kind == "record" and entry.body is not None:
-            made = parse(entry.body)
-            self._project(db, made, _highest(made.clear.label), own=True)
-        elif entry.kind == "received" and header is not None:
-            held = hold_received(db, seq, entry)
-            if held is not None:
-                self._project(db, held, _highest(header.label), own=False)
+        held = hold(db, seq, entry)
+        if held is not None:
+            label = held.record.clear.label if header is None else header.label
+            self._project(db, held, _highest(label), own=header is None)
         elif entry.kind == ERASED:
-            for record_id in erased(db, entry.meta["target"]):
-                self._forget(db, record_id)
+            for number, record_id in erased(db, entry.meta["target"]):
+                self._forget(db, number, record_id)
         if header is not None:
             if self.kinds.by_name:
                 _sequenced(db, self.kinds, entry, header)
@@ -113,20 +106,20 @@ class _Filling:
     def settle(self, db: Db) -> None:
         casework.settle(db, self.kinds)
 
-    def _project(self, db: Db, held: Record, level: int, *, own: bool) -> None:
+    def _project(self, db: Db, held: Held, level: int, *, own: bool) -> None:
         relabelled.note(db, held)
-        if held.clear.type == noting.RELABELLED:
-            seeking.relabelled(db, noting.target_of(held))
-        fact = self._fact(held, own=own)
+        if held.record.clear.type == noting.RELABELLED:
+            seeking.relabelled(db, noting.target_of(held.record))
+        fact = self._fact(held.record, own=own)
         if fact is not None:
             apply = self._classes[fact.type][0].apply.get(type(fact.body))
             if apply is not None:
                 apply(db, fact)
             seek = self._sought.get(type(fact.body))
             if seek is not None:
-                seeking.fill(db, fact, seek, level)
+                seeking.fill(db, held, fact, seek, level)
         if self.kinds.by_name:
-            casework.note(db, self.kinds, held)
+            casework.note(db, self.kinds, held.record)
 
     def _fact(self, held: Record, *, own: bool) -> Fact[record.Body] | None:
         """Return a record of one of the domains; one whose payload does not fit its class is kept and never projected."""
@@ -138,10 +131,10 @@ class _Filling:
         except RecordError:
             return None
 
-    def _forget(self, db: Db, record_id: str) -> None:
+    def _forget(self, db: Db, number: int, record_id: str) -> None:
         noting.forget(db, record_id)
-        relabelled.forget(db, record_id)
-        seeking.forget(db, record_id)
+        relabelled.forget(db, number, record_id)
+        seeking.forget(db, number)
         auditing.forget(db, record_id)
         if self.kinds.by_name:
             casework.forget(db, record_id)

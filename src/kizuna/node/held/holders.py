@@ -48,7 +48,9 @@ def _shown(db: Db, record_id: str) -> Iterator[Holding]:
 
 def _consented(db: Db, record_id: str) -> Iterator[Holding]:
     rows = db.execute(
-        "SELECT n.record_id, b.body FROM notice n JOIN holding h ON h.record_id = n.record_id JOIN journal_body b ON b.seq = h.seq"
+        # COALESCE: so that SQLite begins with the notices, which are few, and not with all that is held
+        "SELECT n.record_id, b.body FROM notice n JOIN record r ON r.id = COALESCE(n.record_id, '') JOIN holding h ON h.record = r.seq"
+        " JOIN journal_body b ON b.seq = h.seq"
         " WHERE n.type = ? AND b.body IS NOT NULL ORDER BY n.record_id, h.seq",
         (noting.GRANTED,),
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypedDict
 
-import msgspec
 from msgspec import UNSET
 
 from kizuna.kernel import lifecycle, record
@@ -19,7 +18,7 @@ from kizuna.kernel.channel.wire import EntryHeader
 from kizuna.kernel.journal import Db, Entry
 from kizuna.kernel.record import Record
 from kizuna.node.held import retained
-from kizuna.node.held.parsed import parse
+from kizuna.node.held.parsed import header_of, parse
 
 GRANTED = "consent.granted.v1"
 REVOKED = "consent.revoked.v1"
@@ -51,7 +50,6 @@ SCHEMA = (
 )
 
 _AT_ONCE = 500
-_header_decoder = msgspec.json.Decoder(EntryHeader)
 
 
 def target_of(held: Record) -> str:
@@ -141,7 +139,7 @@ def _record(db: Db, _seq: int, entry: Entry) -> None:
 
 def _released(db: Db, _seq: int, entry: Entry) -> None:
     if '"consents"' in entry.meta["header"]:
-        _used(db, _header_decoder.decode(entry.meta["header"]))
+        _used(db, header_of(entry.meta["header"]))
 
 
 def _queued(db: Db, _seq: int, entry: Entry) -> None:
@@ -171,12 +169,12 @@ def _received(db: Db, _seq: int, entry: Entry) -> None:
     if entry.meta["code"] or entry.meta["stub"]:
         return
     if '"consents"' in entry.meta["header"]:
-        _used(db, _header_decoder.decode(entry.meta["header"]))
+        _used(db, header_of(entry.meta["header"]))
     if entry.body is not None and entry.meta["kind"] in {"notice", "record"}:
         held = parse(entry.body)
         _held(db, held, held.clear.type)
-        if '"retain_days":0' not in entry.meta["header"]:  # most have no term, and decoding takes a while
-            retained.note_term(db, held.id, _header_decoder.decode(entry.meta["header"]))
+        if '"retain_days":0' not in entry.meta["header"]:  # most have no term
+            retained.note_term(db, held.id, header_of(entry.meta["header"]))
 
 
 def _used(db: Db, header: EntryHeader) -> None:
@@ -188,7 +186,8 @@ def _used(db: Db, header: EntryHeader) -> None:
 
 
 def _held(db: Db, held: Record, type_: str) -> None:
-    for sha256, _ in blobs_of(held, held.disclosed):
+    values = [name for name, value in held.disclosed.items() if isinstance(value, dict)]
+    for sha256, _ in blobs_of(held, values):
         db.execute(
             "INSERT INTO blob_use (sha256, record_id) VALUES (?,?) ON CONFLICT (sha256, record_id) DO NOTHING",
             (sha256, held.id),

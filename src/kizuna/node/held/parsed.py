@@ -1,14 +1,20 @@
-"""Records parsed from entry bodies, kept for a moment: judge, projection and release all ask for the same ones."""
+"""Records and headers parsed from entries, kept for a moment: judge, projection and release all ask for the same ones."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+import msgspec
+
 from kizuna.kernel import record
+from kizuna.kernel.channel.wire import EntryHeader
 from kizuna.kernel.record import Record
 
 _MOST_PARSED = 8192
 _MOST_PARSED_BYTES = 64 << 20
 _parsed: dict[bytes, Record] = {}
 _parsed_bytes = [0]
+_header_decoder = msgspec.json.Decoder(EntryHeader)
 
 
 def parse(body: bytes) -> Record:
@@ -26,6 +32,12 @@ def remember(body: bytes, held: Record) -> Record:
             _parsed.pop(old, None)
         _parsed_bytes[0] = sum(map(len, _parsed))
     return held
+
+
+@lru_cache(maxsize=16)  # each that fills a table from an entry asks for its header, one after the other
+def header_of(text: str) -> EntryHeader:
+    """Return the header of a channel's entry, as a journal entry keeps it."""
+    return _header_decoder.decode(text)
 
 
 def forget(body: bytes) -> None:

@@ -1,4 +1,8 @@
-"""The node's own tables, as portable SQL; `kizuna.node.held.tables` and `kizuna.node.held.filling` fill them from the journal."""
+"""The node's own tables, as portable SQL; `kizuna.node.held.tables` and `kizuna.node.held.filling` fill them from the journal.
+
+A record's number is the entry that first brought it, `record.seq`: rows of other tables refer to it by that where they are as many as the records,
+for an id takes ten times the room.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +14,25 @@ SCHEMA = (
     *auditing.SCHEMA,
     *labelled.SCHEMA,
     """CREATE TABLE record (
-        id TEXT PRIMARY KEY, type TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL, at_ms BIGINT NOT NULL,
-        exercise BIGINT NOT NULL, own BIGINT NOT NULL, seq BIGINT NOT NULL, standing TEXT NOT NULL)""",
+        seq BIGINT_KEY, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL, at_ms BIGINT NOT NULL,
+        exercise BIGINT NOT NULL, own BIGINT NOT NULL, standing TEXT NOT NULL)""",
     "CREATE INDEX record_by_type ON record (type, at_ms)",
-    """CREATE TABLE holding (
-        seq BIGINT PRIMARY KEY, record_id TEXT NOT NULL, channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL)""",
-    "CREATE INDEX holding_by_record ON holding (record_id)",
+    "CREATE TABLE holding (seq BIGINT_KEY, record BIGINT NOT NULL, channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL)",
+    "CREATE INDEX holding_by_record ON holding (record)",
     """CREATE TABLE outbox (
         channel TEXT NOT NULL, item TEXT NOT NULL, kind TEXT NOT NULL, lane BIGINT NOT NULL, seq BIGINT NOT NULL,
         not_before_ms BIGINT NOT NULL, PRIMARY KEY (channel, item, kind))""",
     "CREATE INDEX outbox_by_lane ON outbox (channel, lane, seq)",
     """CREATE TABLE leaf_out (
         channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, leaf BYTES NOT NULL, seq BIGINT NOT NULL, kind TEXT NOT NULL,
-        record_id TEXT NOT NULL, type TEXT NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (channel, epoch, idx))""",
+        record_id TEXT NOT NULL, type TEXT NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (channel, epoch, idx)) CLUSTERED""",
     "CREATE INDEX leaf_out_by_record ON leaf_out (record_id)",
     """CREATE TABLE channel_out (
         channel TEXT PRIMARY KEY, node TEXT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root TEXT NOT NULL, note BYTES,
         receipted BIGINT NOT NULL, receipt BYTES, receipt_sha256 TEXT NOT NULL, receipted_at_ms BIGINT NOT NULL, stopped TEXT NOT NULL)""",
     """CREATE TABLE leaf_in (
         channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, leaf BYTES NOT NULL, seq BIGINT NOT NULL, kind TEXT NOT NULL,
-        record_id TEXT NOT NULL, type TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY (channel, epoch, idx))""",
+        record_id TEXT NOT NULL, type TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY (channel, epoch, idx)) CLUSTERED""",
     "CREATE INDEX leaf_in_refused ON leaf_in (record_id) WHERE code <> ''",
     """CREATE TABLE channel_in (
         channel TEXT PRIMARY KEY, node TEXT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root TEXT NOT NULL, frontier BYTES NOT NULL,

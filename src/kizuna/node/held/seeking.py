@@ -3,32 +3,39 @@
 A domain says by `Seek` what of its records is looked for; steps of a case are found under the kind of their case by all that they say. Each row
 bears the grade and the parties by which it is shown, so that what may not be seen is not looked through, not counted, and takes no time; whoever
 shows a hit still asks the record itself. Words are found by how they begin, in any order, and all must be there.
+
+What a thing is found by is kept once, however often records of it say the same under the same label: a ship names itself every few minutes. It stands
+where its newest record does, and where that one goes, at the one before.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from kizuna.kernel import labelled
 from kizuna.kernel.domain import Domain, Fact, Seek
 from kizuna.kernel.journal import Db
 from kizuna.kernel.label import MAX_CLASSIFICATION
-from kizuna.kernel.record import Body
+from kizuna.kernel.record import WITHHELD, Body
 from kizuna.kernel.spelling import WORD_BYTES, asked, words
-from kizuna.node.held.noting import RELABELLED
+from kizuna.node.held.tables import Held, number_of
 
 SCHEMA = (
     """CREATE TABLE sought (
-        doc BIGINT PRIMARY KEY, record_id TEXT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL, title TEXT NOT NULL, level BIGINT NOT NULL,
-        parties TEXT NOT NULL)""",
-    "CREATE INDEX sought_by_record ON sought (record_id)",
-    "CREATE TABLE sought_word (doc BIGINT NOT NULL, word BYTES NOT NULL, kind TEXT NOT NULL, level BIGINT NOT NULL, PRIMARY KEY (doc, word))",
-    "CREATE INDEX sought_word_by_word ON sought_word (kind, word, doc, level)",
+        thing BYTES PRIMARY KEY, doc BIGINT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL, title TEXT NOT NULL, level BIGINT NOT NULL,
+        parties TEXT NOT NULL) CLUSTERED""",
+    "CREATE TABLE sought_again (doc BIGINT_KEY, thing BYTES NOT NULL)",
+    "CREATE INDEX sought_again_by_thing ON sought_again (thing, doc)",
+    """CREATE TABLE sought_word (
+        thing BYTES NOT NULL, word BYTES NOT NULL, kind TEXT NOT NULL, level BIGINT NOT NULL, PRIMARY KEY (thing, word)) CLUSTERED""",
+    "CREATE INDEX sought_word_by_word ON sought_word (kind, word, thing, level)",
 )
-TABLES = ("sought", "sought_word")
+TABLES = ("sought", "sought_again", "sought_word")
 TITLES = ("title", "name", "text", "question", "series", "description", "value", "reason", "remarks", "note")
 """What a record is called by, where its domain does not say: the first of these that it has."""
 TITLE_CHARS = 160
@@ -37,6 +44,7 @@ _AT_ONCE = 64
 _LOOKED_THROUGH = 40
 _COUNTED = 2_000
 _DIGEST_CHARS = 64
+_THING_BYTES = 16
 _PAST_ALL = b"\xff"
 _END = 1 << 62
 
@@ -60,48 +68,85 @@ def kinds_in(domains: Sequence[Domain]) -> tuple[str, ...]:
 # --- filling ----------------------------------------------------------------------------------------------------------------------
 
 
-def fill(db: Db, fact: Fact[Any], seek: Seek, level: int) -> None:
+def fill(db: Db, held: Held, fact: Fact[Any], seek: Seek, level: int) -> None:
     """Keep the words of a record as far as it is disclosed; a fuller or a higher graded holding of it takes the place of the former."""
-    ((doc, before, relabels),) = db.execute(
-        "SELECT r.seq, (SELECT s.level FROM sought s WHERE s.doc = r.seq), (SELECT COUNT(*) FROM notice n WHERE n.target = r.id AND n.type = ?)"
-        " FROM record r WHERE r.id = ?",
-        (RELABELLED, fact.record_id),
-    )
+    doc = held.number
+    if not held.new:
+        before = db.execute("SELECT level FROM sought WHERE thing = ?", (_thing_of(db, doc),))
+        level = max([level, *(row[0] for row in before)])
+        forget(db, doc)
+    named = next((text for name in seek.ref if (text := _first(getattr(fact.body, name, None)))), "")
+    ref = _plain(fact.subject) if not named and _is_case(fact.subject, seek) else named
+    title, text = _title(fact, seek), " \n".join([fact.subject, *_said(fact.body, seek)])
+    if held.relabels:
+        _keep(db, _alone(doc), doc, _Said(seek.kind, ref, title, 0, _ANYBODY), words(text))
+        return
+    thing = _alone(doc)
+    if named:
+        same = (seek.kind, ref, title, level, labelled.text_of(fact.label), fact.own, fact.exercise, text)
+        thing = hashlib.sha256(msgspec.json.encode(same)).digest()[:_THING_BYTES]
+        db.execute("INSERT INTO sought_again (doc, thing) VALUES (?,?)", (doc, thing))
+        newest = db.execute("SELECT doc FROM sought WHERE thing = ?", (thing,))
+        if newest:
+            db.execute("UPDATE sought SET doc = ? WHERE thing = ?", (max(doc, newest[0][0]), thing))
+            return
     parties = " ".join(["", *sorted(fact.label.releasable_to | fact.label.originators), ""])
-    if before is not None:
-        level = max(level, before)
-        _drop(db, doc)
-    if relabels:
-        level, parties = 0, _ANYBODY
-    ref = next((text for name in seek.ref if (text := _first(getattr(fact.body, name, None)))), "")
-    ref = _plain(fact.subject) if not ref and _is_case(fact.subject, seek) else ref
+    _keep(db, thing, doc, _Said(seek.kind, ref, title, level, parties), words(text))
+
+
+class _Said(NamedTuple):
+    """What is shown of a thing, and to whom."""
+
+    kind: str
+    ref: str
+    title: str
+    level: int
+    parties: str
+
+
+def _keep(db: Db, thing: bytes, doc: int, said: _Said, found: Iterable[bytes]) -> None:
     db.execute(
-        "INSERT INTO sought (doc, record_id, kind, ref, title, level, parties) VALUES (?,?,?,?,?,?,?)",
-        (doc, fact.record_id, seek.kind, ref, _title(fact, seek), level, parties),
+        "INSERT INTO sought (thing, doc, kind, ref, title, level, parties) VALUES (?,?,?,?,?,?,?)", (thing, doc, *said)
     )
-    found = words(" \n".join([fact.subject, *_said(fact.body, seek)]))
     db.executemany(
-        "INSERT INTO sought_word (doc, word, kind, level) VALUES (?,?,?,?)",
-        [(doc, word, seek.kind, level) for word in sorted(found)],
+        "INSERT INTO sought_word (thing, word, kind, level) VALUES (?,?,?,?)",
+        [(thing, word, said.kind, said.level) for word in sorted(found)],
     )
+
+
+def _alone(doc: int) -> bytes:
+    """Return what a thing is called that one record alone is of."""
+    return doc.to_bytes(8)
+
+
+def _thing_of(db: Db, doc: int) -> bytes:
+    rows = db.execute("SELECT thing FROM sought_again WHERE doc = ?", (doc,))
+    return bytes(rows[0][0]) if rows else _alone(doc)
 
 
 def relabelled(db: Db, record_id: str) -> None:
     """Leave to the record itself who may see it: its label is no longer the one that it was made with."""
-    for (doc,) in db.execute("SELECT doc FROM sought WHERE record_id = ?", (record_id,)):
-        db.execute("UPDATE sought SET level = 0, parties = ? WHERE doc = ?", (_ANYBODY, doc))
-        db.execute("UPDATE sought_word SET level = 0 WHERE doc = ?", (doc,))
+    doc = number_of(db, record_id)
+    if doc is None:
+        return
+    thing = _thing_of(db, doc)
+    rows = db.execute("SELECT kind, ref, title FROM sought WHERE thing = ?", (thing,))
+    found = [bytes(word) for (word,) in db.execute("SELECT word FROM sought_word WHERE thing = ?", (thing,))]
+    forget(db, doc)
+    for kind, ref, title in rows:
+        _keep(db, _alone(doc), doc, _Said(kind, ref, title, 0, _ANYBODY), found)
 
 
-def forget(db: Db, record_id: str) -> None:
-    """Take out the words of a record whose body was erased."""
-    for (doc,) in db.execute("SELECT doc FROM sought WHERE record_id = ?", (record_id,)):
-        _drop(db, doc)
-
-
-def _drop(db: Db, doc: int) -> None:
-    db.execute("DELETE FROM sought WHERE doc = ?", (doc,))
-    db.execute("DELETE FROM sought_word WHERE doc = ?", (doc,))
+def forget(db: Db, doc: int) -> None:
+    """Take out a record whose body was erased, by its number, and what it is found by where no other says the same."""
+    thing = _thing_of(db, doc)
+    db.execute("DELETE FROM sought_again WHERE doc = ?", (doc,))
+    ((newest,),) = db.execute("SELECT MAX(doc) FROM sought_again WHERE thing = ?", (thing,))
+    if newest is not None:
+        db.execute("UPDATE sought SET doc = ? WHERE thing = ?", (newest, thing))
+        return
+    db.execute("DELETE FROM sought WHERE thing = ?", (thing,))
+    db.execute("DELETE FROM sought_word WHERE thing = ?", (thing,))
 
 
 def _title(fact: Fact[Any], seek: Seek) -> str:
@@ -122,19 +167,22 @@ def _plain(text: str) -> str:
 
 
 def _first(value: object) -> str:
-    return _plain(next(_texts(value, numbers=True), "")) if value is not None else ""
+    return _plain(next(iter(_texts(value, numbers=True)), ""))
 
 
 def _said(body: Body, seek: Seek) -> Iterator[str]:
-    names = seek.text or body.__struct_fields__
-    for name in names:
-        value = getattr(body, name, None)
-        if value is not None:
-            yield from _texts(value, numbers=bool(seek.text))
+    for name in seek.text or body.__struct_fields__:
+        yield from _texts(getattr(body, name, None), numbers=bool(seek.text))
 
 
-def _texts(value: object, *, numbers: bool) -> Iterator[str]:
-    """Yield the texts that a value holds, without digests; numbers where they are names, as a vessel's is."""
+def _texts(value: object, *, numbers: bool) -> Iterable[str]:
+    """Return the texts that a value holds, without digests; numbers where they are names, as a vessel's is."""
+    if value is None or value is WITHHELD:  # most are, and this is asked of every field
+        return ()
+    return _texts_in(value, numbers=numbers)
+
+
+def _texts_in(value: object, *, numbers: bool) -> Iterator[str]:
     if isinstance(value, str):
         if value and not (len(value) == _DIGEST_CHARS and value.isalnum()):
             yield value
@@ -209,7 +257,10 @@ def find(
 
 
 def _place(db: Db, record_id: str, reader: Reader) -> int:
-    rows = db.execute("SELECT doc FROM sought WHERE record_id = ?", (record_id,)) if record_id else []
+    number = number_of(db, record_id) if record_id else None
+    if number is None:
+        return _END
+    rows = db.execute("SELECT doc FROM sought WHERE thing = ?", (_thing_of(db, number),))
     return int(rows[0][0]) if rows and reader.may(record_id) else _END
 
 
@@ -217,16 +268,17 @@ def _group(db: Db, kind: str, wanted: tuple[bytes, ...], reader: Reader, most: i
     ordered = _rarest_first(db, kind, wanted)
     found: dict[str, Hit] = {}
     for _ in range(_LOOKED_THROUGH if ordered else 0):
-        docs = _docs(db, kind, ordered, reader, before)
-        for doc in docs:
-            hit = _hit(db, doc)
-            if hit is not None and (hit.ref or hit.record) not in found and reader.may(hit.record):
+        things = _things(db, kind, ordered, reader, before)
+        for thing, doc in things:
+            hits = (hit for hit in _hits(db, thing, doc) if (hit.ref or hit.record) not in found)
+            hit = next((hit for hit in hits if reader.may(hit.record)), None)
+            if hit is not None:
                 found[hit.ref or hit.record] = hit
             if len(found) > most:
                 return Group(kind, tuple(found.values())[:most], more=True)
-        if len(docs) < _AT_ONCE:
+        if len(things) < _AT_ONCE:
             break
-        before = docs[-1]
+        before = things[-1][1]
     return Group(kind, tuple(found.values()), more=False)
 
 
@@ -242,16 +294,21 @@ def _rarest_first(db: Db, kind: str, wanted: tuple[bytes, ...]) -> tuple[bytes, 
     return tuple(word for _, word in sorted(counted)) if all(count for count, _ in counted) else ()
 
 
-def _docs(db: Db, kind: str, wanted: tuple[bytes, ...], reader: Reader, before: int) -> list[int]:
-    sql = "SELECT DISTINCT w.doc FROM sought_word w WHERE w.kind = ? AND w.word >= ? AND w.word < ? AND w.doc < ? AND w.level <= ?"
-    params: list[Any] = [kind, wanted[0], _after(wanted[0]), before, reader.level]
+def _things(db: Db, kind: str, wanted: tuple[bytes, ...], reader: Reader, before: int) -> list[tuple[bytes, int]]:
+    """Return things that have all words, each with its newest record."""
+    sql = (
+        "SELECT DISTINCT s.thing, s.doc FROM sought_word w JOIN sought s ON s.thing = w.thing"
+        " WHERE w.kind = ? AND w.word >= ? AND w.word < ? AND w.level <= ? AND s.doc < ?"
+    )
+    params: list[Any] = [kind, wanted[0], _after(wanted[0]), reader.level, before]
     for word in wanted[1:]:
-        sql += " AND EXISTS (SELECT 1 FROM sought_word x WHERE x.doc = w.doc AND x.word >= ? AND x.word < ?)"
+        sql += " AND EXISTS (SELECT 1 FROM sought_word x WHERE x.thing = w.thing AND x.word >= ? AND x.word < ?)"
         params += [word, _after(word)]
     if reader.nationality:
-        sql += " AND EXISTS (SELECT 1 FROM sought s WHERE s.doc = w.doc AND (s.parties = ? OR s.parties LIKE ?))"
+        sql += " AND (s.parties = ? OR s.parties LIKE ?)"
         params += [_ANYBODY, f"% {reader.nationality} %"]
-    return [int(doc) for (doc,) in db.execute(f"{sql} ORDER BY w.doc DESC LIMIT ?", (*params, _AT_ONCE))]
+    rows = db.execute(f"{sql} ORDER BY s.doc DESC LIMIT ?", (*params, _AT_ONCE))
+    return [(bytes(thing), int(doc)) for thing, doc in rows]
 
 
 def _after(word: bytes) -> bytes:
@@ -259,10 +316,19 @@ def _after(word: bytes) -> bytes:
     return word + (_PAST_ALL if len(word) < WORD_BYTES else b"\x00")
 
 
-def _hit(db: Db, doc: int) -> Hit | None:
+def _hits(db: Db, thing: bytes, newest: int) -> Iterator[Hit]:
+    """Yield a thing by its newest record, then by those before."""
+    yield from _hit(db, thing, newest)
+    for (doc,) in db.execute(
+        "SELECT doc FROM sought_again WHERE thing = ? AND doc < ? ORDER BY doc DESC LIMIT ?", (thing, newest, _COUNTED)
+    ):
+        yield from _hit(db, thing, doc)
+
+
+def _hit(db: Db, thing: bytes, doc: int) -> list[Hit]:
     rows = db.execute(
-        "SELECT s.kind, s.ref, s.title, s.record_id, r.type, r.issuer, r.at_ms, r.standing FROM sought s"
-        " JOIN record r ON r.id = s.record_id WHERE s.doc = ?",
-        (doc,),
+        "SELECT s.kind, s.ref, s.title, r.id, r.type, r.issuer, r.at_ms, r.standing FROM sought s"
+        " JOIN record r ON r.seq = ? WHERE s.thing = ?",
+        (doc, thing),
     )
-    return Hit(*rows[0]) if rows else None
+    return [Hit(*row) for row in rows]

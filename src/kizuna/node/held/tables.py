@@ -8,25 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 from kizuna.errors import RecordError
 from kizuna.kernel import record
-from kizuna.kernel.channel.wire import CURABLE, EntryHeader
+from kizuna.kernel.channel.wire import CURABLE
 from kizuna.kernel.journal import Db, Entry
 from kizuna.kernel.merkle import leaf_hash
 from kizuna.kernel.record import Record
 from kizuna.node.held import keytables
 from kizuna.node.held.keytables import queue
-from kizuna.node.held.noting import STANDINGS, stand
-from kizuna.node.held.parsed import parse
-
-_header_decoder = msgspec.json.Decoder(EntryHeader)
+from kizuna.node.held.noting import RELABELLED, STANDINGS, stand
+from kizuna.node.held.parsed import header_of, parse
 
 _STUB_LANE = 2
 _MOST_SHOWINGS = 4
+
+
+class Held(NamedTuple):
+    """A record that an entry brought: its number, whether nothing of it was known before, and the notices that relabel it."""
+
+    record: Record
+    number: int
+    new: bool
+    relabels: tuple[str, ...]
+
+
+def number_of(db: Db, record_id: str) -> int | None:
+    """Return a record's number, the entry that first brought it, or None where it was never held."""
+    rows = db.execute("SELECT seq FROM record WHERE id = ?", (record_id,))
+    return int(rows[0][0]) if rows else None
 
 
 def whole(db: Db, held: Record) -> Record:
@@ -35,7 +46,7 @@ def whole(db: Db, held: Record) -> Record:
     An author may have committed to one name twice; what was opened first counts, whatever a second holding shows.
     """
     rows = db.execute(
-        "SELECT b.body FROM holding h JOIN journal_body b ON b.seq = h.seq WHERE h.record_id = ? AND b.body IS NOT NULL"
+        "SELECT b.body FROM record r JOIN holding h ON h.record = r.seq JOIN journal_body b ON b.seq = h.seq WHERE r.id = ? AND b.body IS NOT NULL"
         " ORDER BY h.seq",
         (held.id,),
     )
@@ -55,20 +66,27 @@ def _is_originators(channel: str, issuer: str) -> bool:
     return not channel or channel == f"signed/{issuer}" or channel.startswith(f"kizuna/{issuer}/")
 
 
-def _known(db: Db, record_id: str, issuer: str) -> tuple[bool, str]:
-    """Return whether a record was noted before, and its standing: asked inside the insert, both cost several times as much."""
+def _known(db: Db, record_id: str, issuer: str) -> tuple[int, str, tuple[str, ...]]:
+    """Return the number of a record, 0 where it was not noted before, its standing, and what relabels it: asked at once, for speed."""
     rows = db.execute(
-        "SELECT '', seq, 0 FROM record WHERE id = ? UNION ALL SELECT channel, 0, strength FROM act WHERE record_id = ?",
-        (record_id, record_id),
+        "SELECT 'record', '', seq FROM record WHERE id = ? UNION ALL SELECT 'act', channel, strength FROM act WHERE record_id = ?"
+        " UNION ALL SELECT 'notice', record_id, 0 FROM notice WHERE target = ? AND type = ?",
+        (record_id, record_id, record_id, RELABELLED),
     )
-    strongest = max((strength for channel, _, strength in rows if _is_originators(channel, issuer)), default=0)
-    return any(seq for _, seq, _ in rows), STANDINGS[strongest]
+    if not rows:  # so it is of most
+        return 0, "", ()
+    number = next((seq for row, _, seq in rows if row == "record"), 0)
+    acts = (strength for row, channel, strength in rows if row == "act" and _is_originators(channel, issuer))
+    return number, STANDINGS[max(acts, default=0)], tuple(notice for row, notice, _ in rows if row == "notice")
 
 
-def _note_record(db: Db, held: Record, seq: int, *, own: bool) -> bool:
-    """Note a record as held and return whether it was not before."""
+def _hold(db: Db, held: Record, seq: int, place: tuple[str, int, int], *, own: bool) -> Held:
+    """Note a record as held by an entry, which brought it from `(channel, epoch, index)`."""
     clear = held.clear
-    noted, standing = _known(db, held.id, clear.issuer)
+    number, standing, relabels = _known(db, held.id, clear.issuer)
+    db.execute(
+        "INSERT INTO holding (seq, record, channel, epoch, idx) VALUES (?,?,?,?,?)", (seq, number or seq, *place)
+    )
     db.execute(
         "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing) VALUES (?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (id) DO UPDATE SET at_ms = CASE WHEN record.at_ms = 0 THEN excluded.at_ms ELSE record.at_ms END,"
@@ -85,12 +103,12 @@ def _note_record(db: Db, held: Record, seq: int, *, own: bool) -> bool:
             standing,
         ),
     )
-    return not noted
+    return Held(held, number or seq, not number, relabels)
 
 
 def _note_erased(db: Db, record_id: str, type_: str, issuer: str, seq: int, *, own: bool) -> None:
     """Note a record whose body an erasure has taken since: that it was held stays known, what it said does not."""
-    _, standing = _known(db, record_id, issuer)
+    _, standing, _ = _known(db, record_id, issuer)
     db.execute(
         "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing)"
         " VALUES (?,?,?,'',0,0,?,?,?) ON CONFLICT (id) DO NOTHING",
@@ -100,15 +118,23 @@ def _note_erased(db: Db, record_id: str, type_: str, issuer: str, seq: int, *, o
 
 def _record(db: Db, seq: int, entry: Entry) -> None:
     meta = entry.meta
-    item, (type_, issuer, grade) = meta["item"], meta["clear"]
-    if entry.body is None:
-        _note_erased(db, item, type_, issuer, seq, own=True)
-    else:
-        _note_record(db, parse(entry.body), seq, own=True)
-        db.execute("INSERT INTO holding (seq, record_id, channel, epoch, idx) VALUES (?,?,'',0,0)", (seq, item))
     for channel, kind, lane, not_before_ms in meta["due"]:
-        queue(db, channel, item, kind, lane, seq, not_before_ms)
-    _count_withheld(db, type_, grade, meta["held"])
+        queue(db, channel, meta["item"], kind, lane, seq, not_before_ms)
+    _count_withheld(db, meta["clear"][0], meta["clear"][2], meta["held"])
+
+
+def hold(db: Db, seq: int, entry: Entry) -> Held | None:
+    """Note the record that an entry brings as held; return it with every disclosure of every holding, or None where nothing is held by it."""
+    hold_it = {"record": _hold_own, "received": _hold_received}.get(entry.kind)
+    return None if hold_it is None else hold_it(db, seq, entry)
+
+
+def _hold_own(db: Db, seq: int, entry: Entry) -> Held | None:
+    if entry.body is None:
+        type_, issuer, _ = entry.meta["clear"]
+        _note_erased(db, entry.meta["item"], type_, issuer, seq, own=True)
+        return None
+    return _hold(db, parse(entry.body), seq, ("", 0, 0), own=True)
 
 
 def clear_meta(held: Record) -> list[str]:
@@ -117,14 +143,17 @@ def clear_meta(held: Record) -> list[str]:
     return [held.clear.type, held.clear.issuer, grade]
 
 
-def erased(db: Db, target: int) -> list[str]:
-    """Take out what the body of an entry put into the tables; return the records of which nothing is held any more."""
-    rows = db.execute("SELECT record_id FROM holding WHERE seq = ?", (target,))
+def erased(db: Db, target: int) -> list[tuple[int, str]]:
+    """Take out what the body of an entry put into the tables; return number and id of the records of which nothing is held any more."""
+    rows = db.execute("SELECT r.seq, r.id FROM holding h JOIN record r ON r.seq = h.record WHERE h.seq = ?", (target,))
     db.execute("DELETE FROM holding WHERE seq = ?", (target,))
-    gone = [str(record_id) for (record_id,) in rows]
-    gone = [item for item in gone if not db.execute("SELECT seq FROM holding WHERE record_id = ? LIMIT 1", (item,))]
-    for record_id in gone:
-        db.execute("UPDATE record SET subject = '', at_ms = 0, exercise = 0 WHERE id = ?", (record_id,))
+    gone = [
+        (number, record_id)
+        for number, record_id in rows
+        if not db.execute("SELECT seq FROM holding WHERE record = ? LIMIT 1", (number,))
+    ]
+    for number, _ in gone:
+        db.execute("UPDATE record SET subject = '', at_ms = 0, exercise = 0 WHERE seq = ?", (number,))
     return gone
 
 
@@ -145,15 +174,14 @@ def _queued(db: Db, seq: int, entry: Entry) -> None:
 
 def _released(db: Db, seq: int, entry: Entry) -> None:
     meta = entry.meta
-    data = meta["header"].encode()
-    header = _header_decoder.decode(data)
+    header = header_of(meta["header"])
     channel, item = header.channel, meta["item"]
     if not item and header.kind in {"act", "keys"} and entry.body is not None:
         item = str(seq)  # taken back after a restore: the word itself lies here, and nowhere else
     db.execute(
         "INSERT INTO leaf_out (channel, epoch, idx, leaf, seq, kind, record_id, type, outcome) VALUES (?,?,?,?,?,?,?,?,'')"
         " ON CONFLICT (channel, epoch, idx) DO NOTHING",
-        (channel, header.epoch, header.index, leaf_hash(data), seq, header.kind, item, header.type),
+        (channel, header.epoch, header.index, leaf_hash(meta["header"].encode()), seq, header.kind, item, header.type),
     )
     db.execute(
         "DELETE FROM outbox WHERE channel = ? AND item = ? AND kind = ?",
@@ -241,14 +269,13 @@ def _receipt_in(db: Db, _seq: int, entry: Entry) -> None:
 
 def _received(db: Db, seq: int, entry: Entry) -> None:
     meta = entry.meta
-    data = meta["header"].encode()
-    header, code = _header_decoder.decode(data), meta["code"]
+    header, code = header_of(meta["header"]), meta["code"]
     channel, epoch, index = header.channel, header.epoch, header.index
     record_id = meta["item"]
     db.execute(
         "INSERT INTO leaf_in (channel, epoch, idx, leaf, seq, kind, record_id, type, code) VALUES (?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (channel, epoch, idx) DO UPDATE SET code = excluded.code, record_id = excluded.record_id, seq = excluded.seq",
-        (channel, epoch, index, leaf_hash(data), seq, header.kind, record_id, header.type, code),
+        (channel, epoch, index, leaf_hash(meta["header"].encode()), seq, header.kind, record_id, header.type, code),
     )
     size = header.body_size  # not the body's: it may have been erased since
     if code in CURABLE and not meta["again"]:
@@ -259,22 +286,16 @@ def _received(db: Db, seq: int, entry: Entry) -> None:
         stand(db, channel, epoch, index, act, target)
 
 
-def hold_received(db: Db, seq: int, entry: Entry) -> Record | None:
-    """Note a received record as held; return it with every disclosure of every holding, or None where nothing is held."""
+def _hold_received(db: Db, seq: int, entry: Entry) -> Held | None:
     meta = entry.meta
     if meta["code"] or meta["stub"] or meta["kind"] not in {"record", "instrument", "notice"}:
         return None
-    header = _header_decoder.decode(meta["header"])
+    header = header_of(meta["header"])
     if entry.body is None:
         _note_erased(db, meta["item"], header.type, meta.get("issuer") or header.channel.split("/")[1], seq, own=False)
         return None
-    held = parse(entry.body)
-    new = _note_record(db, held, seq, own=False)
-    db.execute(
-        "INSERT INTO holding (seq, record_id, channel, epoch, idx) VALUES (?,?,?,?,?)",
-        (seq, held.id, header.channel, header.epoch, header.index),
-    )
-    return held if new else whole(db, held)
+    held = _hold(db, parse(entry.body), seq, (header.channel, header.epoch, header.index), own=False)
+    return held if held.new else held._replace(record=whole(db, held.record))
 
 
 def _acted(db: Db, _seq: int, entry: Entry) -> None:

@@ -33,7 +33,7 @@ AT_ONCE = 200
 REPLY_S = 120.0
 
 _LEFT = (
-    " EXISTS (SELECT 1 FROM holding h WHERE h.record_id = b.record_id AND h.seq >"
+    " EXISTS (SELECT 1 FROM record r JOIN holding h ON h.record = r.seq WHERE r.id = b.record_id AND h.seq >"
     " COALESCE((SELECT MAX(e.seq) FROM positions_ended e WHERE e.record_id = b.record_id), 0))"
 )
 """What was named as ended is held no more, though its bodies may still be there for a moment; what came again since then is."""

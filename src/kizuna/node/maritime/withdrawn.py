@@ -19,9 +19,11 @@ from kizuna.node.maritime.archives import NEVER, ArchiveKey
 
 _PAGE = 500
 _TAKEN_BACK = frozenset({noting.SUPERSEDED, *noting.WITHDRAWALS})
-_ENDED_BEFORE = "COALESCE((SELECT MAX(e.seq) FROM positions_ended e WHERE e.record_id = h.record_id), 0)"
+_ENDED_BEFORE = "COALESCE((SELECT MAX(e.seq) FROM positions_ended e WHERE e.record_id = r.id), 0)"
 _STANDS = f"r.standing = '' AND h.seq > {_ENDED_BEFORE}"
 """What was named as ended is held no more, though its bodies may still be there for a moment; what came again since then is."""
+_BATCHES = "maritime_batch b JOIN record r ON r.id = COALESCE(b.record_id, '') JOIN holding h ON h.record = r.seq"
+"""COALESCE, so that SQLite begins with the batches, which are few, and not with all that is held."""
 _TYPES = tuple(sorted(RECORDS))
 _MARKS = ",".join("?" * len(_TYPES))
 
@@ -58,7 +60,7 @@ def _erased(store: Store, target: int) -> list[int]:
 
 def _fallen(store: Store, record_id: str) -> list[int]:
     rows = store.query(
-        "SELECT h.seq FROM holding h JOIN record r ON r.id = h.record_id"
+        "SELECT h.seq FROM holding h JOIN record r ON r.seq = h.record"
         f" WHERE r.id = ? AND r.type IN ({_MARKS}) AND NOT ({_STANDS}) ORDER BY h.seq",
         (record_id, *_TYPES),
     )
@@ -68,10 +70,7 @@ def _fallen(store: Store, record_id: str) -> list[int]:
 def withdrawn_since(store: Store, cleared: int, seq: int) -> list[int]:
     """Return the entries that stand no longer by what was journalled after an entry up to another; after `NEVER`, those of all that is still held."""
     if cleared == NEVER:
-        rows = store.query(
-            "SELECT h.seq FROM maritime_batch b JOIN record r ON r.id = b.record_id JOIN holding h ON h.record_id = r.id"
-            f" WHERE NOT ({_STANDS}) ORDER BY h.seq"
-        )
+        rows = store.query(f"SELECT h.seq FROM {_BATCHES} WHERE NOT ({_STANDS}) ORDER BY h.seq")
         return [int(row[0]) for row in rows]
     found: list[int] = []
     for first in range(cleared + 1, seq + 1, _PAGE):
@@ -90,7 +89,7 @@ def standing(store: Store, entries: NDArray[np.int64]) -> NDArray[np.int64]:
     if not len(entries):
         return entries
     rows = store.query(
-        f"SELECT h.seq FROM holding h JOIN record r ON r.id = h.record_id WHERE h.seq BETWEEN ? AND ? AND {_STANDS}",
+        f"SELECT h.seq FROM holding h JOIN record r ON r.seq = h.record WHERE h.seq BETWEEN ? AND ? AND {_STANDS}",
         (int(entries[0]), int(entries[-1])),
     )
     return np.intersect1d(entries, np.array([seq for (seq,) in rows], np.int64))
@@ -99,7 +98,7 @@ def standing(store: Store, entries: NDArray[np.int64]) -> NDArray[np.int64]:
 def entries_of_day(store: Store, key: ArchiveKey, day: int) -> NDArray[np.int64]:
     """Return the entries of the batches of a source that stand and may have rows of a day (since 1970), as an archive has them, ascending."""
     rows = store.query(
-        "SELECT h.seq FROM maritime_batch b JOIN record r ON r.id = b.record_id JOIN holding h ON h.record_id = b.record_id"
+        f"SELECT h.seq FROM {_BATCHES}"
         " WHERE b.party = ? AND b.exercise = '' AND COALESCE(b.source_kind, ?) = ? AND COALESCE(b.source, '') = ?"
         f" AND NOT (b.own = 1 AND b.coarse = 1) AND COALESCE(b.window_from_ms, 0) < ? AND COALESCE(b.window_to_ms, ?) > ? AND {_STANDS}"
         " ORDER BY h.seq",
@@ -112,7 +111,7 @@ def parties_with_withdrawn(store: Store) -> frozenset[str]:
     """Return the parties of which some batch was taken back, has ended or was erased."""
     rows = store.query(
         "SELECT DISTINCT r.issuer FROM record r WHERE r.type IN (?,?)"
-        f" AND NOT EXISTS (SELECT 1 FROM holding h WHERE h.record_id = r.id AND {_STANDS})",
+        f" AND NOT EXISTS (SELECT 1 FROM holding h WHERE h.record = r.seq AND {_STANDS})",
         (POSITION_BATCH, OWN_UNIT_BATCH),
     )
     return frozenset(str(party) for (party,) in rows)

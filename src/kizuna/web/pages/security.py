@@ -128,7 +128,9 @@ def _seen(view: View, found: Sequence[Line]) -> list[Line]:
 
 
 def _may(view: View, record: str) -> bool:
-    held = view.node.store.query("SELECT 1 FROM holding WHERE record_id = ? LIMIT 1", (record,))
+    held = view.node.store.query(
+        "SELECT 1 FROM record r JOIN holding h ON h.record = r.seq WHERE r.id = ? LIMIT 1", (record,)
+    )
     account = view.account
     if not held:
         return account is not None and not view.sight.foreign
