@@ -243,3 +243,18 @@ def test_packed_bytes_that_were_cut_or_swell_are_found_at_their_place(tmp_path: 
             with pytest.raises(JournalCorruptError, match="entry `3`"):
                 list(again.read(1, 9))
             again.close()
+
+
+def test_bodies_written_last_are_at_hand_until_something_is_erased(tmp_path: Path) -> None:
+    store = open_sqlite(str(tmp_path / "journal.db"), COUNTING)
+    store.commit([Entry("noted", 1, {"number": number}, b'{"said":"again"}' * 9) for number in range(5)])
+    packing = store._packing
+    assert len(packing._recent) == 1, "the same bytes are remembered once"
+    store.commit([Entry("noted", 1, {}, b'{"said":"%d"}' % number * 9) for number in range(store.REMEMBERED + 9)])
+    assert len(packing._recent) == store.REMEMBERED
+    store.commit([Entry("noted", 1, {}, b'{"large":"%d"}' % number * 9_000) for number in range(9)])
+    assert max(map(len, packing._recent.values())) < 9_000
+    store.erase(2, Entry("erased", 2, {"target": 2, "reason": "court order"}))
+    assert not packing._recent
+    assert store.verify().findings == ()
+    store.close()

@@ -49,6 +49,9 @@ class ExtractStore(SqliteStore):
         "secure_delete = ON",  # also what a projection deletes may be erased later, where nothing would find it any more
     )
 
+    REMEMBERED: ClassVar[int] = 0
+    """What was written last is nothing that its readers ask for first."""
+
     is_damaged = False
     """Whether something in it could not be read: make it anew."""
 

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 LAYOUT = journal_sql.Layout(2, 2, "0.1.0")
 
-_RECENT, _RECENT_BYTES = 512, 8 << 10
-"""Bodies remembered as they were written last, and the largest: whoever follows the journal reads them within moments."""
+_LARGEST_REMEMBERED = 8 << 10
 
 BODIES = "journal_packed_body"
 """The table that keeps the bodies."""
@@ -46,9 +45,13 @@ def lay(db: Db) -> None:
 
 
 class Packing:
-    """What packs for one store and unpacks for its connections; safe to use from several threads."""
+    """What packs for one store and unpacks for its connections; safe to use from several threads.
 
-    def __init__(self) -> None:
+    It remembers the last `remembered` bodies, for whoever follows a journal reads within moments what was written; an erasure forgets them all.
+    """
+
+    def __init__(self, remembered: int) -> None:
+        self._remembered = remembered
         self._lock = threading.Lock()
         self._recent: dict[tuple[int, bytes], bytes] = {}
 
@@ -81,7 +84,7 @@ class Packing:
             if stored.entry.body is not None:
                 form, packed = packing.pack(stored.entry.body)
                 bodies.append((stored.seq, packed, form))
-                if form is not None and len(stored.entry.body) <= _RECENT_BYTES:
+                if form is not None and len(stored.entry.body) <= _LARGEST_REMEMBERED:
                     self._remember((form, packed), stored.entry.body)
         db.executemany("INSERT INTO journal_packed_entry (seq, header, chain, form) VALUES (?, ?, ?, ?)", headers)
         db.executemany(f"INSERT INTO {BODIES} (seq, body, form) VALUES (?, ?, ?)", bodies)
@@ -89,7 +92,7 @@ class Packing:
     def _remember(self, packed: tuple[int, bytes], body: bytes) -> None:
         with self._lock:
             self._recent[packed] = body
-            if len(self._recent) > _RECENT:
+            if len(self._recent) > self._remembered:
                 del self._recent[next(iter(self._recent))]
 
     def drop_body(self, db: Db, target: int, erased_by: int) -> None:

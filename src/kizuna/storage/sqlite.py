@@ -138,6 +138,9 @@ class SqliteStore:
     )
     """What each connection is told."""
 
+    REMEMBERED: ClassVar[int] = 2_048
+    """How many bodies are at hand unpacked: those of some seconds."""
+
     def __init__(self, path: str, projections: Projections, *, vfs: str | None, busy_ms: int) -> None:
         self.path = path
         self._projections = projections
@@ -145,7 +148,7 @@ class SqliteStore:
         self._busy_ms = busy_ms
         self._exclusive = vfs is not None or path == _MEMORY
         self._lock = threading.RLock()
-        self._packing = packed_sql.Packing()
+        self._packing = packed_sql.Packing(self.REMEMBERED)
         self._readers: deque[apsw.Connection] = deque()
         self._closed = False
         self._wal_pages = 0
