@@ -22,6 +22,7 @@ import zstandard
 
 from kizuna.errors import RecordError
 from kizuna.formats.positions_arrow import parse_ipc
+from kizuna.storage.packing import unpack
 
 ZSTD, GZIP, ZIP, PDF, SQLITE = b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08", b"PK\x03\x04", b"%PDF-", b"SQLite format 3\0"
 MOST_BYTES = 64 << 20
@@ -192,8 +193,13 @@ def of_database(path: Path) -> bytes:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             for row in db.execute(f'SELECT * FROM "{table}"'):
+                *_, form = row  # what a journal keeps packed says so at the end of its row
                 for cell in row:
-                    cells += unpacked(cell) if isinstance(cell, bytes) else [str(cell).encode()]
+                    packed = table.startswith("journal_packed_") and isinstance(cell, bytes) and form is not None
+                    if packed and len(cell) != 32:  # a chain value
+                        cells += unpacked(unpack(form, cell))
+                    else:
+                        cells += unpacked(cell) if isinstance(cell, bytes) else [str(cell).encode()]
     return b"\n".join(cells)
 
 

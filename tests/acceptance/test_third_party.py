@@ -24,6 +24,7 @@ from kizuna.kernel.label import label
 from kizuna.node.effects import Draft, Say
 from kizuna.node.service import open_node
 from kizuna.node.settings import read_settings
+from tests.acceptance.canaries import of_folder
 
 NAVY = "ind-jpn-2018-navy-implementing-arrangement"
 PACIFIC = "jpn-aus-example-arrangement"
@@ -119,7 +120,7 @@ class Post:
         return self("release", "explain", record, "--to", to)
 
     def holds(self, text: bytes) -> bool:
-        return any(text in file.read_bytes() for file in (self.folder / "data").rglob("*") if file.is_file())
+        return any(text in data for _, data in of_folder(self.folder / "data"))
 
 
 def carry(desk: Path, *way: Post) -> dict[str, Any]:

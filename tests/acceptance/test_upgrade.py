@@ -185,6 +185,20 @@ def test_data_of_the_first_part_is_verified_told_and_exchanged_as_before(frozen:
         time.sleep(0.5)
         assert settled(nodes)
     assert heads(frozen) == ends, "a second start changes nothing"
+    for party, former in zip(PARTIES, found, strict=True):
+        config = frozen / party / "node.toml"
+        store = open_store(read_settings(config), projections(DOMAINS))
+        try:
+            ((as_it_lay,),) = store.query("SELECT MAX(seq) FROM journal_packed_entry WHERE form IS NULL")
+            ((packed,),) = store.query("SELECT MIN(seq) FROM journal_packed_entry WHERE form IS NOT NULL")
+            assert as_it_lay == former["entries"], "what the old software wrote lies as it lay"
+            assert packed == as_it_lay + 1
+            assert store.query("SELECT value FROM journal_meta WHERE name = 'oldest_reader'") == [("2",)]
+        finally:
+            store.close()
+        kizuna("backup", frozen / f"{party}-backup", "--config", config)
+        kizuna("restore", frozen / f"{party}-backup", "--config", config)
+    assert heads(frozen) == ends, "and a backup brings back the same"
 
 
 def test_data_of_newer_software_is_refused_in_words(frozen: Path) -> None:

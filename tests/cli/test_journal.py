@@ -20,7 +20,7 @@ def test_a_whole_journal_verifies(india: Party) -> None:
 
 
 def test_an_altered_byte_is_found(india: Party) -> None:
-    alter(india, "UPDATE journal_body SET body = CAST(body || ' ' AS BLOB) WHERE seq = 3")
+    alter(india, "UPDATE journal_packed_body SET body = CAST(body || ' ' AS BLOB) WHERE seq = 3")
     done = india("journal", "verify", "--json")
     assert done.code == 9
     assert not done.json["ok"]
@@ -30,8 +30,8 @@ def test_an_altered_byte_is_found(india: Party) -> None:
 
 def test_a_cut_tail_is_found_by_a_head_that_was_noted(india: Party) -> None:
     head = india("journal", "head").out.strip()
-    alter(india, "DELETE FROM journal_entry WHERE seq = 12")
-    alter(india, "DELETE FROM journal_body WHERE seq = 12")
+    alter(india, "DELETE FROM journal_packed_entry WHERE seq = 12")
+    alter(india, "DELETE FROM journal_packed_body WHERE seq = 12")
     assert india("journal", "verify").code == 0
     assert india("journal", "verify", "--expect", head).code == 9
     assert india("journal", "verify", "--expect", "12").code == 3

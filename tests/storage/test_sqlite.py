@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 import apsw
 import pytest
+import zstandard
 
-from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError
-from kizuna.kernel.journal import Entry
-from kizuna.sim.disk import SimDisk, SimVfs
+from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError, KizunaError
+from kizuna.kernel import canonical
+from kizuna.kernel.journal import GENESIS, Entry, Head, link
+from kizuna.sim.disk import PowerLossError, SimDisk, SimVfs
+from kizuna.storage import journal_sql
 from kizuna.storage.sqlite import open_sqlite
-from tests.contract.journals import COUNTING, entry
+from tests.contract.journals import COUNTING, KINDS, entry
 
 if TYPE_CHECKING:
     from kizuna.kernel.journal import Store
@@ -53,16 +56,25 @@ def test_a_journal_that_sqlite_opens_to_be_read_alone_is_not_run_with() -> None:
 def test_flipped_bytes_in_the_file_are_found(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     store = open_sqlite(str(path), COUNTING)
-    store.commit([Entry("noted", 1, {"mark": f"MARK{number:04}"}, b"BODY%04d" % number * 50) for number in range(200)])
+    rng = Random(3)
+    store.commit(
+        [
+            Entry("noted", 1, {"mark": f"MARK{number:04}"}, b"BODY%04d" % number * 20 + rng.randbytes(300))
+            for number in range(200)
+        ]
+    )
+    kept = [
+        bytes(store.query(f"SELECT {column} FROM journal_packed_{table} WHERE seq = 124")[0][0])
+        for table, column in (("entry", "header"), ("body", "body"))
+    ]
     store.close()
     sound = path.read_bytes()
-    rng = Random(3)
-    for mark in (b'"MARK0123"', b"BODY0077BODY"):
+    for mark in kept:
         flipped = bytearray(sound)
-        flipped[sound.index(mark) + 2] ^= 4
+        flipped[sound.index(mark) + len(mark) - 9] ^= 4
         path.write_bytes(flipped)
         again = open_sqlite(str(path), COUNTING)
-        assert len(again.verify().findings) == 1
+        assert {found.seq for found in again.verify().findings} == {124}
         again.close()
     for _ in range(30):
         page = rng.randrange(1, len(sound) // 4096)
@@ -78,13 +90,21 @@ def test_flipped_bytes_in_the_file_are_found(tmp_path: Path) -> None:
         again.close()
 
 
-def test_an_erased_body_is_in_no_file_any_more(tmp_path: Path) -> None:
-    store = open_sqlite(str(tmp_path / "journal.db"), COUNTING)
-    secret = b"the-secret-that-must-go"
-    store.commit([Entry("bare", 1, {}), Entry("noted", 1, {}, secret * 700), entry(2)])
-    assert any(secret in file.read_bytes() for file in tmp_path.iterdir())
+@pytest.mark.parametrize(
+    "body",
+    [Random(8).randbytes(16_000), canonical.encode({"secret": [Random(9).randbytes(40).hex() for _ in range(99)]})],
+)
+def test_an_erased_body_is_in_no_file_any_more(tmp_path: Path, body: bytes) -> None:
+    store = open_sqlite(str(tmp_path / "journal.db"), KINDS)  # no table of these repeats it
+    store.commit([Entry("bare", 1, {}), Entry("noted", 1, {}, body), entry(2)])
+    kept = bytes(store.query("SELECT body FROM journal_packed_body WHERE seq = 2")[0][0])
+    assert (kept == body) == (body[:1] != b"{"), "one lies packed, the other as it is"
+    pieces = [kept[at : at + 24] for at in range(0, len(kept) - 24, 24)]
+    assert all(any(piece in file.read_bytes() for file in tmp_path.iterdir()) for piece in pieces[:20])
     store.erase(2, Entry("erased", 2, {"target": 2, "reason": "court order"}))
-    assert not any(secret in file.read_bytes() for file in tmp_path.iterdir())
+    left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert not [piece for piece in pieces if piece in left]
+    assert store.query("SELECT body FROM journal_body WHERE seq = 2") == [(None,)]
     assert store.verify().findings == ()
     store.close()
 
@@ -138,4 +158,103 @@ def test_the_log_does_not_grow_without_end(tmp_path: Path) -> None:
     for number in range(200):
         store.commit([entry(number, size=4_000) for _ in range(50)])
     assert os.path.getsize(tmp_path / "journal.db-wal") < 20_000_000  # noqa: PTH202 # one call says it
+    store.close()
+
+
+def as_formerly(path: Path, entries: list[Entry]) -> None:
+    """Write a journal as it lay before there was packing."""
+    connection = apsw.Connection(str(path))
+    for statement in journal_sql.SCHEMA:
+        connection.execute(journal_sql.typed(statement, "BLOB"))
+    values = [("journal_version", "1"), ("oldest_reader", "1"), ("oldest_release", "0.1.0")]
+    connection.executemany("INSERT INTO journal_meta VALUES (?, ?)", values)
+    for stored in link(Head(0, GENESIS), entries):
+        connection.execute("INSERT INTO journal_entry VALUES (?, ?, ?)", (stored.seq, stored.header, stored.chain))
+        if stored.entry.body is not None:
+            connection.execute("INSERT INTO journal_body VALUES (?, NULL, ?)", (stored.seq, stored.entry.body))
+    connection.close()
+
+
+def test_a_journal_from_before_there_was_packing_goes_on(tmp_path: Path) -> None:
+    """Its rows stay as they lie, whatever their first bytes are; what is appended is packed; who reads does not know."""
+    path = tmp_path / "journal.db"
+    rng = Random(4)
+    entries = [Entry("noted", 1, {"number": n}, bytes([n % 4]) + rng.choice((b"A", b"")) * 400) for n in range(40)]
+    as_formerly(path, [*entries, Entry("bare", 2, {})])
+    store = open_sqlite(str(path), COUNTING)
+    later = [Entry("noted", 3, {"number": n}, b'{"said":"again"}' * n) for n in range(40)]
+    store.commit(later)
+    store.erase(7, Entry("erased", 4, {"target": 7, "reason": "court order"}))
+    entries[6] = Entry("noted", 1, {"number": 6})
+    assert [stored.entry for stored in store.read(1, 81)] == [*entries, Entry("bare", 2, {}), *later]
+    forms = store.query("SELECT form IS NULL, COUNT(*), MAX(seq) FROM journal_packed_body GROUP BY 1 ORDER BY 1")
+    assert [(kept, seq) for kept, _, seq in forms] == [(0, 81), (1, 44)]
+    assert store.verify().findings == ()
+    store.close()
+    again = open_sqlite(str(path), COUNTING)
+    assert (again.verify().count, again.verify().findings) == (82, ())
+    again.close()
+
+
+def test_a_power_loss_while_a_former_journal_is_taken_over_leaves_it_as_it_was_or_done(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    entries = [Entry("noted", 1, {"number": number}, b"body" * 100) for number in range(20)]
+    as_formerly(path, entries)
+    for fail_at in range(1, 200):
+        disk = SimDisk(Random(fail_at), lambda: 1_700_000_000_000)
+        vfs = SimVfs("sim-taking-over", disk)
+        connection = apsw.Connection("node.db", vfs="sim-taking-over")
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        with connection.backup("main", apsw.Connection(str(path)), "main") as copying:
+            copying.step()
+        connection.close()
+        disk.fail_at = disk.steps + fail_at
+        try:
+            open_sqlite("node.db", COUNTING, vfs="sim-taking-over").close()
+            done = disk.is_on
+        except (PowerLossError, KizunaError, apsw.Error):
+            done = False
+        disk.restart()
+        store = open_sqlite("node.db", COUNTING, vfs="sim-taking-over")
+        assert [stored.entry for stored in store.read(1, 99)] == entries
+        assert store.verify().findings == ()
+        store.close()
+        vfs.unregister()
+        if done:
+            return
+    pytest.fail("it was never taken over whole")
+
+
+def test_packed_bytes_that_were_cut_or_swell_are_found_at_their_place(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    bomb = zstandard.ZstdCompressor().compress(bytes(1 << 30))
+    for table, column in (("entry", "header"), ("body", "body")):
+        for form, damage in ((0, bomb), (1, b"\0\0" + bomb), (0, b""), (1, b"\xff"), (77, b"none"), (0, b"{}")):
+            path.unlink(missing_ok=True)
+            store = open_sqlite(str(path), COUNTING)
+            store.commit([Entry("noted", 1, {"number": number}, b'{"said":"again"}' * 9) for number in range(5)])
+            store.close()
+            connection = apsw.Connection(str(path))
+            sql = f"UPDATE journal_packed_{table} SET {column} = ?, form = ? WHERE seq = 3"
+            connection.execute(sql, (damage, form))
+            connection.close()
+            again = open_sqlite(str(path), COUNTING)
+            assert {found.seq for found in again.verify().findings} == {3}
+            with pytest.raises(JournalCorruptError, match="entry `3`"):
+                list(again.read(1, 9))
+            again.close()
+
+
+def test_bodies_written_last_are_at_hand_until_something_is_erased(tmp_path: Path) -> None:
+    store = open_sqlite(str(tmp_path / "journal.db"), COUNTING)
+    store.commit([Entry("noted", 1, {"number": number}, b'{"said":"again"}' * 9) for number in range(5)])
+    packing = store._packing
+    assert len(packing._recent) == 1, "the same bytes are remembered once"
+    store.commit([Entry("noted", 1, {}, b'{"said":"%d"}' % number * 9) for number in range(store.REMEMBERED + 9)])
+    assert len(packing._recent) == store.REMEMBERED
+    store.commit([Entry("noted", 1, {}, b'{"large":"%d"}' % number * 9_000) for number in range(9)])
+    assert max(map(len, packing._recent.values())) < 9_000
+    store.erase(2, Entry("erased", 2, {"target": 2, "reason": "court order"}))
+    assert not packing._recent
+    assert store.verify().findings == ()
     store.close()

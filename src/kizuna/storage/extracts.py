@@ -16,7 +16,7 @@ import apsw
 
 from kizuna.errors import ConfigError, JournalConflictError, KizunaError
 from kizuna.kernel.journal import Db, Progress, Projections, Stored
-from kizuna.storage import journal_sql
+from kizuna.storage import journal_sql, packed_sql
 from kizuna.storage.sqlite import SqliteStore
 
 _SUFFIX = ".sqlite"
@@ -49,6 +49,9 @@ class ExtractStore(SqliteStore):
         "secure_delete = ON",  # also what a projection deletes may be erased later, where nothing would find it any more
     )
 
+    REMEMBERED: ClassVar[int] = 0
+    """What was written last is nothing that its readers ask for first."""
+
     is_damaged = False
     """Whether something in it could not be read: make it anew."""
 
@@ -79,9 +82,17 @@ class ExtractStore(SqliteStore):
 
     def append(self, rows: Sequence[Stored]) -> None:
         """Append entries with the places and chain values that they bear; inside `writing`."""
-        self._append(list(rows))
+        self._packing.append(self._db, rows)
         gone = [(row.seq,) for row in rows if row.entry.body is None and row.erased_by is not None]
-        self._db.executemany("INSERT INTO journal_body (seq) VALUES (?)", gone)
+        self._db.executemany(f"INSERT INTO {packed_sql.BODIES} (seq) VALUES (?)", gone)
+
+    def drop_body(self, target: int, erased_by: int) -> None:
+        """Delete one body and note the entry that erased it; inside `writing`.
+
+        Raises:
+            RefusedError: there is no such body, or it was erased before.
+        """
+        self._packing.drop_body(self._db, target, erased_by)
 
     def rest(self) -> None:
         """Give back what memory the writing took: there is nothing more to write for now."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kizuna.errors import ConfigError, JournalConflictError, JournalCorruptError, RefusedError
 from kizuna.kernel.journal import GENESIS, Head, Projections, Row, Stored, restore, verify_rows
@@ -17,24 +17,30 @@ if TYPE_CHECKING:
 
     from kizuna.kernel.journal import Db, Entry, Progress, Verification
 
-JOURNAL_VERSION = 1
-"""The version of the journal's own tables that this code writes, and the newest that it reads."""
-
-OLDEST_READER = 1
-"""The oldest code, by its JOURNAL_VERSION, that may open what this code writes."""
-
-OLDEST_RELEASE = "0.1.0"
-"""The release of kizuna that first read OLDEST_READER's tables."""
-
 BATCH = 1_000
 """Entries read at a time when a whole journal is replayed or audited."""
 
+META = "CREATE TABLE IF NOT EXISTS journal_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
+"""The journal's own settings."""
+
 SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS journal_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    META,
     "CREATE TABLE IF NOT EXISTS journal_entry (seq BIGINT_KEY, header BYTES NOT NULL, chain BYTES NOT NULL)",
     "CREATE TABLE IF NOT EXISTS journal_body (seq BIGINT_KEY, erased_by BIGINT, body BYTES)",
 )
-"""The journal's own tables; a body that was erased is NULL and names the entry that erased it."""
+"""The journal's own tables, as every reader finds them; a body that was erased is NULL and names the entry that erased it."""
+
+
+class Layout(NamedTuple):
+    """How an engine lays the journal's own tables: its version, the oldest version of code that may open it, and the release that first had that."""
+
+    version: int
+    oldest_reader: int
+    oldest_release: str
+
+
+AS_READ = Layout(1, 1, "0.1.0")
+"""SCHEMA itself."""
 
 _ROWS = (
     "SELECT e.seq, e.header, e.chain, b.body, b.erased_by FROM journal_entry e"
@@ -68,23 +74,27 @@ def set_meta(db: Db, name: str, value: str) -> None:
     )
 
 
-def check_schema(db: Db, where: str) -> None:
-    """Refuse a journal that this code is too old to read; stamp a new one.
+def check_layout(db: Db, layout: Layout, where: str) -> bool:
+    """Refuse a journal that this code is too old to read; return whether its tables are laid otherwise than `layout`, or not at all yet.
 
     Raises:
         ConfigError: says which release to install.
     """
-    oldest = get_meta(db, "oldest_reader")
-    if oldest is None:
-        set_meta(db, "journal_version", str(JOURNAL_VERSION))
-        set_meta(db, "oldest_reader", str(OLDEST_READER))
-        set_meta(db, "oldest_release", OLDEST_RELEASE)
-    elif not oldest.isdigit() or int(oldest) > JOURNAL_VERSION:
-        version, release = get_meta(db, "journal_version"), get_meta(db, "oldest_release")
+    oldest, version = get_meta(db, "oldest_reader"), get_meta(db, "journal_version")
+    if oldest is not None and (not oldest.isdigit() or int(oldest) > layout.version):
+        release = get_meta(db, "oldest_release")
         raise ConfigError(
-            f"journal version `{version}` is newer than this kizuna reads (`{JOURNAL_VERSION}`): install kizuna `{release}` or newer",
+            f"journal version `{version}` is newer than this kizuna reads (`{layout.version}`): install kizuna `{release}` or newer",
             where=where,
         )
+    return version is None or (version.isdigit() and int(version) < layout.version)
+
+
+def stamp_layout(db: Db, layout: Layout) -> None:
+    """Note how the journal's tables are laid."""
+    set_meta(db, "journal_version", str(layout.version))
+    set_meta(db, "oldest_reader", str(layout.oldest_reader))
+    set_meta(db, "oldest_release", layout.oldest_release)
 
 
 def check_projections(db: Db, projections: Projections) -> None:
@@ -157,18 +167,18 @@ def refill(db: Db, projections: Projections, blob: str, progress: Progress | Non
     set_meta(db, "projections", projections.fingerprint)
 
 
-def drop_body(db: Db, target: int, erased_by: int) -> None:
-    """Delete one body and note the entry that erased it.
+def drop_body(db: Db, target: int, erased_by: int, *, bodies: str = "journal_body") -> None:
+    """Delete one body and note the entry that erased it; `bodies` is the table in which the engine keeps them.
 
     Raises:
         RefusedError: there is no such body, or it was erased before.
     """
-    rows = db.execute("SELECT erased_by FROM journal_body WHERE seq = ?", (target,))
+    rows = db.execute(f"SELECT erased_by FROM {bodies} WHERE seq = ?", (target,))
     if not rows:
         raise RefusedError(f"entry `{target}` has no body to erase")
     if rows[0][0] is not None:
         raise RefusedError(f"the body of entry `{target}` was erased by entry `{rows[0][0]}` already")
-    db.execute("UPDATE journal_body SET body = NULL, erased_by = ? WHERE seq = ?", (erased_by, target))
+    db.execute(f"UPDATE {bodies} SET body = NULL, erased_by = ? WHERE seq = ?", (erased_by, target))
 
 
 def apply_all(db: Db, projections: Projections, linked: list[Stored]) -> None:

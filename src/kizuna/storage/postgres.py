@@ -186,7 +186,8 @@ class PostgresStore:
                 db.execute(f'CREATE SCHEMA IF NOT EXISTS "{self._schema}"')
                 for statement in journal_sql.SCHEMA:
                     db.execute(journal_sql.typed(statement, "BYTEA"))
-                journal_sql.check_schema(db, self._where)
+                if journal_sql.check_layout(db, journal_sql.AS_READ, self._where):
+                    journal_sql.stamp_layout(db, journal_sql.AS_READ)
                 if journal_sql.get_meta(db, "projections") != self._projections.fingerprint:
                     with self._writer.pipeline():
                         journal_sql.refill(db, self._projections, "BYTEA", progress)

@@ -29,7 +29,7 @@ from kizuna.kernel.journal import (
     link_one,
     restore,
 )
-from kizuna.storage import journal_sql
+from kizuna.storage import journal_sql, packed_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -138,6 +138,9 @@ class SqliteStore:
     )
     """What each connection is told."""
 
+    REMEMBERED: ClassVar[int] = 2_048
+    """How many bodies are at hand unpacked: those of some seconds."""
+
     def __init__(self, path: str, projections: Projections, *, vfs: str | None, busy_ms: int) -> None:
         self.path = path
         self._projections = projections
@@ -145,6 +148,7 @@ class SqliteStore:
         self._busy_ms = busy_ms
         self._exclusive = vfs is not None or path == _MEMORY
         self._lock = threading.RLock()
+        self._packing = packed_sql.Packing(self.REMEMBERED)
         self._readers: deque[apsw.Connection] = deque()
         self._closed = False
         self._wal_pages = 0
@@ -161,6 +165,7 @@ class SqliteStore:
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             for pragma in self.PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
+            self._packing.attach(connection)
         except BaseException:
             connection.close(force=True)
             raise
@@ -184,13 +189,13 @@ class SqliteStore:
             self._writer.wal_autocheckpoint(0)
             self._writer.set_wal_hook(self._note_wal)
             with self._transaction():
-                for statement in journal_sql.SCHEMA:
-                    self._db.execute(journal_sql.typed(statement, "BLOB"))
+                self._db.execute(journal_sql.META)
                 self._take_up(progress)
 
     def _take_up(self, progress: Progress | None) -> None:
-        """Check what the file holds; its tables are made anew where they are of another version."""
-        journal_sql.check_schema(self._db, self.path)
+        """Check what the file holds; its projections are made anew where they are of another version."""
+        if journal_sql.check_layout(self._db, packed_sql.LAYOUT, self.path):
+            packed_sql.lay(self._db)
         if journal_sql.get_meta(self._db, "projections") != self._projections.fingerprint:
             journal_sql.refill(self._db, self._projections, "BLOB", progress)
 
@@ -236,17 +241,9 @@ class SqliteStore:
         with self._lock, self.translated(), self._transaction():
             journal_sql.check_projections(self._db, self._projections)
             linked = link(journal_sql.read_head(self._db), entries)
-            self._append(linked)
+            self._packing.append(self._db, linked)
             journal_sql.apply_all(self._db, self._projections, linked)
         return [stored.seq for stored in linked]
-
-    def _append(self, linked: list[Stored]) -> None:
-        self._db.executemany(
-            "INSERT INTO journal_entry (seq, header, chain) VALUES (?, ?, ?)",
-            [(stored.seq, stored.header, stored.chain) for stored in linked],
-        )
-        bodies = [(stored.seq, stored.entry.body) for stored in linked if stored.entry.body is not None]
-        self._db.executemany("INSERT INTO journal_body (seq, body) VALUES (?, ?)", bodies)
 
     def erase(self, target: int, entry: Entry) -> int:
         """See `Store.erase`; the bytes are overwritten in the file and in its log too."""
@@ -257,8 +254,8 @@ class SqliteStore:
                 with self._transaction():
                     journal_sql.check_projections(self._db, self._projections)
                     stored = link_one(journal_sql.read_head(self._db), entry)
-                    journal_sql.drop_body(self._db, target, stored.seq)
-                    self._append([stored])
+                    self._packing.drop_body(self._db, target, stored.seq)
+                    self._packing.append(self._db, [stored])
                     journal_sql.apply_all(self._db, self._projections, [stored])
             finally:
                 self._writer.execute("PRAGMA secure_delete = OFF")

@@ -24,7 +24,8 @@ def newest_receipts(store: Store, channel: str, epoch: int, held: int) -> list[b
     One that speaks of more than is held was given before a restore and came back from the writer, who needs it no second time.
     """
     rows = store.query(
-        "SELECT b.body FROM receipt_out r JOIN journal_body b ON b.seq = r.seq WHERE r.channel = ? AND r.epoch = ? ORDER BY r.seq DESC LIMIT ?",
+        "SELECT b.body FROM (SELECT seq FROM receipt_out WHERE channel = ? AND epoch = ? ORDER BY seq DESC LIMIT ?) r"
+        " JOIN journal_body b ON b.seq = r.seq ORDER BY r.seq DESC",
         (channel, epoch, STARTING_RECEIPTS),
     )
     return [receipt for (body,) in reversed(rows) if _size(receipt := bytes(body)) <= held]
@@ -41,8 +42,8 @@ class _Size(msgspec.Struct):
 def receipts_after(store: Store, channel: str, epoch: int, sha256: str) -> list[bytes] | None:
     """Return an epoch's receipts signed after the one of this digest, oldest first, or None where this node does not know that one."""
     rows = store.query(
-        "SELECT r.sha256, b.body FROM receipt_out r JOIN journal_body b ON b.seq = r.seq WHERE r.channel = ? AND r.epoch = ?"
-        " ORDER BY r.seq DESC LIMIT ?",
+        "SELECT r.sha256, b.body FROM (SELECT sha256, seq FROM receipt_out WHERE channel = ? AND epoch = ? ORDER BY seq DESC LIMIT ?) r"
+        " JOIN journal_body b ON b.seq = r.seq ORDER BY r.seq DESC",
         (channel, epoch, MOST_RECEIPTS),
     )
     later: list[bytes] = []

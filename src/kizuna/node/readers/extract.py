@@ -180,7 +180,7 @@ class Extract:
         self._store.append(rows)
         for row in rows:
             if row.entry.kind == ERASED:
-                journal_sql.drop_body(own, row.entry.meta["target"], row.seq)
+                self._store.drop_body(row.entry.meta["target"], row.seq)
             self._made.apply(own, row.seq, row.entry)
         if self._made.settle is not None:
             self._made.settle(own)

@@ -131,8 +131,9 @@ def _within(view: View, grade: str) -> bool:
 def _records(view: View, party: str, type: str, reason: str) -> Iterator[dict[str, Any]]:  # noqa: A002 # the word of the page's address
     """Yield the newest own records of a type that were withheld from a party for a reason, as the journal says."""
     rows = view.node.store.query(
-        "SELECT r.id, r.at_ms, r.subject, e.header FROM record r JOIN journal_entry e ON e.seq = r.seq"
-        " WHERE r.own = 1 AND r.type = ? ORDER BY r.seq DESC LIMIT ?",
+        "SELECT r.id, r.at_ms, r.subject, e.header FROM"
+        " (SELECT id, at_ms, subject, seq FROM record WHERE own = 1 AND type = ? ORDER BY seq DESC LIMIT ?) r"
+        " JOIN journal_entry e ON e.seq = r.seq ORDER BY r.seq DESC",
         (type, _LOOKED_AT),
     )
     count = 0

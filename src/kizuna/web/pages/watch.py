@@ -230,7 +230,8 @@ def _offered(view: View, alert: dict[str, Any]) -> Iterator[Offered]:
 def lately_held(view: View, party: str) -> Sequence[Held]:
     """Return the newest record for each clause or rule that lately held one of ours back from a party, clauses first."""
     rows = view.node.store.query(
-        "SELECT r.id, r.type, e.header FROM record r JOIN journal_entry e ON e.seq = r.seq WHERE r.own = 1 ORDER BY r.seq DESC LIMIT ?",
+        "SELECT r.id, r.type, e.header FROM (SELECT id, type, seq FROM record WHERE own = 1 ORDER BY seq DESC LIMIT ?) r"
+        " JOIN journal_entry e ON e.seq = r.seq ORDER BY r.seq DESC",
         (_LOOKED_AT,),
     )
     found: dict[str, Held] = {}
