@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from kizuna.domains.maritime.records import RECORDS, SIMULATED, PositionBatch
-from kizuna.errors import RecordError
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from kizuna.domains.maritime.records import RECORDS, SIMULATED, Chunk, PositionBatch
+from kizuna.domains.maritime.rules import check_chunks
+from kizuna.errors import KizunaError, RecordError
+from kizuna.formats.positions_arrow import SCHEMA, check, empty
 from kizuna.kernel import record
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.record import Record
+from kizuna.node.held.facts import BlobReader
 from kizuna.node.held.parsed import parse
 
 
@@ -43,3 +50,35 @@ def window_of(body: PositionBatch) -> tuple[int, int]:
     """Return within which milliseconds UTC a batch's positions lie; where that is not disclosed, within all."""
     from_ms, to_ms = body.window_from_ms, body.window_to_ms
     return from_ms if isinstance(from_ms, int) else 0, to_ms if isinstance(to_ms, int) else 2**53
+
+
+def rows_of(body: PositionBatch, blobs: BlobReader) -> tuple[pa.Table, int]:
+    """Return the rows of a batch that are shown and that are what it says of them, and how many of its chunks are not."""
+    found: list[tuple[Chunk, pa.Table]] = []
+    shown = body.chunks if isinstance(body.chunks, tuple) else ()
+    for chunk in shown:
+        try:
+            # in canonical form it is already: made here, or checked before it was journalled
+            with pa.ipc.open_stream(pa.py_buffer(blobs.get(chunk.blob.sha256))) as reader:
+                found.append((chunk, reader.read_all()))
+        except (KizunaError, pa.ArrowException):
+            continue
+    if not _hold(found, window_of(body)):  # all are looked at together, and one by one where any is wrong
+        found = [each for each in found if _hold([each], window_of(body))]
+    tables = [table for _, table in found]
+    return pa.concat_tables(tables) if tables else empty(), len(shown) - len(found)
+
+
+def _hold(found: Sequence[tuple[Chunk, pa.Table]], window_ms: tuple[int, int]) -> bool:
+    """Return whether chunks are what their record says of them."""
+    tables = [table for _, table in found]
+    if not tables:
+        return True
+    if not all(table.schema.equals(SCHEMA, check_metadata=True) for table in tables):
+        return False
+    try:
+        check(pa.concat_tables(tables))
+        check_chunks(tables, [(chunk.cell, chunk.rows) for chunk, _ in found], window_ms)
+    except RecordError:
+        return False
+    return True

@@ -33,10 +33,9 @@ from kizuna.domains.maritime.records import (
     PositionBatch,
     StaticReported,
 )
-from kizuna.domains.maritime.rules import check_chunk
 from kizuna.errors import KizunaError, RecordError
 from kizuna.formats.ais import PositionReport, StaticReport
-from kizuna.formats.positions_arrow import check, empty, values_of
+from kizuna.formats.positions_arrow import values_of
 from kizuna.kernel import record
 from kizuna.kernel.journal import Entry, Store
 from kizuna.kernel.ports import Clock
@@ -45,7 +44,7 @@ from kizuna.node.held import facts, noting
 from kizuna.node.held.facts import BlobReader
 from kizuna.node.held.parsed import parse
 from kizuna.node.maritime.archives import ArchiveKey, Archives, newest_rows
-from kizuna.node.maritime.brought import batch_of, brought, kind_of, window_of
+from kizuna.node.maritime.brought import batch_of, brought, kind_of, rows_of, window_of
 from kizuna.node.maritime.following import Following
 from kizuna.node.maritime.sightings import Sightings
 from kizuna.node.maritime.vessel_rows import VesselRow, row_of, within
@@ -57,7 +56,7 @@ LOOK_BACK_MS = 86_400_000
 """How far back from the newest day of an archive a picture that starts looks into it."""
 FLUSH_MS = 10_000
 FLUSH_ROWS = 200_000
-PAGE = 500
+PAGE = 200
 UNIT_BATCHES = 200
 """Newest batches of own units that tell, at the start, which vessels those are."""
 LIVE_WINDOW_MS = 1_000
@@ -383,18 +382,16 @@ class LivePicture:
             self._show()
 
     def _tell(self) -> None:
-        with self._applied:
-            self._reached = self.archives.seq
-            self._applied.notify_all()
-        if not self._changed:
-            return
         changed, self._changed = self._changed, set()
-        listeners = [listener for listener, wanted in self._listeners if wanted()]
+        listeners = [listener for listener, wanted in self._listeners if wanted()] if changed else []
         if listeners:
             found = [self.vessel(mmsi, simulated=simulated) for simulated, mmsi in sorted(changed)]
             rows = [row for row in found if row is not None]
             for listener in listeners:
                 listener(rows)
+        with self._applied:
+            self._reached = self.archives.seq
+            self._applied.notify_all()
 
     def _mind(self, entry: Entry) -> None:
         """Note what an entry takes back."""
@@ -450,19 +447,9 @@ class LivePicture:
         """Return the rows of a batch that are shown, each chunk held against what its record says."""
         source = body.source if isinstance(body.source, str) else ""
         key = ArchiveKey(held.clear.issuer, kind_of(body), source)
-        tables: list[pa.Table] = []
-        for chunk in body.chunks if isinstance(body.chunks, tuple) else ():
-            try:
-                # in canonical form it is already: made here, or checked before it was journalled
-                with pa.ipc.open_stream(pa.py_buffer(self._blobs.get(chunk.blob.sha256))) as reader:
-                    table = reader.read_all()
-                check(table)
-                check_chunk(table, cell=chunk.cell, rows=chunk.rows, window_ms=window_of(body))
-            except (KizunaError, pa.ArrowException):
-                self.counts.refused += 1
-                continue
-            tables.append(table)
-        return key, pa.concat_tables(tables) if tables else empty()
+        table, refused = rows_of(body, self._blobs)
+        self.counts.refused += refused
+        return key, table
 
     def _static(self, held: Record) -> None:
         body = record.body_of(held, StaticReported)
