@@ -283,6 +283,38 @@ def test_the_passes_take_over_in_the_middle_of_a_line() -> None:
         assert reader.counts == careful.counts
 
 
+def test_a_message_that_was_left_to_the_careful_reader_once_is_not_left_to_it_for_ever() -> None:
+    """Found by a feed whose sequence numbers come again within seconds: every message of two sentences was read the careful way."""
+    left: list[int] = []
+
+    class Counting(Passes):
+        def slow_lines(self) -> list[Any]:
+            found = super().slow_lines()
+            left.append(len(found))
+            return found
+
+    halves = halves_of("ship1")
+    reader = ColumnReader(Counting)
+    reader.feed(halves[0] + b"garbage\n")  # its halves do not adjoin
+    for _ in range(3):
+        reader.feed(halves[1] + halves[0] + b"garbage\n")
+    assert left[-1] == 3, "it is open still: nothing of it may be taken here"
+    reader.feed(halves[1])
+    reader.feed(b"".join(halves))
+    assert left[-1] == 0
+    assert reader.counts.messages_by_type == {5: 5}
+    far = halves_of("a-station-of-a-long-name")
+    for other in (far, halves_of("")):
+        both(halves[0] + b"garbage\n" + other[0] + other[1] + halves[1] + b"".join(halves + other) * 2, [90, 400])
+
+
+def halves_of(station: str) -> list[bytes]:
+    payload, fill = of_kind(random.Random(1), 5).armoured()
+    tag = make_tag(received_ms=1_300_000_000_007, station=station, group=None)
+    parts = [b"AIVDM,2,1,3,A,%s,0" % payload[:60], b"AIVDM,2,2,3,A,%s,%d" % (payload[60:], fill)]
+    return [tag + sentence(part) + b"\n" for part in parts]
+
+
 BINARY = [(6, 72, *key) for key in messages._MSG6_VARIANTS] + [
     (8, 40, *key) for key in messages._MSG8_VARIANTS
 ]  # what is looked into

@@ -44,6 +44,7 @@ from kizuna.node.channel import (  # noqa: E402 # the same
     serving,
     world,
 )
+from kizuna.node.channel.again import Again  # noqa: E402 # the same
 from kizuna.node.channel.ledger import Ledger  # noqa: E402 # the same
 from kizuna.node.channel.releasing import Releaser, Ruling  # noqa: E402 # the same
 from kizuna.node.held import (  # noqa: E402 # the same
@@ -113,10 +114,9 @@ def _lets_pass(*codes: str) -> Around:
     return judged
 
 
-def _serves_again(plain: Any, store: Any, releaser: Any, partner: Any, state: Any, index: int, now_ms: int) -> Any:
-    _, names, item = outgoing.header_at(store, state.channel, state.epoch, index)
-    held = facts.load_record(store, item)
-    return held.bytes(names) if held is not None and names else plain(store, releaser, partner, state, index, now_ms)
+def _serves_again(_plain: Any, served: Any, written: Any) -> Any:
+    held = facts.load_record(served._store, written.item)
+    return held.bytes(written.meta["names"]) if held is not None else b""
 
 
 class _Sticky(dict[int, tuple[bytes, bytes]]):
@@ -290,7 +290,7 @@ MUTANTS = (
         around(Releaser, "rule", _discloses),
         "test_federation:test_what_a_provision_does_not_name_stays_closed",
     ),
-    Mutant("serve again without a fresh decision", around(outgoing, "served_body", _serves_again), STUB),
+    Mutant("serve again without a fresh decision", around(Again, "record_body", _serves_again), STUB),
     Mutant("keep what was decided once", around(outgoing, "load", _keeps_bodies), STUB),
     *(Mutant(name, around(Index, "judge", _lets_pass(*codes)), ENTRIES) for name, codes in JUDGE),
     Mutant("skip the author", put(incoming.Judge, "_author", lambda _self, _held, _header: ""), ENTRIES),

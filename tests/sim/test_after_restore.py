@@ -11,6 +11,9 @@ from kizuna.kernel import canonical
 from kizuna.kernel.channel import wire
 from kizuna.kernel.instrument import Instrument
 from kizuna.node import effects as fx
+from kizuna.node.channel import again
+from kizuna.node.channel.again import Again, Written
+from kizuna.node.channel.world import Limits
 from kizuna.sim.federation import Federation, SimNode, opened_receipt
 from kizuna.sim.keyring import next_identity
 from tests.sim.test_bundles import apart, carry, export
@@ -147,6 +150,47 @@ def test_a_stub_that_stays_denied_is_not_shown_again() -> None:
     assert notes(yokosuka) == set()
     rows = delhi.store.query("SELECT COUNT(*) FROM leaf_out WHERE kind = 'record'")
     assert rows == [(1,)]
+
+
+def test_a_reader_far_behind_is_served_page_by_page_and_what_is_new_waits_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(again, "PAGE", 3)
+    served: list[str] = []
+    decided = Again.record_body
+
+    def counted(self: Again, written: Written) -> bytes:
+        served.append(written.item)
+        return decided(self, written)
+
+    monkeypatch.setattr(Again, "record_body", counted)
+    federation = Federation("far behind")
+    delhi, yokosuka = (federation.add(name, DOMAINS, Limits(pull_entries=5)) for name in ("ind/delhi", "jpn/yokosuka"))
+    federation.introduce(delhi, yokosuka)
+    made = arrangement("ind", "jpn")
+    for node in (delhi, yokosuka):
+        sign_instrument(node, made)
+    federation.run(10_000)
+    say(delhi, "before")
+    federation.run(3_000)
+    backup = backup_of(yokosuka)
+    lost = [say(delhi, f"lost {number}") for number in range(20)]
+    federation.run(20_000)
+    delhi.do(fx.Act(lost[7], "retract", "a test", "officer:2:watch"))
+    federation.run(20_000)
+    assert not served, "what was sequenced a moment ago is served from memory"
+    restored(yokosuka, backup)
+    new = {say(delhi, f"new {number}") for number in range(9)}
+    federation.run(120_000)
+    stands = {f"lost {number}" for number in range(20) if number != 7}  # the one that was retracted
+    assert notes(yokosuka) == {"before", *stands, *(f"new {number}" for number in range(9))}
+    assert set(served) - new == set(lost)
+    assert len(served) == len(set(served)), "each is decided once"
+    assert len(new & set(served)) <= 1, (
+        "but for what the pull that waited at the restore took, none was sequenced before its turn"
+    )
+    out, read = sides(delhi, yokosuka)
+    assert out == read
 
 
 @pytest.mark.parametrize("leap_ms", [2 * 3_600_000, 30 * 86_400_000])

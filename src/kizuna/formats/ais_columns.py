@@ -96,7 +96,7 @@ class ColumnReader:
         self._passes = self._ask() if self._seen >= self._worth else None
         if self._passes is not None:
             self._rest = self._careful.lines.take_rest()
-            self._passes.adopt(self._careful.lines)
+            self._passes.follow(self._careful.lines)
         return self._passes
 
     def _run(self, passes: Passes, data: bytes, begin: int, parts: list[Columns]) -> int:
@@ -125,7 +125,7 @@ class ColumnReader:
         announced, keep = passes.take_wrapper()
         self._careful.lines.resume(passes.lines, announced, keep=keep)
         read = columns_of(self._careful.feed(data))
-        passes.adopt(self._careful.lines)
+        passes.follow(self._careful.lines)
         return read
 
     def _keep(self, passes: Passes, rest: bytes, parts: list[Columns]) -> None:

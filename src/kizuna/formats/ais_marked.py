@@ -88,7 +88,7 @@ MAX_APART_MS = 60_000
 MAX_AGE_LINES = 4096
 """As `nmea.MAX_AGE_MS` and `nmea.MAX_AGE_LINES`: an older first half is given up before another one is looked at."""
 OPEN_SIZE = np.int64(4096)
-_NO_STREAM, _ANY_STREAM, _STREAMS_FROM = np.int64(0), np.int64(1), np.int64(2)
+NO_STREAM, ANY_STREAM, STREAMS_FROM = np.int64(0), np.int64(1), np.int64(2)
 DIGIT_1 = ord("1")
 KEEP = -2
 """As a wrapper's time: the careful reader keeps what it holds."""
@@ -270,13 +270,13 @@ def _milliseconds(parts: int) -> int:
 
 @inlined
 def _stream(line: int) -> int:
-    """Return a number for the group that a line stands in, else for its station; `_NO_STREAM` where it names neither."""
+    """Return a number for the group that a line stands in, else for its station; `NO_STREAM` where it names neither."""
     at, end = get(line, STATION), get(line, STATION_END)
     if get(line, PART) != 0:
         at, end = get(line, GROUP), get(line, GROUP_END)
     if at == end:
-        return _NO_STREAM
-    return place_of(some_bytes(at, end - at) ^ (some_bytes(at + 8, end - at - 8) * MORE_SPREAD)) + _STREAMS_FROM
+        return NO_STREAM
+    return place_of(some_bytes(at, end - at) ^ (some_bytes(at + 8, end - at - 8) * MORE_SPREAD)) + STREAMS_FROM
 
 
 @inlined
@@ -291,9 +291,9 @@ def _since(message: int, stream: int, opened: int) -> int:
 
     A half without a stream may join any, and one with a stream those that have the same or none.
     """
-    if stream == _NO_STREAM:
-        return get(opened, _open_place(message, _ANY_STREAM))
-    return max(get(opened, _open_place(message, stream)), get(opened, _open_place(message, _NO_STREAM)))
+    if stream == NO_STREAM:
+        return get(opened, _open_place(message, ANY_STREAM))
+    return max(get(opened, _open_place(message, stream)), get(opened, _open_place(message, NO_STREAM)))
 
 
 @inlined
@@ -329,7 +329,7 @@ def _note_open(start: int, eol: int, number: int, stream: int, opened: int) -> N
     message = _opens(start, eol)
     if message >= 0:
         put(opened, _open_place(message, stream), number + 1)
-        put(opened, _open_place(message, _ANY_STREAM), number + 1)
+        put(opened, _open_place(message, ANY_STREAM), number + 1)
     if byte(start) != BACKSLASH:
         return
     i = start + 1
@@ -360,7 +360,7 @@ def _hand_over(start: int, eol: int, number: int, state: int, opened: int, one: 
         put(state, LENT, 1)
     put(state, WRAP_MS, NONE)
     # Without a right TAG block a name may stand behind the sentence: then it counts as a line that may join any.
-    stream = _stream(one) if byte(start) == BACKSLASH and at >= 0 else _NO_STREAM
+    stream = _stream(one) if byte(start) == BACKSLASH and at >= 0 else NO_STREAM
     _note_open(start, eol, number, stream, opened)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from kizuna.formats import ais_words as words
-from kizuna.formats.ais_marked import KEEP, OPEN_SIZE, SIX_SIZE, second_pass
+from kizuna.formats.ais_marked import ANY_STREAM, KEEP, NO_STREAM, OPEN_SIZE, SIX_SIZE, STREAMS_FROM, second_pass
 from kizuna.formats.ais_plain import first_pass, spread_flags
 from kizuna.formats.ais_tables import CHUNK_BYTES, POSITIONS, STATICS, Columns
 
@@ -117,15 +117,17 @@ class Passes:
         state[words.LINES] = careful.lines
         state[words.LENT] = careful.remembers
         state[words.PENDING] = max(state[words.PENDING], state[words.LENT])
+        # The passes note what may be open; the careful reader knows: else a message once left to it would be left to it for ever.
+        self._open[:] = 0
+        for sequence, channel, stream, line in careful.open_messages():
+            message = (sequence or b",")[0] * 256 + (channel or b",")[0]
+            for each in (_stream_of(stream), int(ANY_STREAM)):
+                place = _place_of(message * 65_536 + each)
+                self._open[place] = max(self._open[place], line)
         groups = careful.open_groups()
         self._open[OPEN_SIZE:] = len(groups) > _HALF_FULL
         for group in groups:
-            self._open[int(OPEN_SIZE) + _place_of(group.encode())] = 1
-
-    def adopt(self, careful: AisLineReader) -> None:
-        """Take over from the careful reader, of whose lines nothing is known here: any message may be open there."""
-        self.follow(careful)
-        self._open[:OPEN_SIZE] = careful.lines
+            self._open[int(OPEN_SIZE) + _place_of(_word(group.encode()))] = 1
 
     @property
     def lent(self) -> bool:
@@ -231,6 +233,18 @@ def _array(values: NDArray[Any], missing: NDArray[np.bool_] | None, kind: pa.Dat
     return pa.array(values.astype(kind.to_pandas_dtype()), kind, mask=missing)
 
 
-def _place_of(group: bytes) -> int:
-    """Return what `ais_marked.group_place` does."""
-    return (int.from_bytes(group[:8], "little") * int(words.SPREAD) & (1 << 64) - 1) >> 52
+def _word(text: bytes) -> int:
+    """Return what `ais_words.some_bytes` does of the first eight."""
+    return int.from_bytes(text[:8], "little")
+
+
+def _stream_of(stream: bytes) -> int:
+    """Return what `ais_marked` numbers a stream by, which `nmea_tag.Tag.stream` names with a letter before it."""
+    if not stream:
+        return int(NO_STREAM)
+    return _place_of(_word(stream[1:]) ^ _word(stream[9:]) * int(words.MORE_SPREAD)) + int(STREAMS_FROM)
+
+
+def _place_of(word: int) -> int:
+    """Return what `ais_words.place_of` does."""
+    return (word * int(words.SPREAD) & (1 << 64) - 1) >> 52

@@ -184,6 +184,10 @@ class AisLineReader:
         """Return the ids of the groups of which the last sentence has not come."""
         return list(self._groups)
 
+    def open_messages(self) -> list[tuple[bytes, bytes, bytes, int]]:
+        """Return of each message whose last sentence has not come its sequence, channel and `Tag.stream`, and the line that began it, from 1."""
+        return [(key[0], key[1], key[-1], pending.line_no) for key, pending in self._pending.items()]
+
     def _line(self, line: bytes, out: list[AisPayload | Rejected]) -> None:
         self.lines += 1
         if len(line) > MAX_LINE_BYTES:

@@ -6,6 +6,7 @@ committed. No label carries content: partners' node names, entry kinds, and code
 
 from __future__ import annotations
 
+import collections
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -193,8 +194,10 @@ class Metrics:
 
     def count(self, committed: Committed) -> None:
         """Count what has just been committed."""
+        kinds = collections.Counter(entry.kind if entry.kind in _KINDS else "other" for _, entry in committed.entries)
+        for kind, count in kinds.items():
+            self._entries.labels(kind).inc(count)
         for _, entry in committed.entries:
-            self._entries.labels(entry.kind if entry.kind in _KINDS else "other").inc()
             if entry.kind == "received" and entry.meta["code"]:
                 self._refused.labels(reason_word(entry.meta["code"])).inc()
 

@@ -31,7 +31,7 @@ from kizuna.domains.maritime.records import (
     Threshold,
     ThresholdsPublished,
 )
-from kizuna.domains.maritime.rules import check_chunk, corner_of, releasable_chunks
+from kizuna.domains.maritime.rules import check_chunks, corner_of, releasable_chunks
 from kizuna.errors import RecordError
 from kizuna.formats.positions_arrow import SCHEMA, canonical_ipc, parse_ipc
 from kizuna.kernel.domain import Fact
@@ -97,9 +97,9 @@ def test_every_row_is_in_one_chunk_that_is_what_its_record_says(rows: list[Row],
         assert one.body.window_to_ms - one.body.window_from_ms <= 1_000
         assert one.body.row_count == sum(chunk.rows for chunk in one.body.chunks)
         window = one.body.window_from_ms, one.body.window_to_ms
-        for chunk, blob in zip(one.body.chunks, one.blobs, strict=True):
-            held = parse_ipc(blob)
-            check_chunk(held, cell=chunk.cell, rows=chunk.rows, window_ms=window)
+        tables = [parse_ipc(blob) for blob in one.blobs]
+        check_chunks(tables, [(chunk.cell, chunk.rows) for chunk in one.body.chunks], window)
+        for held in tables:
             assert all((row["mmsi"] == OWN) == one.own_units for row in held.to_pylist())
             found += held.to_pylist()
     assert sorted(map(repr, found)) == sorted(map(repr, table(rows).to_pylist()))
@@ -117,18 +117,32 @@ def test_a_batch_has_a_bounded_number_of_chunks() -> None:
     assert [len(one.body.chunks) for one in cut(rows)] == [MAX_CHUNKS, MAX_CHUNKS, 5]
 
 
+@pytest.mark.parametrize("beside", [[], [(0, 7, 0, 0)], [(0, 7, 0, 0), (0, 8, 1, 1)]])
 @pytest.mark.parametrize(
     "change",
     [{"cell": "N06E095"}, {"rows": 2}, {"window_ms": (1, 2)}, {"window_ms": (-1, 0)}],
 )
-def test_a_chunk_that_is_not_what_its_record_says_is_refused(change: dict[str, Any]) -> None:
-    given = {"cell": "N05E095", "rows": 1, "window_ms": (0, 1)}
-    rows = table([(0, 1, 5 * DEGREE, 95 * DEGREE)])
-    check_chunk(rows, **given)  # type: ignore[arg-type] # the parameters name what they change
+def test_a_chunk_that_is_not_what_its_record_says_is_refused(
+    change: dict[str, Any], beside: list[tuple[int, int, int, int]]
+) -> None:
+    others = [(table(beside), "N00E000")] if beside else []
+
+    def judged(rows: list[tuple[int, int, int, int]], given: dict[str, Any]) -> None:
+        for chunks in ([*others, (table(rows), given["cell"])], [(table(rows), given["cell"]), *others, *others]):
+            said = [(cell, given["rows"] if cell == given["cell"] else held.num_rows) for held, cell in chunks]
+            check_chunks([held for held, _ in chunks], said, given["window_ms"])
+
+    given: dict[str, Any] = {"cell": "N05E095", "rows": 1, "window_ms": (0, 1)}
+    judged([(0, 1, 5 * DEGREE, 95 * DEGREE)], given)
     with pytest.raises(RecordError):
-        check_chunk(rows, **(given | change))  # type: ignore[arg-type] # the same
+        judged([(0, 1, 5 * DEGREE, 95 * DEGREE)], given | change)
     with pytest.raises(RecordError):
-        check_chunk(table([(0, 1, 5 * DEGREE, 95 * DEGREE), (0, 1, 0, 0)]), cell="N05E095", rows=2, window_ms=(0, 1))
+        judged([(0, 1, 5 * DEGREE, 95 * DEGREE), (0, 1, 0, 0)], given | {"rows": 2})
+
+
+def test_chunks_without_rows_are_what_they_say() -> None:
+    check_chunks([], [], (0, 1))
+    check_chunks([table([]), table([(0, 1, 0, 0)])], [("N05E095", 0), ("N00E000", 1)], (0, 1))
 
 
 # --- which chunks go ----------------------------------------------------------------------------------------------------------------

@@ -305,7 +305,7 @@ def test_a_watch_follows_its_node_and_remembers(settings: Settings, tmp_path: Pa
         node.runner.start()
         watch = open_watch(node, Clock())
         changed: list[int] = []
-        watch.picture.listen(lambda rows, changed=changed: changed.extend(row.mmsi for row in rows))  # type: ignore[misc] # bound now
+        watch.picture.listen(lambda rows, changed=changed: changed.extend(row.mmsi for row in rows), lambda: True)  # type: ignore[misc] # bound now
         if not shown:
             start_and_settle(watch, node)
             assert changed

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from kizuna.domains.maritime.records import PositionBatch
 from kizuna.errors import RecordError
 from kizuna.formats.positions_arrow import values_of
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from kizuna.kernel.instrument import Area, Obligations
@@ -73,19 +75,34 @@ def releasable_chunks(body: Body, obligations: Obligations) -> frozenset[str]:
     )
 
 
-def check_chunk(table: pa.Table, *, cell: str, rows: int, window_ms: tuple[int, int]) -> None:
-    """Accept the rows of a chunk that are what its record says of them.
+def check_chunks(tables: Sequence[pa.Table], said: Sequence[tuple[str, int]], window_ms: tuple[int, int]) -> None:
+    """Accept the rows of chunks that are what their record says of them, all together: a chunk has few rows, and each look at a table costs.
+
+    Args:
+        tables: the rows of each chunk, as `positions_arrow.check` accepts them.
+        said: the cell of each, and how many rows it has.
+        window_ms: within which their times lie.
 
     Raises:
-        RecordError: their number, a cell or a time is another.
+        RecordError: a number, a cell or a time is another.
     """
-    if table.num_rows != rows:
-        raise RecordError(f"chunk of cell `{cell}` has `{table.num_rows}` rows, not the `{rows}` that its record names")
-    if not rows:
+    for table, (cell, rows) in zip(tables, said, strict=True):
+        if table.num_rows != rows:
+            raise RecordError(
+                f"chunk of cell `{cell}` has `{table.num_rows}` rows, not the `{rows}` that its record names"
+            )
+    told = [(table, cell) for table, (cell, rows) in zip(tables, said, strict=True) if rows]
+    if not told:
         return
-    time_ms, lat, lon = (values_of(table, name)[0] for name in ("time_ms", "lat_600000", "lon_600000"))
+    whole = pa.concat_tables([table for table, _ in told])
+    time_ms, lat, lon = (values_of(whole, name)[0] for name in ("time_ms", "lat_600000", "lon_600000"))
     if time_ms.min() < window_ms[0] or time_ms.max() >= window_ms[1]:
-        raise RecordError(f"chunk of cell `{cell}` has rows outside the window of its batch")
+        raise RecordError("a chunk has rows outside the window of its batch")
+    counts = [table.num_rows for table, _ in told]
     numbers = cell_numbers(lat, lon)
-    if numbers.min() != numbers.max() or cell_name(int(numbers[0])) != cell:
-        raise RecordError(f"chunk of cell `{cell}` has rows of another cell")
+    first = numbers[np.cumsum([0, *counts[:-1]])]
+    if (numbers != np.repeat(first, counts)).any():
+        raise RecordError("a chunk has rows of several cells")
+    for number, (_, cell) in zip(first.tolist(), told, strict=True):
+        if cell_name(number) != cell:
+            raise RecordError(f"chunk of cell `{cell}` has rows of another cell")

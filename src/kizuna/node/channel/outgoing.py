@@ -1,6 +1,7 @@
-"""The writer's half of a channel: its state, what its entries say, where records were shown, and what of an entry is served again.
+"""The writer's half of a channel: its state, what its entries say, and where records were shown.
 
-What is due is decided and appended in `kizuna.node.channel.sequencing`; this module answers from the log as it stands.
+What is due is decided and appended in `kizuna.node.channel.sequencing`, what is served again decided anew in `kizuna.node.channel.again`; this
+module answers from the log as it stands.
 """
 
 from __future__ import annotations
@@ -18,9 +19,7 @@ from kizuna.kernel.channel.reader import origin
 from kizuna.kernel.channel.writer import WriterState
 from kizuna.kernel.journal import Entry, Store
 from kizuna.kernel.merkle import Tree
-from kizuna.node.channel.releasing import Releaser
-from kizuna.node.held import facts, noting
-from kizuna.node.held.facts import Identity, Partner
+from kizuna.node.held.facts import Identity
 
 SET_BACK_MS = 600_000
 """How far the clock may be set back between two entries; beyond that the last one's time was the wrong one."""
@@ -176,37 +175,6 @@ def stands(store: Store, record_id: str) -> bool:
     """Return whether a record may still be handed over: it was neither retracted nor recalled nor destroyed."""
     rows = store.query("SELECT standing FROM record WHERE id = ?", (record_id,))
     return bool(rows) and rows[0][0] not in WITHDRAWN
-
-
-def served_body(store: Store, releaser: Releaser, partner: Partner, state: OutState, index: int, now_ms: int) -> bytes:
-    """Return the body of an entry that is served again, after a fresh decision; empty where it is now denied.
-
-    Raises:
-        RecordError: the body can no longer be rebuilt to its digest.
-    """
-    rows = store.query(
-        "SELECT e.header, l.kind, l.record_id, l.seq FROM leaf_out l JOIN journal_entry e ON e.seq = l.seq"
-        " WHERE l.channel = ? AND l.epoch = ? AND l.idx = ?",
-        (state.channel, state.epoch, index),
-    )
-    meta = msgspec.json.decode(bytes(rows[0][0]))["meta"]
-    kind, item = rows[0][1], rows[0][2]
-    if kind in {"instrument", "notice"}:
-        held = facts.load_record(store, item)
-        names = meta["names"] if kind == "notice" else None
-        return held.bytes(names) if held is not None else b""
-    if kind == "act" and meta.get("queued"):  # it stands in place of a notice
-        return retraction(store, state.channel, meta["acts"][0][1])
-    if kind != "record":
-        return facts.body_at(store, int(item) if item else rows[0][3]) or b""
-    held = facts.load_record(store, item) if stands(store, item) else None
-    if held is None:
-        return b""
-    names = frozenset(meta["names"])
-    ruling = releaser.rule(held, partner.party, now_ms, **noting.as_sequenced(meta["header"].encode()))
-    if not ruling.permit or not names <= ruling.names:
-        return b""
-    return held.bytes(names)
 
 
 def header_at(store: Store, channel: str, epoch: int, index: int) -> tuple[bytes, frozenset[str], str]:

@@ -20,6 +20,7 @@ from kizuna.kernel.channel.writer import NO_RECEIPT, check_receipt
 from kizuna.kernel.journal import Entry
 from kizuna.kernel.merkle import Tree
 from kizuna.node.channel import outgoing
+from kizuna.node.channel.again import Again
 from kizuna.node.channel.outgoing import OutState
 from kizuna.node.channel.sequencing import NO_OBLIGATIONS, Step
 from kizuna.node.channel.world import World, fault
@@ -106,10 +107,14 @@ class Serving:
             if entries:
                 self.forget(state.channel)
             return [*effects, fault(asked.reply_to, "BadRequest", str(error))]
+        most = min(asked.pull.max_entries, self._world.limits.pull_entries)
+        behind = state.tree.size - (asked.pull.start if asked.pull.epoch == state.epoch else 0)
         room = self._world.limits.window_entries - (state.tree.size - state.receipted)
         step = self._world.sequencer(asked.partner).step(
             now_ms,
-            max(0, min(asked.pull.max_entries, self._world.limits.pull_entries, room)),
+            max(
+                0, min(most - max(0, behind), room)
+            ),  # what does not go into this answer would have to be decided again
             min(asked.pull.max_bytes, self._world.limits.pull_bytes),
             releasing=self._world.releasing,
         )
@@ -350,8 +355,11 @@ class Serving:
         parts: list[bytes] = []
         end, size = start, state.tree.size
         budget = pull.max_bytes if whole else min(pull.max_bytes, self._world.limits.pull_bytes)
+        releasing = self._world.releasing
+        again = Again(self._world.store, self._world.releaser, asked.partner, state, now_ms)
         while end < size and end - start < min(pull.max_entries, wire.MAX_ENTRIES) and budget > 0:
-            header, body = self._entry(asked.partner, state, end, now_ms)
+            made = state.bodies.get(end) if releasing else None  # sequenced a moment ago: it need not be decided anew
+            header, body = made or again.entry(end, releasing=releasing)
             parts += [header, body]
             budget -= len(header) + len(body)
             end += 1
@@ -383,16 +391,6 @@ class Serving:
         if not goes_back and is_new and world.has_receipted_newest(state.node):
             return state.note
         return outgoing.checkpoint_note(identity.every[:MOST_SIGNATURES], state.channel, state.epoch, state.tree)
-
-    def _entry(self, partner: Partner, state: OutState, index: int, now_ms: int) -> tuple[bytes, bytes]:
-        """Return header and body of an entry; what was not sequenced a moment ago is decided anew, and only headed where it is now denied."""
-        made = state.bodies.get(index)
-        if made is not None and self._world.releasing:
-            return made
-        header, _, _ = outgoing.header_at(self._world.store, state.channel, state.epoch, index)
-        if not self._world.releasing and wire.decode_header(header).kind == "record":
-            return header, b""
-        return header, outgoing.served_body(self._world.store, self._world.releaser, partner, state, index, now_ms)
 
     def _due_now(self, state: OutState, now_ms: int) -> bool:
         if not self._world.releasing:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import groupby
+from operator import not_
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -81,6 +83,9 @@ class Intake:
         self._state: str | None = None
         self._passes = passes
         self._readers: dict[int, ColumnReader | StreamReader] = {}
+        self._gathered: dict[int, list[bytes]] = {}
+        self.gathered = 0
+        """Bytes that wait to be decoded."""
         self._positions: list[pa.Table] = []
         self._held = 0
         self._statics: dict[int, _Said] = {}
@@ -90,6 +95,20 @@ class Intake:
         self._sentences = self._total = self._statics_said = self._replaced = 0
 
     # --- in ------------------------------------------------------------------------------------------------------------------------
+
+    def gather(self, connection: int, data: bytes) -> None:
+        """Keep what came over a connection until it is decoded, no bytes meaning that it ended."""
+        self._gathered.setdefault(connection, []).append(data)
+        self.gathered += len(data)
+
+    def take_gathered(self, now_ms: int) -> list[Rejected]:
+        """Decode what was gathered, each connection's together, and return what was set aside; what tells no time came now."""
+        gathered, self._gathered, self.gathered = self._gathered, {}, 0
+        aside: list[Rejected] = []
+        for connection, came in gathered.items():
+            for ended, parts in groupby(came, key=not_):
+                aside += self.take(connection, b"" if ended else b"".join(parts), now_ms)
+        return aside
 
     def take(self, connection: int, data: bytes, now_ms: int) -> list[Rejected]:
         """Decode what came over a connection, no bytes meaning that it ended; return what was set aside."""

@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, proxy
 
 import msgspec
@@ -33,18 +33,19 @@ from kizuna.domains.maritime.records import (
     PositionBatch,
     StaticReported,
 )
-from kizuna.domains.maritime.rules import check_chunk
 from kizuna.errors import KizunaError, RecordError
 from kizuna.formats.ais import PositionReport, StaticReport
-from kizuna.formats.positions_arrow import check, empty, values_of
+from kizuna.formats.positions_arrow import values_of
 from kizuna.kernel import record
-from kizuna.kernel.journal import Store, Stored
+from kizuna.kernel.journal import Entry, Store
 from kizuna.kernel.ports import Clock
 from kizuna.kernel.record import Body, Record
-from kizuna.node.held import facts
+from kizuna.node.held import facts, noting
 from kizuna.node.held.facts import BlobReader
 from kizuna.node.held.parsed import parse
 from kizuna.node.maritime.archives import ArchiveKey, Archives, newest_rows
+from kizuna.node.maritime.brought import batch_of, brought, kind_of, rows_of, window_of
+from kizuna.node.maritime.following import Following
 from kizuna.node.maritime.sightings import Sightings
 from kizuna.node.maritime.vessel_rows import VesselRow, row_of, within
 from kizuna.node.maritime.withdrawn import stands, withdrawn_by, withdrawn_since
@@ -55,7 +56,7 @@ LOOK_BACK_MS = 86_400_000
 """How far back from the newest day of an archive a picture that starts looks into it."""
 FLUSH_MS = 10_000
 FLUSH_ROWS = 200_000
-PAGE = 100
+PAGE = 200
 UNIT_BATCHES = 200
 """Newest batches of own units that tell, at the start, which vessels those are."""
 LIVE_WINDOW_MS = 1_000
@@ -78,6 +79,14 @@ class PictureCounts(msgspec.Struct):
 
 
 Listener = Callable[[list[VesselRow]], None]
+Wanted = Callable[[], bool]
+
+
+class _Rows(NamedTuple):
+    """Rows of a batch that are to go into the picture; `live` where they tell how long a partner's take."""
+
+    table: pa.Table
+    live: bool
 
 
 class LivePicture:
@@ -88,6 +97,7 @@ class LivePicture:
         self._blobs = blobs
         self._party = party
         self._clock = clock
+        self._following = Following(store)
         self.archives = archives
         self.counts = PictureCounts()
         self._lock = threading.Lock()
@@ -96,8 +106,10 @@ class LivePicture:
         self._exercises: dict[str, Sightings] = {}
         self._nothing = Sightings()
         self._latencies: deque[int] = deque(maxlen=200_000)
-        self._listeners: list[Listener] = []
+        self._listeners: list[tuple[Listener, Wanted]] = []
         self._changed: set[tuple[bool, int]] = set()
+        self._fresh: dict[tuple[ArchiveKey, bool], list[_Rows]] = {}
+        self._reached = 0
         self._acted = False
         self._begun = False
         self._flushed_ms = 0
@@ -123,19 +135,20 @@ class LivePicture:
         if self._thread.is_alive():
             self._thread.join()
 
-    def observe(self, _committed: Committed) -> None:
+    def observe(self, committed: Committed) -> None:
         """Learn that the journal has grown; returns at once."""
+        self._following.tell(committed)
         self._wake.set()
 
-    def listen(self, listener: Listener) -> None:
-        """Call `listener` with the vessels that changed after each step, on the picture's thread: it must return at once."""
-        self._listeners.append(listener)
+    def listen(self, listener: Listener, wanted: Wanted) -> None:
+        """Call `listener` with the vessels that changed after each step while they are `wanted`, on the picture's thread: it must return at once."""
+        self._listeners.append((listener, wanted))
 
     def wait(self, seq: int, timeout_s: float) -> bool:
         """Return whether the picture held everything up to a journal entry within the time; it begins to follow at once."""
         self._wake.set()
         with self._applied:
-            return self._applied.wait_for(lambda: self.archives.seq >= seq, timeout_s)
+            return self._applied.wait_for(lambda: self._reached >= seq, timeout_s)
 
     def vessels(
         self, bbox: Box | None = None, limit: int | None = None, *, simulated: bool | None = None
@@ -188,7 +201,7 @@ class LivePicture:
         held = facts.load_record(self._store, record_id)
         if held is None or not issubclass(RECORDS.get(held.clear.type, Body), PositionBatch):
             return None
-        return self._load(held, _batch_of(held))
+        return self._load(held, batch_of(held))
 
     def brought(self, entry: int) -> tuple[ArchiveKey, pa.Table] | None:
         """Return where the rows that one entry of the journal brought belong, and those rows; None where it is no batch or was erased."""
@@ -196,7 +209,7 @@ class LivePicture:
         held = None if body is None else parse(body)
         if held is None or not issubclass(RECORDS.get(held.clear.type, Body), PositionBatch):
             return None
-        return self._load(held, _batch_of(held))
+        return self._load(held, batch_of(held))
 
     def feeds(self) -> list[FeedRow]:
         """Return the last told state of every feed, own and partners': where one is silent, its part of the sea is unknown, not empty."""
@@ -270,7 +283,7 @@ class LivePicture:
         for (record_id,) in rows:
             held = facts.load_record(self._store, record_id)
             if held is not None and stands(self._store, held.id):
-                key, table = self._load(held, _batch_of(held))
+                key, table = self._load(held, batch_of(held))
                 units.setdefault(key.party, set()).update(values_of(table, "mmsi")[0].tolist())
         return {party: sorted(found) for party, found in units.items()}
 
@@ -348,93 +361,95 @@ class LivePicture:
             self.archives.flush()
 
     def _follow(self) -> None:
-        while True:
-            page = list(self._store.read(self.archives.seq + 1, PAGE))
-            for stored in page:
-                self._take(stored)
-                self.archives.seq = stored.seq
+        while page := self._following.page(self.archives.seq + 1, PAGE):
+            self._heed(page)
             self._tell()
-            if len(page) < PAGE:
-                return
+        self._tell()
+
+    def _heed(self, page: list[tuple[int, Entry]]) -> None:
+        """Take a page of entries: the tables are asked once what has fallen, and the rows of a source go into the picture together."""
+        told = {seq: held for seq, entry in page if (held := brought(entry)) is not None}
+        with self._store.view() as db:
+            fallen = noting.standings(db, [held.id for held in told.values()])
+        try:
+            for seq, entry in page:
+                self._mind(entry)
+                held = told.get(seq)
+                if held is not None and held.id not in fallen:
+                    self._take(held, seq)
+                self.archives.seq = seq
+        finally:
+            self._show()
 
     def _tell(self) -> None:
-        with self._applied:
-            self._applied.notify_all()
-        if not self._changed:
-            return
         changed, self._changed = self._changed, set()
-        if self._listeners:
+        listeners = [listener for listener, wanted in self._listeners if wanted()] if changed else []
+        if listeners:
             found = [self.vessel(mmsi, simulated=simulated) for simulated, mmsi in sorted(changed)]
             rows = [row for row in found if row is not None]
-            for listener in self._listeners:
+            for listener in listeners:
                 listener(rows)
+        with self._applied:
+            self._reached = self.archives.seq
+            self._applied.notify_all()
 
-    def _take(self, stored: Stored) -> None:
-        entry = stored.entry
+    def _mind(self, entry: Entry) -> None:
+        """Note what an entry takes back."""
         gone = withdrawn_by(self._store, entry)
         if gone:
             self._withdraw(gone)
         if gone or entry.kind == "acted" or (entry.kind == "received" and entry.meta.get("acts")):
             self._acted = True
-        if entry.kind not in {"record", "received"} or entry.body is None or entry.meta.get("code"):
-            return
-        if entry.kind == "received" and entry.meta["kind"] != "record":
-            return
-        held = parse(entry.body)
-        kind = RECORDS.get(held.clear.type)
-        if kind is None or not stands(self._store, held.id):
-            return
+
+    def _take(self, held: Record, entry: int) -> None:
+        kind = RECORDS[held.clear.type]
         try:
             if held.clear.exercise:
                 self._drill(held)
             elif issubclass(kind, PositionBatch):
-                self._batch(held, stored.seq, partner=held.clear.issuer != self._party)
+                self._batch(held, entry, partner=held.clear.issuer != self._party)
             elif kind is StaticReported:
                 self._static(held)
         except RecordError:
             self.counts.refused += 1
 
     def _batch(self, held: Record, entry: int, *, partner: bool) -> None:
-        body = _batch_of(held)
+        body = batch_of(held)
         if not partner and (isinstance(body.place_step_600000, int) or isinstance(body.time_step_ms, int)):
             return  # made coarser for a partner from rows that are here already
         key, table = self._load(held, body)
         self.archives.add(key, table, entry)
-        newest = newest_rows(table)
-        with self._lock:
-            _place(self._pictures, newest, key)
-            self._sightings.place(
-                newest, key.party, simulated=key.source_kind == SIMULATED, unit=isinstance(body, OwnUnitBatch)
-            )
-        if self._listeners:
-            self._changed |= {(key.source_kind == SIMULATED, mmsi) for mmsi in values_of(newest, "mmsi")[0].tolist()}
+        from_ms, to_ms = window_of(body)
+        live = partner and to_ms - from_ms <= LIVE_WINDOW_MS and (held.at_ms or 0) - to_ms <= PROMPT_MS
+        self._fresh.setdefault((key, isinstance(body, OwnUnitBatch)), []).append(_Rows(table, live))
         self.counts.batches += 1
         self.counts.positions += table.num_rows
-        if partner:
-            self.counts.partner_positions += table.num_rows
-            from_ms, to_ms = _window(body)
-            if to_ms - from_ms <= LIVE_WINDOW_MS and (held.at_ms or 0) - to_ms <= PROMPT_MS:
-                now_ms = self._clock.now_ms()
-                with self._lock:
-                    self._latencies.extend((now_ms - values_of(table, "time_ms")[0]).tolist())
+        self.counts.partner_positions += table.num_rows if partner else 0
+
+    def _show(self) -> None:
+        """Put the rows that were taken into the picture: of a vessel only the newest count, in whatever order and company they came."""
+        fresh, self._fresh = self._fresh, {}
+        for (key, unit), rows in fresh.items():
+            newest = newest_rows(pa.concat_tables([each.table for each in rows]))
+            simulated = key.source_kind == SIMULATED
+            with self._lock:
+                _place(self._pictures, newest, key)
+                self._sightings.place(newest, key.party, simulated=simulated, unit=unit)
+            if self._listeners:
+                self._changed |= {(simulated, mmsi) for mmsi in values_of(newest, "mmsi")[0].tolist()}
+            now_ms = self._clock.now_ms()
+            for each in rows:
+                if each.live:
+                    with self._lock:
+                        self._latencies.extend((now_ms - values_of(each.table, "time_ms")[0]).tolist())
 
     def _load(self, held: Record, body: PositionBatch) -> tuple[ArchiveKey, pa.Table]:
         """Return the rows of a batch that are shown, each chunk held against what its record says."""
         source = body.source if isinstance(body.source, str) else ""
-        key = ArchiveKey(held.clear.issuer, _kind(body), source)
-        tables: list[pa.Table] = []
-        for chunk in body.chunks if isinstance(body.chunks, tuple) else ():
-            try:
-                # in canonical form it is already: made here, or checked before it was journalled
-                with pa.ipc.open_stream(pa.py_buffer(self._blobs.get(chunk.blob.sha256))) as reader:
-                    table = reader.read_all()
-                check(table)
-                check_chunk(table, cell=chunk.cell, rows=chunk.rows, window_ms=_window(body))
-            except (KizunaError, pa.ArrowException):
-                self.counts.refused += 1
-                continue
-            tables.append(table)
-        return key, pa.concat_tables(tables) if tables else empty()
+        key = ArchiveKey(held.clear.issuer, kind_of(body), source)
+        table, refused = rows_of(body, self._blobs)
+        self.counts.refused += refused
+        return key, table
 
     def _static(self, held: Record) -> None:
         body = record.body_of(held, StaticReported)
@@ -454,23 +469,6 @@ class LivePicture:
             self._sightings.state(held.clear.issuer, body.mmsi, given, at_ms, simulated=simulated)
         self.counts.statics += 1
         self._changed.add((simulated, body.mmsi))
-
-
-def _batch_of(held: Record) -> PositionBatch:
-    body = record.body_of(held, RECORDS[held.clear.type])
-    if not isinstance(body, PositionBatch):
-        raise RecordError(f"`{held.clear.type}` is no position batch")
-    return body
-
-
-def _kind(body: PositionBatch) -> str:
-    """Return the kind of a batch's source; what is not disclosed cannot pass for real."""
-    return body.source_kind if isinstance(body.source_kind, str) else SIMULATED
-
-
-def _window(body: PositionBatch) -> tuple[int, int]:
-    from_ms, to_ms = body.window_from_ms, body.window_to_ms
-    return from_ms if isinstance(from_ms, int) else 0, to_ms if isinstance(to_ms, int) else 2**53
 
 
 def _place(pictures: dict[bool, Picture], rows: pa.Table, key: ArchiveKey) -> None:

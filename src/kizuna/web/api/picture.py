@@ -96,7 +96,7 @@ class Changes:
         self.hub = Hub()
         self._attached = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        picture.listen(self.tell)
+        picture.listen(self.tell, lambda: self.hub.heard)
 
     def attach(self, node: Hub) -> None:
         """Begin, in the running event loop, with the first listener; ends with the node's own hub."""
