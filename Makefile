@@ -59,7 +59,7 @@ bench: $(DEV) ## measure; prints a table and writes bench/latest.json (ONLY=name
 sim: $(BASE) ## play seeded partnerships through faults for a minute, on every core (SECONDS=n)
 	$(BIN)/kizuna simulate --seconds $(or $(SECONDS),60) --shrink
 
-soak: $(DEV) ## two real nodes, 1,000 sentences a second, a kill a minute (MINUTES=n or HOURS=n; five minutes by default)
+soak: $(DEV) ## two real nodes, 1,000 records a second, a kill a minute (MINUTES=n or HOURS=n; five minutes by default)
 	MINUTES=$(or $(MINUTES),$(if $(HOURS),0,5)) HOURS=$(or $(HOURS),0) $(BIN)/python tests/scripts/soak.py
 
 syscalls: $(DEV) ## fail or kill system calls of a node's commands one by one (RUNS=n, 100 by default; needs strace)
