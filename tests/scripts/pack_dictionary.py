@@ -48,7 +48,7 @@ def told() -> Kinds:
     found: Kinds = defaultdict(list)
 
     def take(place: str, kind: str, data: bytes) -> None:
-        text, _ = packing.fold(data)
+        text = packing.fold(data)[0]
         if len(text) <= LARGEST:
             named = _TYPE.search(text)
             found[place, kind, named[1].decode() if named else ""].append(text)
@@ -84,7 +84,7 @@ def frequent(journal: str) -> list[bytes]:
         store.close()
     bodies = [packing.fold(each.entry.body) for each in entries if each.entry.body]
     headers = spread([each.header for each in entries], OF_WHAT_IS_FREQUENT)
-    statements = spread([text for text, runs in bodies if runs and len(text) <= LARGEST], OF_WHAT_IS_FREQUENT)
+    statements = spread([text for text, runs, _ in bodies if runs and len(text) <= LARGEST], OF_WHAT_IS_FREQUENT)
     return [text for pair in zip(headers, statements, strict=False) for text in pair]
 
 
@@ -94,7 +94,7 @@ def main(target: str, journal: str) -> None:
     groups = [spread(list(dict.fromkeys(texts)), OF_EACH_KIND) for texts in kinds.values()]
     texts = [text for group in sorted(groups, key=lambda group: (len(group), group)) for text in group]
     texts += frequent(journal)
-    made = zstandard.train_dictionary(SIZE, texts).as_bytes()
+    made = zstandard.train_dictionary(SIZE, [*texts]).as_bytes()
     Path(target).write_bytes(made)
     print(f"{len(made)} bytes from {len(texts)} samples of {len(kinds)} kinds, {sum(map(len, texts))} bytes")
 
