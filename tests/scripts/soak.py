@@ -85,15 +85,17 @@ def disk_mib(folder: Path) -> float:
 def assert_held(writer: DemoNode, reader: DemoNode, settled_ms: int) -> None:
     """The reader holds what the writer released, entry for entry, but for what was released later than `settled_ms`."""
     wrote, read = store_of(writer), store_of(reader)
-    leaves = "SELECT epoch, idx, leaf FROM {} WHERE epoch > 0 OR idx >= ? ORDER BY epoch, idx LIMIT ?"
+    leaves = "SELECT epoch, idx, leaf FROM {} WHERE channel = ? AND epoch = 0 AND idx >= ? ORDER BY idx LIMIT ?"
+    channel = f"kizuna/{writer.side.node}/to/{reader.side.node}"
     held = 0
     try:
-        while rows := read.query(leaves.format("leaf_in"), (held, AT_ONCE)):
-            assert wrote.query(leaves.format("leaf_out"), (held, len(rows))) == rows
+        while rows := read.query(leaves.format("leaf_in"), (channel, held, AT_ONCE)):
+            assert wrote.query(leaves.format("leaf_out"), (channel, held, len(rows))) == rows
             held += len(rows)
-            assert rows[-1][:2] == (0, held - 1), "no gap, and no epoch was lost"
+            assert rows[-1][1] == held - 1, "no gap"
         assert held
-        assert read.query("SELECT COUNT(DISTINCT leaf) FROM leaf_in") == [(held,)], "nothing twice"
+        counts = read.query("SELECT COUNT(*), COUNT(DISTINCT leaf) FROM leaf_in")
+        assert counts == [(held, held)], "no epoch was lost, and nothing is there twice"
         later = wrote.query(
             "SELECT header FROM leaf_out JOIN journal_entry ON journal_entry.seq = leaf_out.seq WHERE idx >= ?",
             (held,),
