@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import tracemalloc
 import unicodedata
+from collections.abc import Callable
 from functools import partial
 from random import Random
 
@@ -125,6 +126,23 @@ def test_a_body_that_a_stranger_made_to_come_back_otherwise_comes_back_as_it_is(
         said = base64.b64encode(canonical.encode({"digests": listed, "issuer": "ind"})).decode()
         body = canonical.encode({"disclosures": shown, "envelope": {"payload": said}})
         assert again(body) == body
+
+
+@pytest.mark.parametrize("opens", [b"[", b"[1,[", b'{"a":', b'[["'])
+@pytest.mark.parametrize("closes", [b"]", b""])
+def test_facts_that_lie_deep_in_one_another_come_back_however_deep_the_caller_is(opens: bytes, closes: bytes) -> None:
+    """A parser gives up at a depth that its caller has a share in: what was packed at one place would not come back at another."""
+    for depth in (200, 100_000):
+        fact = b'["%s","payload/name",%s]' % (run(Random(1)).encode(), opens * depth + closes * depth)
+        said = canonical.encode({"digests": sorted([*digests_of([fact]), run(Random(2))]), "issuer": "ind"})
+        data = b'{"disclosures":[%s],"envelope":{"payload":"%s"}}' % (fact, base64.b64encode(said))
+        form, packed = pack(data)
+        assert form == FOLDED
+        assert called_from_below(partial(unpack, FOLDED, packed), 700) == data
+
+
+def called_from_below(call: Callable[[], bytes], frames: int) -> bytes:
+    return call() if not frames else called_from_below(call, frames - 1)
 
 
 def test_a_sentence_of_43_letters_is_left_where_it_is() -> None:
