@@ -309,8 +309,7 @@ def outstanding_bundles(db: Db, channel: str, now_ms: int) -> list[tuple[int, in
 
 def blobs_of(held: Record, names: frozenset[str]) -> tuple[tuple[str, int], ...]:
     """Return digest and size of each blob that the named facts show, sorted."""
-    nested = [name for name, value in held.disclosed.items() if type(value) is dict and name in names]
-    return tuple(sorted(noting.blobs_of(held, nested))) if nested else ()  # few records name any
+    return tuple(sorted(noting.blobs_of(held, names)))
 
 
 def check_author(held: Record, partner: Partner) -> None:

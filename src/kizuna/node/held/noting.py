@@ -7,7 +7,7 @@ for a release is read from them by `kizuna.node.channel.ledger`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import TypedDict
 
 from msgspec import UNSET
@@ -67,15 +67,14 @@ def body_of(held: Record) -> record.Body:
     return record.body_of(held, lifecycle.KERNEL_RECORDS[held.clear.type])
 
 
-def blobs_of(held: Record, names: Iterable[str]) -> set[tuple[str, int]]:
+def blobs_of(held: Record, names: Container[str]) -> set[tuple[str, int]]:
     """Return digest and size of each blob that the named facts show.
 
     A fact shows a blob by the key `blob` of its value: `{"blob": {"sha256": ..., "size": ...}, ...}`.
     """
     found = set()
-    for name in names:
-        value = held.disclosed.get(name)
-        if not isinstance(value, dict):
+    for name, value in held.disclosed.items():
+        if not isinstance(value, dict) or name not in names:  # few values are
             continue
         blob = value.get("blob")
         if isinstance(blob, dict):
@@ -186,8 +185,7 @@ def _used(db: Db, header: EntryHeader) -> None:
 
 
 def _held(db: Db, held: Record, type_: str) -> None:
-    values = [name for name, value in held.disclosed.items() if isinstance(value, dict)]
-    for sha256, _ in blobs_of(held, values):
+    for sha256, _ in blobs_of(held, held.disclosed):
         db.execute(
             "INSERT INTO blob_use (sha256, record_id) VALUES (?,?) ON CONFLICT (sha256, record_id) DO NOTHING",
             (sha256, held.id),
