@@ -427,8 +427,7 @@ def body_of(record: Record, body_type: type[B]) -> B:
     for name, value in record.disclosed.items():
         if not name.startswith("payload/"):
             continue
-        _, _, field = name.partition("/")
-        field, _, index = field.partition("/")
+        field, _, index = name.removeprefix("payload/").partition("/")
         if not index:
             if field in body_type.__each__:
                 raise RecordError(f"`{name[:60]}` must be committed item by item")
