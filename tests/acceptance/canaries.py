@@ -192,11 +192,12 @@ def of_database(path: Path) -> bytes:
     cells: list[bytes] = []
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            for row in db.execute(f'SELECT * FROM "{table}"'):
-                *_, form = row  # what a journal keeps packed says so at the end of its row
-                for cell in row:
-                    packed = table.startswith("journal_packed_") and isinstance(cell, bytes) and form is not None
-                    if packed and len(cell) != 32:  # a chain value
+            rows = db.execute(f'SELECT * FROM "{table}"')
+            names = [column[0] for column in rows.description]
+            for row in rows:
+                form = dict(zip(names, row, strict=True)).get("form") if table.startswith("journal_packed_") else None
+                for name, cell in zip(names, row, strict=True):
+                    if form is not None and name in {"header", "body"} and cell is not None:
                         cells += unpacked(unpack(form, cell))
                     else:
                         cells += unpacked(cell) if isinstance(cell, bytes) else [str(cell).encode()]
