@@ -164,13 +164,7 @@ def test_a_reader_far_behind_is_served_page_by_page_and_what_is_new_waits_its_tu
         return decided(self, written)
 
     monkeypatch.setattr(Again, "record_body", counted)
-    federation = Federation("far behind")
-    delhi, yokosuka = (federation.add(name, DOMAINS, Limits(pull_entries=5)) for name in ("ind/delhi", "jpn/yokosuka"))
-    federation.introduce(delhi, yokosuka)
-    made = arrangement("ind", "jpn")
-    for node in (delhi, yokosuka):
-        sign_instrument(node, made)
-    federation.run(10_000)
+    federation, delhi, yokosuka, _ = pair("far behind", limits=Limits(pull_entries=5))
     say(delhi, "before")
     federation.run(3_000)
     backup = backup_of(yokosuka)

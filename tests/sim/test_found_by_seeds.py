@@ -7,10 +7,10 @@ import pytest
 from kizuna.errors import ConfigError
 from kizuna.node import effects as fx
 from kizuna.node.channel.world import Limits
-from kizuna.sim.federation import Federation, SimNode
+from kizuna.sim.federation import SimNode
 from kizuna.sim.keyring import next_identity, revocations
 from tests.sim.test_after_restore import codes, say
-from tests.sim.world import DOMAINS, arrangement, notes, pair, sides, sign_instrument
+from tests.sim.world import notes, pair, sides
 
 HOUR_MS = 3_600_000
 ONE, TWO = "officer:1:security", "officer:2:administrator"
@@ -185,13 +185,7 @@ def test_a_receipt_that_was_lost_before_its_key_was_revoked_is_signed_anew(resta
 
 
 def test_an_answer_from_a_new_epoch_that_a_full_disk_kept_out_accuses_nobody() -> None:
-    federation = Federation("full epoch")
-    delhi, yokosuka = (federation.add(name, DOMAINS, Limits(pull_entries=2)) for name in ("ind/delhi", "jpn/yokosuka"))
-    federation.introduce(delhi, yokosuka)
-    made = arrangement("ind", "jpn")
-    for node in (delhi, yokosuka):
-        sign_instrument(node, made)
-    federation.run(10_000)
+    federation, delhi, yokosuka, _ = pair("full epoch", limits=Limits(pull_entries=2))
     backup = delhi.backup()
     mark = next(iter(delhi.marks.values()))
     delhi.marks[mark.channel] = type(mark)(mark.channel, mark.epoch, mark.size + 1, bytes(32))

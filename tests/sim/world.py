@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kizuna.kernel.instrument import Instrument
+from kizuna.node.channel.world import Limits
 from kizuna.sim.federation import Federation, SimNode
 from kizuna.sim.partnership import (
     DOMAINS,
@@ -26,10 +27,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def pair(seed: int | str, **kwargs: object) -> tuple[Federation, SimNode, SimNode, Instrument]:
+def pair(
+    seed: int | str, *, limits: Limits | None = None, **kwargs: object
+) -> tuple[Federation, SimNode, SimNode, Instrument]:
     federation = Federation(seed, **kwargs)  # type: ignore[arg-type] # passed through
-    one = federation.add("ind/delhi", DOMAINS)
-    other = federation.add("jpn/yokosuka", DOMAINS)
+    one = federation.add("ind/delhi", DOMAINS, limits)
+    other = federation.add("jpn/yokosuka", DOMAINS, limits)
     federation.introduce(one, other)
     made = arrangement("ind", "jpn")
     sign_instrument(one, made)
