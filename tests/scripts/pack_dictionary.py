@@ -84,7 +84,7 @@ def frequent(journal: str) -> list[bytes]:
         store.close()
     bodies = [packing.fold(each.entry.body) for each in entries if each.entry.body]
     headers = spread([each.header for each in entries], OF_WHAT_IS_FREQUENT)
-    statements = spread([text for text, runs, _ in bodies if runs and len(text) <= LARGEST], OF_WHAT_IS_FREQUENT)
+    statements = spread([text for text, runs in bodies if runs and len(text) <= LARGEST], OF_WHAT_IS_FREQUENT)
     return [text for pair in zip(headers, statements, strict=False) for text in pair]
 
 

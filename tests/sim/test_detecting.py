@@ -21,7 +21,7 @@ from kizuna.formats.positions_arrow import SCHEMA
 from kizuna.node.maritime.alerting import Alerting
 from kizuna.node.maritime.archives import ArchiveKey, Archives
 from kizuna.node.maritime.detecting import Detecting
-from kizuna.node.maritime.landmask import LandAtNeed, mask_file, read_mask
+from kizuna.node.maritime.landmask import LandAtNeed, kept_shores, mask_file, read_mask
 from kizuna.node.maritime.searching import Rules
 from kizuna.sim.federation import SimNode
 from tests.sim.test_maritime import SimClock, SimDoer
@@ -145,7 +145,7 @@ def test_spoofing_is_a_claim_on_an_event_that_the_partner_disputes(tmp_path: Any
 def test_the_mask_of_land_is_read_a_band_at_a_time(tmp_path: Any) -> None:
     path = mask_file()
     assert path is not None
-    land = read_mask(path)
+    land = read_mask(path).land()
     places = {
         "Delhi": (28.6, 77.2, True),
         "Bay of Bengal": (15.0, 88.0, False),
@@ -155,6 +155,23 @@ def test_the_mask_of_land_is_read_a_band_at_a_time(tmp_path: Any) -> None:
     for name, (lat, lon, is_land) in places.items():
         at = np.array([round(lat * DEGREE)]), np.array([round(lon * DEGREE)])
         assert bool(land.on_land(*at)[0]) is is_land, name
+    first, again = LandAtNeed(), LandAtNeed()
+    first.keep_in(tmp_path)
+    again.keep_in(tmp_path)
+    at = np.array([0]), np.array([25 * DEGREE])
+    assert first() is not None
+    (kept,) = tmp_path.iterdir()
+    whole = kept.read_bytes()
+    for damaged in (whole[:-9], whole[:400] + bytes(4_000) + whole[4_400:], b"no archive"):
+        kept.write_bytes(damaged)
+        mended = kept_shores(tmp_path, path)
+        assert mended.land().on_land(*at)[0], "what is damaged is read anew"
+        assert kept.read_bytes() == whole
+    stamp = kept.stat().st_mtime_ns
+    found = again()
+    assert found is not None
+    assert found.on_land(*at)[0]
+    assert kept.stat().st_mtime_ns == stamp, "what is kept is not read from the mask again"
     none = LandAtNeed()
     none._asked = True  # as where no mask is installed
     assert none() is None

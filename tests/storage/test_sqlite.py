@@ -155,9 +155,9 @@ def test_an_exclusive_store_locks_others_out_of_its_file(tmp_path: Path) -> None
 
 def test_the_log_does_not_grow_without_end(tmp_path: Path) -> None:
     store = open_sqlite(str(tmp_path / "journal.db"), COUNTING)
-    for number in range(200):
+    for number in range(500):
         store.commit([entry(number, size=4_000) for _ in range(50)])
-    assert os.path.getsize(tmp_path / "journal.db-wal") < 20_000_000  # noqa: PTH202 # one call says it
+    assert os.path.getsize(tmp_path / "journal.db-wal") < 80_000_000  # noqa: PTH202 # one call says it
     store.close()
 
 
@@ -250,11 +250,17 @@ def test_bodies_written_last_are_at_hand_until_something_is_erased(tmp_path: Pat
     store.commit([Entry("noted", 1, {"number": number}, b'{"said":"again"}' * 9) for number in range(5)])
     packing = store._packing
     assert len(packing._recent) == 1, "the same bytes are remembered once"
-    store.commit([Entry("noted", 1, {}, b'{"said":"%d"}' % number * 9) for number in range(store.REMEMBERED + 9)])
-    assert len(packing._recent) == store.REMEMBERED
+    told = [b'{"said":"%d","again":"%d"}' % (number, number) * 240 for number in range(store.REMEMBERED // 6_000)]
+    assert sum(map(len, told)) > store.REMEMBERED
+    store.commit([Entry("noted", 1, {}, body) for body in told])
+    held = sum(len(packed) + len(body) for (_, packed), body in packing._recent.items())
+    assert held == packing._recent_bytes
+    assert store.REMEMBERED - 8_192 < held <= store.REMEMBERED
+    assert told[-1] in packing._recent.values()
     store.commit([Entry("noted", 1, {}, b'{"large":"%d"}' % number * 9_000) for number in range(9)])
     assert max(map(len, packing._recent.values())) < 9_000
     store.erase(2, Entry("erased", 2, {"target": 2, "reason": "court order"}))
     assert not packing._recent
+    assert packing._recent_bytes == 0
     assert store.verify().findings == ()
     store.close()

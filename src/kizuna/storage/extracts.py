@@ -23,10 +23,6 @@ _SUFFIX = ".sqlite"
 _LEAST_FREE_BYTES = 256 << 20
 """What extracts leave free on their disk: the journal goes before them."""
 _BUSY_MS = 2_000
-_CACHE_KIB = 4_096
-"""Pages in memory for each connection that reads: there may be several extracts."""
-_WRITING_CACHE_KIB = 65_536
-"""The same for the one that writes, while there is much to write: some thousand entries touch pages all over the file."""
 
 
 class OtherExtractError(JournalConflictError):
@@ -45,9 +41,10 @@ class ExtractStore(SqliteStore):
         "cell_size_check = ON",
         "temp_store = MEMORY",
         "synchronous = NORMAL",  # what a power loss takes is made again
-        f"cache_size = -{_CACHE_KIB}",
         "secure_delete = ON",  # also what a projection deletes may be erased later, where nothing would find it any more
     )
+
+    WRITER_CACHE_KIB, READER_CACHE_KIB = 65_536, 4_096  # there may be several extracts
 
     REMEMBERED: ClassVar[int] = 0
     """What was written last is nothing that its readers ask for first."""
@@ -60,12 +57,6 @@ class ExtractStore(SqliteStore):
         if stamp not in {None, self._projections.fingerprint}:
             raise OtherExtractError(f"`{self.path}` was made by other software: make it anew")
         super()._take_up(progress)
-
-    def prepare(self, progress: Progress | None) -> None:
-        """See `SqliteStore.prepare`."""
-        super().prepare(progress)
-        with self._lock, self.translated():
-            self._writer.execute(f"PRAGMA cache_size = -{_WRITING_CACHE_KIB}")
 
     @contextmanager
     def writing(self) -> Iterator[Db]:

@@ -47,13 +47,15 @@ def lay(db: Db) -> None:
 class Packing:
     """What packs for one store and unpacks for its connections; safe to use from several threads.
 
-    It remembers the last `remembered` bodies, for whoever follows a journal reads within moments what was written; an erasure forgets them all.
+    It remembers the last bodies, `remembered` bytes of them, for whoever follows a journal reads within moments what was written; an erasure forgets
+    them all.
     """
 
     def __init__(self, remembered: int) -> None:
         self._remembered = remembered
         self._lock = threading.Lock()
         self._recent: dict[tuple[int, bytes], bytes] = {}
+        self._recent_bytes = 0
 
     def attach(self, connection: apsw.Connection) -> None:
         """Give a connection the function by which the views unpack."""
@@ -91,12 +93,17 @@ class Packing:
 
     def _remember(self, packed: tuple[int, bytes], body: bytes) -> None:
         with self._lock:
+            if packed in self._recent:
+                return
             self._recent[packed] = body
-            if len(self._recent) > self._remembered:
-                del self._recent[next(iter(self._recent))]
+            self._recent_bytes += len(packed[1]) + len(body)
+            while self._recent_bytes > self._remembered:
+                oldest = next(iter(self._recent))
+                self._recent_bytes -= len(oldest[1]) + len(self._recent.pop(oldest))
 
     def drop_body(self, db: Db, target: int, erased_by: int) -> None:
         """See `journal_sql.drop_body`; no body is remembered either."""
         journal_sql.drop_body(db, target, erased_by, bodies=BODIES)
         with self._lock:
             self._recent.clear()
+            self._recent_bytes = 0

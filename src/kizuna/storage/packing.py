@@ -59,10 +59,7 @@ def pack(data: bytes) -> tuple[int | None, bytes]:
     """Return the form and the bytes to keep for `data`; form `None` is `data` itself, where packing would not make it shorter."""
     if not _LEAST_BYTES <= len(data) <= MAX_BODY_BYTES:
         return None, data
-    text, runs, opened = fold(data)
-    # Partners choose what they send, and what is kept must come back: so that is tried, with the digests as they were found.
-    if text is not data and _unfolded(text, runs, opened) != data:
-        text = data
+    text, runs = fold(data)
     packed = _zstd.packer.compress(text)
     form = WHOLE if text is data else FOLDED
     if form == FOLDED:
@@ -81,30 +78,29 @@ def unpack(form: int, packed: bytes) -> bytes:
     if form != FOLDED:
         raise JournalCorruptError(f"bytes are packed in the unknown form `{form}`: stop and verify the journal")
     start = _COUNT_BYTES + _RUN_BYTES * int.from_bytes(packed[:_COUNT_BYTES], "big")
-    data = _unfolded(_inflated(packed[start:]), packed[_COUNT_BYTES:start], None)
+    data = _unfolded(_inflated(packed[start:]), packed[_COUNT_BYTES:start])
     if len(data) > MAX_BODY_BYTES:
         raise JournalCorruptError(_ENORMOUS)
     return data
 
 
-def fold(data: bytes) -> tuple[bytes, bytes, list[str]]:
-    """Return what zstd is to pack of `data`, the runs that were lifted out, and the digests that are opened.
+def fold(data: bytes) -> tuple[bytes, bytes]:
+    """Return what zstd is to pack of `data`, and the runs that were lifted out; where it has no statement, that is `data` itself.
 
-    Where it has no statement, that is `data` itself.
+    Partners choose what they send, and what is kept must come back: so each of the three steps is tried backwards before it counts.
     """
     before, found, after = data.partition(_STATEMENT)
     if not found or _is_marked(data):
-        return data, b"", []
+        return data, b""
     letters, quote, after = after.partition(b'"')
     try:
         statement = a2b_base64(letters)
     except Base64Error:
-        return data, b"", []
+        return data, b""
     if not quote or b2a_base64(statement, newline=False) != letters or _is_marked(statement):
-        return data, b"", []
-    opened = _opened(before)
-    statement = _without_opened(statement, opened)
-    return *_lifted(b"".join([before, found, _PLAIN, statement, _PLAIN, quote, after])), opened
+        return data, b""
+    statement = _without_opened(statement, _opened(before))
+    return _lifted(b"".join([before, found, _PLAIN, statement, _PLAIN, quote, after]))
 
 
 def _is_marked(data: bytes) -> bool:
@@ -126,10 +122,11 @@ def _without_opened(statement: bytes, opened: list[str]) -> bytes:
     """Return a statement without the digests that are opened; as it is where putting them in again would not give it."""
     start, found, rest = statement.partition(b'"]')
     digests = start[len(_DIGESTS) :].decode("latin-1").split('","')
-    kept = set(digests).difference(opened)
-    if not (opened and found and start.startswith(_DIGESTS)) or sorted([*kept, *opened]) != digests:
+    if not (opened and found and start.startswith(_DIGESTS)):
         return statement
-    return b"".join([_OPENED, _DIGESTS, '","'.join(sorted(kept)).encode("latin-1"), found, rest])
+    kept = sorted(set(digests).difference(opened))
+    cut = b"".join([_OPENED, _DIGESTS, '","'.join(kept).encode("latin-1"), found, rest])
+    return cut if _with_opened(cut, opened) == statement else statement
 
 
 def _with_opened(statement: bytes, opened: list[str]) -> bytes:
@@ -154,8 +151,8 @@ def _lifted(text: bytes) -> tuple[bytes, bytes]:
     return b'"\x01"'.join(parts[::2]), bytes(lifted)
 
 
-def _unfolded(text: bytes, runs: bytes, opened: list[str] | None) -> bytes:
-    """Return the bytes that were folded; `opened` are the digests that their disclosures open, where these are known."""
+def _unfolded(text: bytes, runs: bytes) -> bytes:
+    """Return the bytes that were folded."""
     pieces = text.split(_RUN)
     if len(runs) != _RUN_BYTES * (len(pieces) - 1):
         raise JournalCorruptError("packed bytes lack what was lifted out of them: stop and verify the journal")
@@ -173,8 +170,7 @@ def _unfolded(text: bytes, runs: bytes, opened: list[str] | None) -> bytes:
     if not found:
         raise JournalCorruptError("packed bytes lack the end of their statement: stop and verify the journal")
     if statement.startswith(_OPENED):
-        shown = _opened(before.removesuffix(_STATEMENT)) if opened is None else opened
-        statement = _with_opened(statement, shown)
+        statement = _with_opened(statement, _opened(before.removesuffix(_STATEMENT)))
     return b"".join([before, b2a_base64(statement, newline=False), after])
 
 

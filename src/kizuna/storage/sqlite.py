@@ -38,10 +38,8 @@ if TYPE_CHECKING:
     from kizuna.kernel.journal import Db
 
 _MEMORY = ":memory:"
-_CHECKPOINT_PAGES = 4_000
-"""How long the log grows before it is copied into the file, 16 MiB: a page written again meanwhile is then copied once."""
-_CACHE_KIB = 32_768
-"""Pages in memory for each connection: a commit of a thousand entries must not spill into the log before it is done."""
+_CHECKPOINT_PAGES = 16_000
+"""How long the log grows before it is copied into the file, 64 MiB: a page written again meanwhile is then copied once."""
 
 
 @contextmanager
@@ -134,12 +132,17 @@ class SqliteStore:
         "cell_size_check = ON",
         "temp_store = MEMORY",
         "synchronous = FULL",
-        f"cache_size = -{_CACHE_KIB}",
     )
     """What each connection is told."""
 
-    REMEMBERED: ClassVar[int] = 2_048
-    """How many bodies are at hand unpacked: those of some seconds."""
+    WRITER_CACHE_KIB: ClassVar[int] = 131_072
+    """Pages in memory for the connection that writes: it comes back to the same ones of every index."""
+
+    READER_CACHE_KIB: ClassVar[int] = 8_192
+    """The same for each connection that reads."""
+
+    REMEMBERED: ClassVar[int] = 32 << 20
+    """So many bytes of bodies are at hand unpacked: those of some seconds."""
 
     def __init__(self, path: str, projections: Projections, *, vfs: str | None, busy_ms: int) -> None:
         self.path = path
@@ -153,10 +156,10 @@ class SqliteStore:
         self._closed = False
         self._wal_pages = 0
         with self.translated():
-            self._writer = self._connect()
+            self._writer = self._connect(self.WRITER_CACHE_KIB)
             self._db = _Db(self._writer)
 
-    def _connect(self) -> apsw.Connection:
+    def _connect(self, cache_kib: int) -> apsw.Connection:
         connection = apsw.Connection(self.path, vfs=self._vfs)
         try:
             connection.set_busy_timeout(self._busy_ms)
@@ -165,6 +168,7 @@ class SqliteStore:
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             for pragma in self.PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
+            connection.execute(f"PRAGMA cache_size = -{cache_kib}")
             self._packing.attach(connection)
         except BaseException:
             connection.close(force=True)
@@ -294,7 +298,7 @@ class SqliteStore:
         try:
             return self._readers.pop()
         except IndexError:
-            connection = self._connect()
+            connection = self._connect(self.READER_CACHE_KIB)
             connection.execute("PRAGMA query_only = ON")
             return connection
 

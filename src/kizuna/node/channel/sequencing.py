@@ -150,10 +150,13 @@ class Sequencer:
         denied = self._state.denied
         last = (-1, -1, "")
         while True:
+            # Most items were queued by the very entry that brought their record: it is found by number, and this channel has not shown it.
             rows = self._store.query(
-                "SELECT o.item, o.kind, o.lane, o.seq, b.body,"
+                "SELECT o.item, o.kind, o.lane, o.seq, b.body, n.seq IS NULL AND"
                 " EXISTS (SELECT 1 FROM leaf_out l WHERE l.channel = o.channel AND l.record_id = o.item)"
-                " FROM outbox o LEFT JOIN record r ON r.id = o.item LEFT JOIN journal_body b ON b.seq = r.seq"
+                " FROM outbox o LEFT JOIN record n ON n.seq = o.seq AND COALESCE(n.id, '') = o.item"
+                " LEFT JOIN record r ON r.seq = COALESCE(n.seq, (SELECT f.seq FROM record f WHERE f.id = o.item))"
+                " LEFT JOIN journal_body b ON b.seq = r.seq"
                 f" WHERE o.channel = ? AND o.not_before_ms <= ? AND (r.standing IS NULL OR r.standing NOT IN {outgoing.WITHDRAWN}) AND"
                 " (o.lane > ? OR (o.lane = ? AND (o.seq > ? OR (o.seq = ? AND o.item > ?)))) ORDER BY o.lane, o.seq, o.item LIMIT ?",
                 (self._state.channel, now_ms, last[0], last[0], last[1], last[1], last[2], PAGE),

@@ -1,20 +1,27 @@
 """Reads what is land from the mask of `global-land-mask` (MIT, made from the GLOBE elevation model), cell by cell of half a minute of arc.
 
 That package unpacks its mask into 933 MB when it is imported; here it is never imported: its file is read a band at a time, and only the columns
-at which land begins or ends are kept, 6 MB. That takes some two seconds of processor time, once in a process, when it is first asked for.
+at which land begins or ends are kept, 6 MB. That takes some seconds of processor time, so a node keeps what it read in its data folder for its next
+start, under the digest of the mask: another mask is read anew, and a kept file that is damaged or was deleted is written again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import io
 import threading
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from kizuna.domains.maritime.events.land import Land
+from kizuna.errors import ConfigError
+from kizuna.storage.private import write_private
 
 _FILE = "globe_combined_mask_compressed.npz"
 _BAND = 120
@@ -29,8 +36,19 @@ def mask_file() -> Path | None:
     return path if path is not None and path.exists() else None
 
 
-def read_mask(path: Path) -> Land:
-    """Return the land of a mask file, whose cells are true on the sea, from north to south.
+class Shores(NamedTuple):
+    """Where land and sea change, row by row, as `Land` takes it: `starts` are rows + 1 numbers, `edges` columns."""
+
+    starts: NDArray[np.int64]
+    edges: NDArray[np.int32]
+
+    def land(self) -> Land:
+        """Return the land between the edges."""
+        return Land(self.starts, self.edges.astype(np.int64), len(self.starts) - 1)
+
+
+def read_mask(path: Path) -> Shores:
+    """Return the shores of a mask file, whose cells are true on the sea, from north to south.
 
     Raises:
         OSError: it cannot be read.
@@ -51,8 +69,51 @@ def read_mask(path: Path) -> Land:
             flat = sea.reshape(-1)[columns:]
             changes = np.flatnonzero(flat[1:] != flat[:-1])
             counts[first + 1 : first + band + 1] = np.bincount(changes // (columns + 1), minlength=band)
-            edges.append(changes % (columns + 1))
-    return Land(np.cumsum(counts), np.concatenate(edges), rows)
+            edges.append((changes % (columns + 1)).astype(np.int32))
+    return Shores(np.cumsum(counts), np.concatenate(edges))
+
+
+def kept_shores(folder: Path, mask: Path) -> Shores:
+    """Return the shores of a mask as they are kept in a folder; read from the mask and kept there where they are not.
+
+    Raises:
+        OSError: the mask cannot be read.
+        ValueError: it is no such mask.
+    """
+    kept = folder / f"land-{hashlib.sha256(mask.read_bytes()).hexdigest()[:16]}.npz"
+    try:
+        with kept.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            shores = Shores(found["starts"], found["edges"])
+        if _is_whole(shores):
+            return shores
+        _log.warning("kept land is damaged and is read anew")
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        _log.warning("kept land is damaged and is read anew", error=type(error).__name__)
+    shores = read_mask(mask)
+    whole = io.BytesIO()
+    np.savez(whole, starts=shores.starts, edges=shores.edges)
+    try:
+        write_private(kept, whole.getvalue())
+    except ConfigError as error:
+        _log.warning("land could not be kept", error=str(error))
+    return shores
+
+
+def _is_whole(shores: Shores) -> bool:
+    """Return whether kept shores are what a mask gives: of these types, each row's edges its own, and within it."""
+    starts, edges = shores
+    return (
+        starts.dtype == np.int64
+        and edges.dtype == np.int32
+        and starts.ndim == edges.ndim == 1
+        and len(starts) > 1
+        and starts[0] == 0
+        and starts[-1] == len(edges)
+        and bool(np.all(np.diff(starts) >= 0))
+        and bool(np.all((edges >= 0) & (edges <= 2 * len(starts) - 2)))
+    )
 
 
 class LandAtNeed:
@@ -62,6 +123,12 @@ class LandAtNeed:
         self._lock = threading.Lock()
         self._asked = False
         self._land: Land | None = None
+        self._folder: Path | None = None
+
+    def keep_in(self, folder: Path) -> None:
+        """Say where what is read is kept for the next start."""
+        with self._lock:
+            self._folder = folder
 
     def __call__(self) -> Land | None:
         """Return the land, None where no mask can be read: kinds of events that ask for the shore are then not found."""
@@ -70,10 +137,13 @@ class LandAtNeed:
                 self._asked = True
                 path = mask_file()
                 try:
-                    self._land = read_mask(path) if path is not None else None
+                    self._land = self._read(path).land() if path is not None else None
                 except (OSError, ValueError, zipfile.BadZipFile) as error:
                     _log.warning("land is not known", error=type(error).__name__)
             return self._land
+
+    def _read(self, path: Path) -> Shores:
+        return read_mask(path) if self._folder is None else kept_shores(self._folder, path)
 
 
 LAND = LandAtNeed()

@@ -28,7 +28,7 @@ from kizuna.node.maritime.drawings import FILE as DRAWINGS
 from kizuna.node.maritime.drawings import Drawings
 from kizuna.node.maritime.feeding import Feeding, RejectedFiles
 from kizuna.node.maritime.intake import FeedStatus
-from kizuna.node.maritime.landmask import land
+from kizuna.node.maritime.landmask import LAND, land
 from kizuna.node.maritime.picture import LivePicture
 from kizuna.node.maritime.port_file import ports_of
 from kizuna.node.maritime.searching import Rules
@@ -82,6 +82,7 @@ def open_watch(node: Node, clock: Clock) -> Watch:
         ConfigError: the data folder or the boundary file cannot be used.
     """
     settings, party = node.settings, node.identity.party
+    LAND.keep_in(settings.data)
     own_units = frozenset(settings.own_units)
     picture = open_picture(node, clock)
     node.runner.observe(picture.observe)
