@@ -345,7 +345,8 @@ def _places(db: Db, record_id: str) -> tuple[Place, ...]:
     rows = db.execute(
         "SELECT l.channel, l.epoch, l.idx, l.outcome, e.header, c.epoch, c.receipted FROM leaf_out l"
         " JOIN journal_entry e ON e.seq = l.seq JOIN channel_out c ON c.channel = l.channel"
-        " WHERE l.record_id = ? AND l.kind IN ('record', 'instrument') ORDER BY l.channel, l.epoch, l.idx LIMIT ?",
+        " WHERE l.record = (SELECT n.seq FROM record n WHERE n.id = ?) AND l.kind IN ('record', 'instrument')"
+        " ORDER BY l.channel, l.epoch, l.idx LIMIT ?",
         (record_id, MOST_PLACES),
     )
     found = []

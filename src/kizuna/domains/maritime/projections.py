@@ -34,7 +34,7 @@ SCHEMA = (
     """CREATE TABLE maritime_static (
         party TEXT NOT NULL, mmsi BIGINT NOT NULL, simulated BIGINT NOT NULL, exercise TEXT NOT NULL, record_id TEXT NOT NULL,
         reported_at_ms BIGINT NOT NULL, imo_no BIGINT, name TEXT, callsign TEXT, ship_type BIGINT, length_m BIGINT, beam_m BIGINT,
-        draught_dm BIGINT, destination TEXT, source TEXT, PRIMARY KEY (party, mmsi, simulated, exercise)) CLUSTERED""",
+        draught_dm BIGINT, destination TEXT, source TEXT, PRIMARY KEY (party, mmsi, simulated, exercise))""",
     """CREATE TABLE maritime_identity (
         record_id TEXT PRIMARY KEY, party TEXT NOT NULL, mmsi BIGINT NOT NULL, source_kind TEXT NOT NULL, exercise TEXT NOT NULL,
         reported_at_ms BIGINT NOT NULL, imo_no BIGINT, name TEXT, callsign TEXT)""",

@@ -198,7 +198,7 @@ class Consenting:
         rows: list[Row] = []
         for notice in notices:
             found = self._world.store.query(
-                "SELECT DISTINCT l.channel FROM notice n JOIN leaf_out l ON l.record_id = n.target"
+                "SELECT DISTINCT l.channel FROM notice n JOIN record r ON r.id = n.target JOIN leaf_out l ON l.record = r.seq"
                 " WHERE n.record_id = ? AND n.issuer <> ? ORDER BY l.channel",
                 (notice, self._world.identity.party),
             )
@@ -226,7 +226,7 @@ class Consenting:
     def _candidates(self, consent: Consent, channel: str) -> list[str]:
         never = (
             f"standing NOT IN {outgoing.WITHDRAWN} AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.channel = ? AND o.item = r.id)"
-            " AND NOT EXISTS (SELECT 1 FROM leaf_out l WHERE l.channel = ? AND l.record_id = r.id)"
+            " AND NOT EXISTS (SELECT 1 FROM leaf_out l WHERE l.channel = ? AND l.record = r.seq)"
         )
         marks = ",".join("?" * len(consent.records)) or "''"
         rows = self._world.store.query(
@@ -296,7 +296,7 @@ class Consenting:
 
     def _holders(self, record_id: str) -> list[str]:
         rows = self._world.store.query(
-            "SELECT DISTINCT channel FROM leaf_out WHERE record_id = ? AND kind = 'record' ORDER BY channel",
+            "SELECT DISTINCT channel FROM leaf_out WHERE record = (SELECT n.seq FROM record n WHERE n.id = ?) AND kind = 'record' ORDER BY channel",
             (record_id,),
         )
         return [channel for (channel,) in rows]
@@ -306,7 +306,7 @@ class Consenting:
         rows: list[Row] = []
         for channel in self._channels({granted.relay}):
             found = self._world.store.query(
-                "SELECT DISTINCT r.id FROM leaf_out l JOIN record r ON r.id = l.record_id WHERE l.channel = ? AND l.kind = 'record'"
+                "SELECT DISTINCT r.id FROM leaf_out l JOIN record r ON r.seq = l.record WHERE l.channel = ? AND l.kind = 'record'"
                 " AND r.own = 1 ORDER BY r.id",
                 (channel,),
             )
@@ -361,7 +361,8 @@ class Consenting:
             for partner in self._world.partners.values() if held is not None else ():
                 channel = wire.channel_name(self._world.identity.node, partner.node)
                 known = self._world.store.query(
-                    "SELECT 1 FROM leaf_out WHERE channel = ? AND record_id = ? LIMIT 1", (channel, record_id)
+                    "SELECT 1 FROM leaf_out WHERE record = (SELECT n.seq FROM record n WHERE n.id = ?) AND channel = ? LIMIT 1",
+                    (record_id, channel),
                 )
                 ruling = self._world.releaser.rule(held, partner.party, now_ms) if held is not None else None
                 if ruling is not None and not known and (ruling.permit or ruling.decision.not_before_ms > now_ms):

@@ -103,7 +103,7 @@ def page(db: Db, state: OutState, first: int) -> dict[int, Written]:
 def _held(db: Db, span: Sequence[Any]) -> dict[int, Record]:
     """Return the records of some entries that were neither retracted nor recalled nor destroyed, with every disclosure of every holding, by index."""
     rows = db.execute(
-        "SELECT l.idx, l.record_id, b.body FROM leaf_out l JOIN record r ON r.id = l.record_id"
+        "SELECT l.idx, l.record_id, b.body FROM leaf_out l JOIN record r ON r.seq = l.record"
         " JOIN holding h ON h.record = r.seq JOIN journal_body b ON b.seq = h.seq"
         " WHERE l.channel = ? AND l.epoch = ? AND l.idx >= ? AND l.idx < ? AND l.kind = 'record' AND b.body IS NOT NULL"
         f" AND r.standing NOT IN {outgoing.WITHDRAWN}",

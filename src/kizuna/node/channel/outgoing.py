@@ -164,7 +164,8 @@ def holders(store: Store, record_id: str) -> dict[str, list[tuple[int, int]]]:
     """Return the (epoch, index) places at which each channel has shown a record, by channel."""
     found: dict[str, list[tuple[int, int]]] = {}
     for channel, epoch, index in store.query(
-        "SELECT channel, epoch, idx FROM leaf_out WHERE record_id = ? AND kind = 'record' ORDER BY channel, epoch, idx",
+        "SELECT channel, epoch, idx FROM leaf_out WHERE record = (SELECT n.seq FROM record n WHERE n.id = ?) AND kind = 'record'"
+        " ORDER BY channel, epoch, idx",
         (record_id,),
     ):
         found.setdefault(channel, []).append((epoch, index))

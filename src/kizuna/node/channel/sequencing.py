@@ -153,7 +153,7 @@ class Sequencer:
             # Most items were queued by the very entry that brought their record: it is found by number, and this channel has not shown it.
             rows = self._store.query(
                 "SELECT o.item, o.kind, o.lane, o.seq, b.body, n.seq IS NULL AND"
-                " EXISTS (SELECT 1 FROM leaf_out l WHERE l.channel = o.channel AND l.record_id = o.item)"
+                " EXISTS (SELECT 1 FROM leaf_out l WHERE l.record = r.seq AND l.channel = o.channel)"
                 " FROM outbox o LEFT JOIN record n ON n.seq = o.seq AND COALESCE(n.id, '') = o.item"
                 " LEFT JOIN record r ON r.seq = COALESCE(n.seq, (SELECT f.seq FROM record f WHERE f.id = o.item))"
                 " LEFT JOIN journal_body b ON b.seq = r.seq"
@@ -258,8 +258,9 @@ class Sequencer:
     def _shown(self, record_id: str) -> tuple[frozenset[str], frozenset[str]]:
         """Return the names of a record that this channel may have shown its reader, and those that the reader surely holds."""
         rows = self._store.query(
-            "SELECT e.header, l.outcome FROM leaf_out l JOIN journal_entry e ON e.seq = l.seq WHERE l.channel = ? AND l.record_id = ?",
-            (self._state.channel, record_id),
+            "SELECT e.header, l.outcome FROM leaf_out l JOIN journal_entry e ON e.seq = l.seq"
+            " WHERE l.record = (SELECT n.seq FROM record n WHERE n.id = ?) AND l.channel = ?",
+            (record_id, self._state.channel),
         )
         shown: set[str] = set()
         held: set[str] = set()

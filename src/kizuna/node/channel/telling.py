@@ -23,8 +23,9 @@ def untold(store: Store, releaser: Releaser, channel: str, record_id: str, conse
 
 def _was_told(store: Store, channel: str, notice: str) -> bool:
     rows = store.query(
-        "SELECT 1 FROM leaf_out WHERE channel = ? AND record_id = ? AND kind = 'notice' AND outcome NOT IN ('lost', 'stub') LIMIT 1",
-        (channel, notice),
+        "SELECT 1 FROM leaf_out WHERE record = (SELECT n.seq FROM record n WHERE n.id = ?) AND channel = ? AND kind = 'notice'"
+        " AND outcome NOT IN ('lost', 'stub') LIMIT 1",
+        (notice, channel),
     )
     return bool(rows)
 

@@ -29,7 +29,8 @@ def holdings(db: Db, record_id: str) -> tuple[Holding, ...]:
 def _shown(db: Db, record_id: str) -> Iterator[Holding]:
     rows = db.execute(
         "SELECT l.channel, l.epoch, l.idx, c.epoch, c.receipted, j.header FROM leaf_out l JOIN channel_out c ON c.channel = l.channel"
-        " JOIN journal_entry j ON j.seq = l.seq WHERE l.record_id = ? AND l.kind = 'record' AND l.outcome <> 'stub' ORDER BY l.seq",
+        " JOIN journal_entry j ON j.seq = l.seq WHERE l.record = (SELECT n.seq FROM record n WHERE n.id = ?)"
+        " AND l.kind = 'record' AND l.outcome <> 'stub' ORDER BY l.seq",
         (record_id,),
     )
     found: dict[str, Holding] = {}

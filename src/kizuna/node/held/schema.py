@@ -1,7 +1,8 @@
 """The node's own tables, as portable SQL; `kizuna.node.held.tables` and `kizuna.node.held.filling` fill them from the journal.
 
 A record's number is the entry that first brought it, `record.seq`: rows of other tables refer to it by that where they are as many as the records,
-for an id takes ten times the room.
+for an id takes ten times the room, and an index by it is written all over at once. A leaf says number and id: `record` is 0 until the record that it
+shows is held, and for what is no record.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ SCHEMA = (
     "CREATE INDEX outbox_by_lane ON outbox (channel, lane, seq)",
     """CREATE TABLE leaf_out (
         channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, leaf BYTES NOT NULL, seq BIGINT NOT NULL, kind TEXT NOT NULL,
-        record_id TEXT NOT NULL, type TEXT NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (channel, epoch, idx)) CLUSTERED""",
-    "CREATE INDEX leaf_out_by_record ON leaf_out (record_id)",
+        record_id TEXT NOT NULL, record BIGINT NOT NULL, type TEXT NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (channel, epoch, idx))
+        CLUSTERED""",
+    "CREATE INDEX leaf_out_by_record ON leaf_out (record)",
+    "CREATE INDEX leaf_out_unheld ON leaf_out (record_id) WHERE record = 0",
     """CREATE TABLE channel_out (
         channel TEXT PRIMARY KEY, node TEXT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root TEXT NOT NULL, note BYTES,
         receipted BIGINT NOT NULL, receipt BYTES, receipt_sha256 TEXT NOT NULL, receipted_at_ms BIGINT NOT NULL, stopped TEXT NOT NULL)""",

@@ -103,17 +103,26 @@ def _hold(db: Db, held: Record, seq: int, place: tuple[str, int, int], *, own: b
             standing,
         ),
     )
+    if not number:
+        _place(db, held.id, seq)
     return Held(held, number or seq, not number, relabels)
+
+
+def _place(db: Db, record_id: str, number: int) -> None:
+    """Say to the leaves that showed a record before it was held, as after a restore, what its number is."""
+    db.execute("UPDATE leaf_out SET record = ? WHERE record = 0 AND record_id = ?", (number, record_id))
 
 
 def _note_erased(db: Db, record_id: str, type_: str, issuer: str, seq: int, *, own: bool) -> None:
     """Note a record whose body an erasure has taken since: that it was held stays known, what it said does not."""
-    _, standing, _ = _known(db, record_id, issuer)
+    number, standing, _ = _known(db, record_id, issuer)
     db.execute(
         "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing)"
         " VALUES (?,?,?,'',0,0,?,?,?) ON CONFLICT (id) DO NOTHING",
         (record_id, type_, issuer, int(own), seq, standing),
     )
+    if not number:
+        _place(db, record_id, seq)
 
 
 def _record(db: Db, seq: int, entry: Entry) -> None:
@@ -179,9 +188,19 @@ def _released(db: Db, seq: int, entry: Entry) -> None:
     if not item and header.kind in {"act", "keys"} and entry.body is not None:
         item = str(seq)  # taken back after a restore: the word itself lies here, and nowhere else
     db.execute(
-        "INSERT INTO leaf_out (channel, epoch, idx, leaf, seq, kind, record_id, type, outcome) VALUES (?,?,?,?,?,?,?,?,'')"
-        " ON CONFLICT (channel, epoch, idx) DO NOTHING",
-        (channel, header.epoch, header.index, leaf_hash(meta["header"].encode()), seq, header.kind, item, header.type),
+        "INSERT INTO leaf_out (channel, epoch, idx, leaf, seq, kind, record_id, type, record, outcome)"
+        " VALUES (?,?,?,?,?,?,?,?,COALESCE((SELECT n.seq FROM record n WHERE n.id = ?), 0),'') ON CONFLICT (channel, epoch, idx) DO NOTHING",
+        (
+            channel,
+            header.epoch,
+            header.index,
+            leaf_hash(meta["header"].encode()),
+            seq,
+            header.kind,
+            item,
+            header.type,
+            item,
+        ),
     )
     db.execute(
         "DELETE FROM outbox WHERE channel = ? AND item = ? AND kind = ?",
@@ -253,7 +272,7 @@ def _receipt_in(db: Db, _seq: int, entry: Entry) -> None:
             "INSERT INTO outbox (channel, item, kind, lane, seq, not_before_ms)"
             f" SELECT l.channel, l.record_id, l.kind, {_STUB_LANE}, l.seq, CAST(? AS BIGINT) FROM leaf_out l WHERE l.channel = ?"
             " AND l.epoch = ? AND l.idx = ? AND l.kind = 'record' AND (SELECT COUNT(*) FROM leaf_out m WHERE m.channel = l.channel"
-            f" AND m.record_id = l.record_id) < {_MOST_SHOWINGS} ON CONFLICT (channel, item, kind) DO NOTHING",
+            f" AND m.record = l.record AND m.record_id = l.record_id) < {_MOST_SHOWINGS} ON CONFLICT (channel, item, kind) DO NOTHING",
             (entry.at_ms, channel, epoch, index),
         )
     for index in meta["cured"]:

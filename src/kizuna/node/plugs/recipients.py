@@ -163,7 +163,7 @@ class Gate:
         """Return what the party's own nodes have been shown of a record: a decision looks at all that its recipient holds."""
         rows = self._rules.store.query(
             "SELECT e.header FROM leaf_out l JOIN journal_entry e ON e.seq = l.seq JOIN channel_out c ON c.channel = l.channel"
-            " WHERE l.record_id = ? AND l.kind = 'record' AND c.node LIKE ?",
+            " WHERE l.record = (SELECT n.seq FROM record n WHERE n.id = ?) AND l.kind = 'record' AND c.node LIKE ?",
             (record_id, f"{self.recipient.party}/%"),
         )
         return frozenset(name for (header,) in rows for name in msgspec.json.decode(bytes(header))["meta"]["names"])

@@ -216,7 +216,7 @@ _WENT = (
 def released_of(db: Db, mmsi: int) -> list[Went]:
     """Return the newest records about a vessel that went into a channel; its positions go in batches of many vessels."""
     rows = db.execute(
-        f"{_WENT} JOIN record r ON r.id = l.record_id WHERE r.subject = ? AND r.own = 1 ORDER BY l.seq DESC LIMIT ?",
+        f"{_WENT} JOIN record r ON r.seq = l.record WHERE r.subject = ? AND r.own = 1 ORDER BY l.seq DESC LIMIT ?",
         (vessel_subject(mmsi), MOST_EVENTS),
     )
     return [Went(record_id, type_, channel, bool(receipted)) for record_id, type_, channel, receipted in rows]
@@ -225,7 +225,8 @@ def released_of(db: Db, mmsi: int) -> list[Went]:
 def batches_of(db: Db) -> list[Went]:
     """Return the newest own position batches that went into a channel."""
     rows = db.execute(
-        f"{_WENT} JOIN maritime_batch b ON b.record_id = l.record_id WHERE b.own = 1 AND b.exercise = '' ORDER BY l.seq DESC LIMIT ?",
+        f"{_WENT} JOIN record r ON r.seq = l.record JOIN maritime_batch b ON b.record_id = r.id"
+        " WHERE b.own = 1 AND b.exercise = '' ORDER BY l.seq DESC LIMIT ?",
         (MOST_BATCHES,),
     )
     return [Went(record_id, type_, channel, bool(receipted)) for record_id, type_, channel, receipted in rows]

@@ -108,7 +108,7 @@ def _went(view: View, record: str, party: str) -> str:
     """Return how far an own record came on its way to a party."""
     rows = view.node.store.query(
         "SELECT CASE WHEN l.epoch = c.epoch AND l.idx < c.receipted THEN 1 ELSE 0 END FROM leaf_out l JOIN channel_out c"
-        " ON c.channel = l.channel WHERE l.record_id = ? AND c.node LIKE ? ORDER BY 1 DESC LIMIT 1",
+        " ON c.channel = l.channel WHERE l.record = (SELECT n.seq FROM record n WHERE n.id = ?) AND c.node LIKE ? ORDER BY 1 DESC LIMIT 1",
         (record, f"{party}/%"),
     )
     if rows:
