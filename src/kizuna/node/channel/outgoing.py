@@ -21,6 +21,8 @@ from kizuna.kernel.journal import Entry, Store
 from kizuna.kernel.merkle import Tree
 from kizuna.node.held.facts import Identity
 
+_LEAVES = 65_536
+"""Leaves read at a time."""
 SET_BACK_MS = 600_000
 """How far the clock may be set back between two entries; beyond that the last one's time was the wrong one."""
 WITHDRAWN = ("destroy", "recall", "retract", "superseded")
@@ -73,13 +75,13 @@ def load(store: Store, channel: str) -> OutState:
     if not rows:
         raise ChannelError(f"there is no channel `{channel}`: enrol the partner first")
     node, epoch, signed, receipted, receipt, receipt_sha256, stopped = rows[0]
-    leaves = store.query("SELECT leaf FROM leaf_out WHERE channel = ? AND epoch = ? ORDER BY idx", (channel, epoch))
-    last = wire.decode_header(header_at(store, channel, epoch, len(leaves) - 1)[0]) if leaves else None
+    tree = _tree(store, channel, epoch)
+    last = wire.decode_header(header_at(store, channel, epoch, tree.size - 1)[0]) if tree.size else None
     return OutState(
         channel=channel,
         node=node,
         epoch=epoch,
-        tree=Tree(bytes(leaf) for (leaf,) in leaves),
+        tree=tree,
         note=bytes(signed or b""),
         receipted=receipted,
         receipt=bytes(receipt or b""),
@@ -88,6 +90,17 @@ def load(store: Store, channel: str) -> OutState:
         released_at_ms=last.released_at_ms if last else 0,
         said=(last.receipted_epoch, last.receipted) if last else (0, 0),
     )
+
+
+def _tree(store: Store, channel: str, epoch: int) -> Tree:
+    """Return the tree of an epoch; read a page at a time, for rows take several times the room of their hashes."""
+    tree = Tree()
+    while leaves := store.query(
+        "SELECT leaf FROM leaf_out WHERE channel = ? AND epoch = ? AND idx >= ? ORDER BY idx LIMIT ?",
+        (channel, epoch, tree.size, _LEAVES),
+    ):
+        tree.extend(bytes(leaf) for (leaf,) in leaves)
+    return tree
 
 
 def released_entry(

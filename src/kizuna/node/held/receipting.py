@@ -41,17 +41,19 @@ class _Size(msgspec.Struct):
 
 def receipts_after(store: Store, channel: str, epoch: int, sha256: str) -> list[bytes] | None:
     """Return an epoch's receipts signed after the one of this digest, oldest first, or None where this node does not know that one."""
-    rows = store.query(
-        "SELECT r.sha256, b.body FROM (SELECT sha256, seq FROM receipt_out WHERE channel = ? AND epoch = ? ORDER BY seq DESC LIMIT ?) r"
-        " JOIN journal_body b ON b.seq = r.seq ORDER BY r.seq DESC",
-        (channel, epoch, MOST_RECEIPTS),
+    known = store.query(
+        "SELECT seq FROM receipt_out WHERE channel = ? AND sha256 = ? AND epoch = ?", (channel, sha256, epoch)
     )
-    later: list[bytes] = []
-    for digest, body in rows:
-        if digest == sha256:
-            return later[::-1]
-        later.append(bytes(body))
-    return later[::-1] if sha256 == NO_RECEIPT else None
+    if not known and sha256 != NO_RECEIPT:
+        return None
+    rows = store.query(
+        "SELECT b.body FROM receipt_out r JOIN journal_body b ON b.seq = r.seq WHERE r.channel = ? AND r.epoch = ? AND r.seq > ?"
+        " ORDER BY r.seq DESC LIMIT ?",
+        (channel, epoch, known[0][0] if known else 0, MOST_RECEIPTS),
+    )
+    if known and len(rows) == MOST_RECEIPTS:
+        return None
+    return [bytes(body) for (body,) in reversed(rows)]
 
 
 def receipt_of_digest(store: Store, channel: str, sha256: str) -> bytes:

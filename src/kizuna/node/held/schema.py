@@ -48,6 +48,7 @@ SCHEMA = (
         removed_at_ms BIGINT NOT NULL, own_version BIGINT NOT NULL)""",
     """CREATE TABLE receipt_out (
         channel TEXT NOT NULL, epoch BIGINT NOT NULL, sha256 TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (channel, sha256))""",
+    "CREATE INDEX receipt_out_by_time ON receipt_out (channel, epoch, seq)",
     "CREATE TABLE own_key (seq BIGINT PRIMARY KEY, version BIGINT NOT NULL)",
     """CREATE TABLE told_key (
         channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, version BIGINT NOT NULL, revoked BIGINT NOT NULL,

@@ -5,7 +5,8 @@ bears the grade and the parties by which it is shown, so that what may not be se
 shows a hit still asks the record itself. Words are found by how they begin, in any order, and all must be there.
 
 What a thing is found by is kept once, however often records of it say the same under the same label: a ship names itself every few minutes. It stands
-where its newest record does, and where that one goes, at the one before.
+where its newest record does, and where that one goes, at the one before: each record that says the same names the one before it, so that nothing is
+written but at the end, however many things there are.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ SCHEMA = (
     """CREATE TABLE sought (
         thing BYTES PRIMARY KEY, doc BIGINT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL, title TEXT NOT NULL, level BIGINT NOT NULL,
         parties TEXT NOT NULL) CLUSTERED""",
-    "CREATE TABLE sought_again (doc BIGINT_KEY, thing BYTES NOT NULL)",
-    "CREATE INDEX sought_again_by_thing ON sought_again (thing, doc)",
+    "CREATE TABLE sought_again (doc BIGINT_KEY, thing BYTES NOT NULL, earlier BIGINT NOT NULL)",
+    "CREATE INDEX sought_again_by_earlier ON sought_again (earlier) WHERE earlier <> 0",
     """CREATE TABLE sought_word (
         thing BYTES NOT NULL, word BYTES NOT NULL, kind TEXT NOT NULL, level BIGINT NOT NULL, PRIMARY KEY (thing, word)) CLUSTERED""",
     "CREATE INDEX sought_word_by_word ON sought_word (kind, word, thing, level)",
@@ -85,13 +86,25 @@ def fill(db: Db, held: Held, fact: Fact[Any], seek: Seek, level: int) -> None:
     if named:
         same = (seek.kind, ref, title, level, labelled.text_of(fact.label), fact.own, fact.exercise, text)
         thing = hashlib.sha256(msgspec.json.encode(same)).digest()[:_THING_BYTES]
-        db.execute("INSERT INTO sought_again (doc, thing) VALUES (?,?)", (doc, thing))
         newest = db.execute("SELECT doc FROM sought WHERE thing = ?", (thing,))
+        _say_again(db, doc, thing, newest[0][0] if newest else 0)
         if newest:
-            db.execute("UPDATE sought SET doc = ? WHERE thing = ?", (max(doc, newest[0][0]), thing))
             return
     parties = " ".join(["", *sorted(fact.label.releasable_to | fact.label.originators), ""])
     _keep(db, thing, doc, _Said(seek.kind, ref, title, level, parties), words(text))
+
+
+def _say_again(db: Db, doc: int, thing: bytes, newest: int) -> None:
+    """Put a record among those that say the same of a thing, of which `newest` is the last, 0 where there is none."""
+    later, earlier = 0, newest
+    while earlier > doc:  # it was held before, and has changed: it stands among those that came since
+        later = earlier
+        ((earlier,),) = db.execute("SELECT earlier FROM sought_again WHERE doc = ?", (later,))
+    db.execute("INSERT INTO sought_again (doc, thing, earlier) VALUES (?,?,?)", (doc, thing, earlier))
+    if later:
+        db.execute("UPDATE sought_again SET earlier = ? WHERE doc = ?", (doc, later))
+    elif newest:
+        db.execute("UPDATE sought SET doc = ? WHERE thing = ?", (doc, thing))
 
 
 class _Said(NamedTuple):
@@ -139,11 +152,15 @@ def relabelled(db: Db, record_id: str) -> None:
 
 def forget(db: Db, doc: int) -> None:
     """Take out a record whose body was erased, by its number, and what it is found by where no other says the same."""
-    thing = _thing_of(db, doc)
+    rows = db.execute("SELECT thing, earlier FROM sought_again WHERE doc = ?", (doc,))
+    thing, earlier = (bytes(rows[0][0]), rows[0][1]) if rows else (_alone(doc), 0)
+    later = db.execute("SELECT doc FROM sought_again WHERE earlier = ? AND earlier <> 0", (doc,))
     db.execute("DELETE FROM sought_again WHERE doc = ?", (doc,))
-    ((newest,),) = db.execute("SELECT MAX(doc) FROM sought_again WHERE thing = ?", (thing,))
-    if newest is not None:
-        db.execute("UPDATE sought SET doc = ? WHERE thing = ?", (newest, thing))
+    if later:
+        db.execute("UPDATE sought_again SET earlier = ? WHERE doc = ?", (earlier, later[0][0]))
+        return
+    if earlier:
+        db.execute("UPDATE sought SET doc = ? WHERE thing = ?", (earlier, thing))
         return
     db.execute("DELETE FROM sought WHERE thing = ?", (thing,))
     db.execute("DELETE FROM sought_word WHERE thing = ?", (thing,))

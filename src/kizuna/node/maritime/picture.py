@@ -56,7 +56,7 @@ LOOK_BACK_MS = 86_400_000
 """How far back from the newest day of an archive a picture that starts looks into it."""
 FLUSH_MS = 10_000
 FLUSH_ROWS = 200_000
-PAGE = 200
+PAGE = 1_000
 UNIT_BATCHES = 200
 """Newest batches of own units that tell, at the start, which vessels those are."""
 LIVE_WINDOW_MS = 1_000
