@@ -38,9 +38,10 @@ _REDECIDE_PAGE = 2000
 _REDECIDE_MS = 500
 """How soon after one redecision the next may follow, where agreements change quickly."""
 _NEVER_OFFERED = (
-    "NOT EXISTS (SELECT 1 FROM outbox o WHERE o.channel = ? AND o.item = r.id)"
-    " AND NOT EXISTS (SELECT 1 FROM leaf_out l WHERE l.channel = ? AND l.record = r.seq)"
+    "NOT EXISTS (SELECT 1 FROM leaf_out l WHERE l.channel = ? AND l.record = r.seq)"
+    " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.channel = ? AND o.item = r.id)"
 )
+"""Most were shown already, which is found by number: so that is asked first."""
 
 
 @dataclass(frozen=True)

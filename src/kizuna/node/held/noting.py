@@ -96,6 +96,15 @@ def standings(db: Db, record_ids: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def fallen(db: Db, first: int, last: int) -> frozenset[int]:
+    """Return which entries, of those from `first` to `last`, brought a record that is asserted no longer."""
+    rows = db.execute(
+        "SELECT h.seq FROM holding h JOIN record r ON r.seq = h.record WHERE h.seq BETWEEN ? AND ? AND r.standing <> ''",
+        (first, last),
+    )
+    return frozenset(seq for (seq,) in rows)
+
+
 def shown_to(held: Record, party: str, opened: frozenset[str]) -> frozenset[str]:
     """Return which facts of a notice a partner is shown: all but to whom else its record may go, where that is not `opened` to it.
 

@@ -18,7 +18,6 @@ SCHEMA = (
         seq BIGINT_KEY, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL, at_ms BIGINT NOT NULL,
         exercise BIGINT NOT NULL, own BIGINT NOT NULL, standing TEXT NOT NULL)""",
     "CREATE INDEX record_by_type ON record (type, at_ms)",
-    "CREATE INDEX record_fallen ON record (id) WHERE standing <> ''",
     "CREATE TABLE holding (seq BIGINT_KEY, record BIGINT NOT NULL, channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL)",
     "CREATE INDEX holding_by_record ON holding (record)",
     """CREATE TABLE outbox (

@@ -66,27 +66,37 @@ def _is_originators(channel: str, issuer: str) -> bool:
     return not channel or channel == f"signed/{issuer}" or channel.startswith(f"kizuna/{issuer}/")
 
 
-def _known(db: Db, record_id: str, issuer: str) -> tuple[int, str, tuple[str, ...]]:
-    """Return the number of a record, 0 where it was not noted before, its standing, and what relabels it: asked at once, for speed."""
+class _Known(NamedTuple):
+    """What was noted of a record before: its number, 0 where it was not, its standing, what relabels it, and whether a leaf showed it before."""
+
+    number: int = 0
+    standing: str = ""
+    relabels: tuple[str, ...] = ()
+    shown: bool = False
+
+
+def _known(db: Db, record_id: str, issuer: str) -> _Known:
+    """Return what was noted of a record before: asked at once, for speed."""
     rows = db.execute(
         "SELECT 'record', '', seq FROM record WHERE id = ? UNION ALL SELECT 'act', channel, strength FROM act WHERE record_id = ?"
-        " UNION ALL SELECT 'notice', record_id, 0 FROM notice WHERE target = ? AND type = ?",
-        (record_id, record_id, record_id, RELABELLED),
+        " UNION ALL SELECT 'notice', record_id, 0 FROM notice WHERE target = ? AND type = ?"
+        " UNION ALL SELECT 'leaf', '', 0 FROM leaf_out WHERE record = 0 AND record_id = ?",
+        (record_id, record_id, record_id, RELABELLED, record_id),
     )
     if not rows:  # so it is of most
-        return 0, "", ()
+        return _Known()
     number = next((seq for row, _, seq in rows if row == "record"), 0)
     acts = (strength for row, channel, strength in rows if row == "act" and _is_originators(channel, issuer))
-    return number, STANDINGS[max(acts, default=0)], tuple(notice for row, notice, _ in rows if row == "notice")
+    relabels = tuple(notice for row, notice, _ in rows if row == "notice")
+    return _Known(number, STANDINGS[max(acts, default=0)], relabels, any(row == "leaf" for row, _, _ in rows))
 
 
 def _hold(db: Db, held: Record, seq: int, place: tuple[str, int, int], *, own: bool) -> Held:
     """Note a record as held by an entry, which brought it from `(channel, epoch, index)`."""
     clear = held.clear
-    number, standing, relabels = _known(db, held.id, clear.issuer)
-    db.execute(
-        "INSERT INTO holding (seq, record, channel, epoch, idx) VALUES (?,?,?,?,?)", (seq, number or seq, *place)
-    )
+    known = _known(db, held.id, clear.issuer)
+    number = known.number or seq
+    db.execute("INSERT INTO holding (seq, record, channel, epoch, idx) VALUES (?,?,?,?,?)", (seq, number, *place))
     db.execute(
         "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing) VALUES (?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (id) DO UPDATE SET at_ms = CASE WHEN record.at_ms = 0 THEN excluded.at_ms ELSE record.at_ms END,"
@@ -100,29 +110,28 @@ def _hold(db: Db, held: Record, seq: int, place: tuple[str, int, int], *, own: b
             int(clear.exercise),
             int(own),
             seq,
-            standing,
+            known.standing,
         ),
     )
-    if not number:
-        _place(db, held.id, seq)
-    return Held(held, number or seq, not number, relabels)
+    _place(db, held.id, number, known)
+    return Held(held, number, not known.number, known.relabels)
 
 
-def _place(db: Db, record_id: str, number: int) -> None:
+def _place(db: Db, record_id: str, number: int, known: _Known) -> None:
     """Say to the leaves that showed a record before it was held, as after a restore, what its number is."""
-    db.execute("UPDATE leaf_out SET record = ? WHERE record = 0 AND record_id = ?", (number, record_id))
+    if known.shown:
+        db.execute("UPDATE leaf_out SET record = ? WHERE record = 0 AND record_id = ?", (number, record_id))
 
 
 def _note_erased(db: Db, record_id: str, type_: str, issuer: str, seq: int, *, own: bool) -> None:
     """Note a record whose body an erasure has taken since: that it was held stays known, what it said does not."""
-    number, standing, _ = _known(db, record_id, issuer)
+    known = _known(db, record_id, issuer)
     db.execute(
         "INSERT INTO record (id, type, issuer, subject, at_ms, exercise, own, seq, standing)"
         " VALUES (?,?,?,'',0,0,?,?,?) ON CONFLICT (id) DO NOTHING",
-        (record_id, type_, issuer, int(own), seq, standing),
+        (record_id, type_, issuer, int(own), seq, known.standing),
     )
-    if not number:
-        _place(db, record_id, seq)
+    _place(db, record_id, known.number or seq, known)
 
 
 def _record(db: Db, seq: int, entry: Entry) -> None:

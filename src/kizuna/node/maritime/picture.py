@@ -370,12 +370,12 @@ class LivePicture:
         """Take a page of entries: the tables are asked once what has fallen, and the rows of a source go into the picture together."""
         told = {seq: held for seq, entry in page if (held := brought(entry)) is not None}
         with self._store.view() as db:
-            fallen = noting.standings(db, [held.id for held in told.values()])
+            fallen = noting.fallen(db, page[0][0], page[-1][0])
         try:
             for seq, entry in page:
                 self._mind(entry)
                 held = told.get(seq)
-                if held is not None and held.id not in fallen:
+                if held is not None and seq not in fallen:
                     self._take(held, seq)
                 self.archives.seq = seq
         finally:
