@@ -83,6 +83,8 @@ def test_traffic_goes_on_both_ways_after_a_restore(who: str, cut: bool) -> None:
         out, read = sides(writer, reader)
         assert out == read
     for node in (one, other):
+        misplaced = "SELECT COUNT(*) FROM leaf_out l LEFT JOIN record r ON r.id = l.record_id WHERE l.record <> COALESCE(r.seq, 0)"
+        assert node.store.query(misplaced) == [(0,)], "whichever came back first, the leaf or the record"
         before = projected(node)
         node.store.rebuild()
         assert projected(node) == before
