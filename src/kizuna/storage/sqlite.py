@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from kizuna.kernel.journal import Db
 
 _MEMORY = ":memory:"
-_CHECKPOINT_PAGES = 16_000
-"""How long the log grows before it is copied into the file, 64 MiB: a page written again meanwhile is then copied once."""
+_CHECKPOINT_PAGES = 4_000
+"""How long the log grows before it is copied into the file, 16 MiB: a page written again meanwhile is then copied once."""
 
 
 @contextmanager
