@@ -26,9 +26,7 @@ def store() -> Iterator[SqliteStore]:
 
 def said(db: Db, doc: int, thing: bytes) -> None:
     """Let a record say what a thing is found by, as filling does."""
-    newest = db.execute("SELECT doc FROM sought WHERE thing = ?", (thing,))
-    seeking._say_again(db, doc, thing, newest[0][0] if newest else 0)
-    if not newest:
+    if not seeking._say_again(db, doc, thing):
         seeking._keep(db, thing, doc, SAID, [b"haru"])
 
 

@@ -87,7 +87,7 @@ def unpack(form: int, packed: bytes) -> bytes:
 def fold(data: bytes) -> tuple[bytes, bytes]:
     """Return what zstd is to pack of `data`, and the runs that were lifted out; where it has no statement, that is `data` itself.
 
-    Partners choose what they send, and what is kept must come back: so each of the three steps is tried backwards before it counts.
+    Partners choose what they send, and what is kept must come back: so of each of the three steps that is tried, or known beforehand.
     """
     before, found, after = data.partition(_STATEMENT)
     if not found or _is_marked(data):

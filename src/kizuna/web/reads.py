@@ -15,6 +15,7 @@ from kizuna.kernel.intervals import contains
 from kizuna.kernel.journal import Db
 from kizuna.node.held.facts import load_record
 from kizuna.node.held.relabelled import label_now
+from kizuna.node.held.schema import NUMBER_OF
 from kizuna.node.metrics import Health
 from kizuna.web.books import RunningNode
 from kizuna.web.errors import NotHeldError
@@ -345,7 +346,7 @@ def _places(db: Db, record_id: str) -> tuple[Place, ...]:
     rows = db.execute(
         "SELECT l.channel, l.epoch, l.idx, l.outcome, e.header, c.epoch, c.receipted FROM leaf_out l"
         " JOIN journal_entry e ON e.seq = l.seq JOIN channel_out c ON c.channel = l.channel"
-        " WHERE l.record = (SELECT n.seq FROM record n WHERE n.id = ?) AND l.kind IN ('record', 'instrument')"
+        f" WHERE l.record = {NUMBER_OF} AND l.kind IN ('record', 'instrument')"
         " ORDER BY l.channel, l.epoch, l.idx LIMIT ?",
         (record_id, MOST_PLACES),
     )

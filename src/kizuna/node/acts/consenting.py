@@ -23,6 +23,7 @@ from kizuna.node.channel.incoming import Arrival
 from kizuna.node.channel.world import World
 from kizuna.node.effects import Effect, Reply
 from kizuna.node.held import facts, noting
+from kizuna.node.held.schema import NUMBER_OF
 from kizuna.node.held.tables import clear_meta
 
 Row = list[str | int]
@@ -295,11 +296,7 @@ class Consenting:
         ]
 
     def _holders(self, record_id: str) -> list[str]:
-        rows = self._world.store.query(
-            "SELECT DISTINCT channel FROM leaf_out WHERE record = (SELECT n.seq FROM record n WHERE n.id = ?) AND kind = 'record' ORDER BY channel",
-            (record_id,),
-        )
-        return [channel for (channel,) in rows]
+        return list(outgoing.holders(self._world.store, record_id))
 
     def _opened_anew(self, granted: Consent, now_ms: int) -> list[Row]:
         """Return the records that a relay holds already and that are to be shown to it again: a consent opens to whom they may go."""
@@ -361,7 +358,7 @@ class Consenting:
             for partner in self._world.partners.values() if held is not None else ():
                 channel = wire.channel_name(self._world.identity.node, partner.node)
                 known = self._world.store.query(
-                    "SELECT 1 FROM leaf_out WHERE record = (SELECT n.seq FROM record n WHERE n.id = ?) AND channel = ? LIMIT 1",
+                    f"SELECT 1 FROM leaf_out WHERE record = {NUMBER_OF} AND channel = ? LIMIT 1",
                     (record_id, channel),
                 )
                 ruling = self._world.releaser.rule(held, partner.party, now_ms) if held is not None else None

@@ -20,6 +20,7 @@ from kizuna.kernel.channel.writer import WriterState
 from kizuna.kernel.journal import Entry, Store
 from kizuna.kernel.merkle import Tree
 from kizuna.node.held.facts import Identity
+from kizuna.node.held.schema import NUMBER_OF
 
 _LEAVES = 65_536
 """Leaves read at a time."""
@@ -177,7 +178,7 @@ def holders(store: Store, record_id: str) -> dict[str, list[tuple[int, int]]]:
     """Return the (epoch, index) places at which each channel has shown a record, by channel."""
     found: dict[str, list[tuple[int, int]]] = {}
     for channel, epoch, index in store.query(
-        "SELECT channel, epoch, idx FROM leaf_out WHERE record = (SELECT n.seq FROM record n WHERE n.id = ?) AND kind = 'record'"
+        f"SELECT channel, epoch, idx FROM leaf_out WHERE record = {NUMBER_OF} AND kind = 'record'"
         " ORDER BY channel, epoch, idx",
         (record_id,),
     ):

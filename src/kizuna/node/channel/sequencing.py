@@ -27,6 +27,7 @@ from kizuna.node.effects import Mark
 from kizuna.node.held import facts, noting
 from kizuna.node.held.facts import Identity, Partner
 from kizuna.node.held.parsed import parse
+from kizuna.node.held.schema import NUMBER_OF
 
 ASK_AGAIN_MS = 1_000
 PAGE = 512
@@ -151,6 +152,7 @@ class Sequencer:
         last = (-1, -1, "")
         while True:
             # Most items were queued by the very entry that brought their record: it is found by number, and this channel has not shown it.
+            # COALESCE, so that SQLite looks there and not among the ids.
             rows = self._store.query(
                 "SELECT o.item, o.kind, o.lane, o.seq, b.body, n.seq IS NULL AND"
                 " EXISTS (SELECT 1 FROM leaf_out l WHERE l.record = r.seq AND l.channel = o.channel)"
@@ -259,7 +261,7 @@ class Sequencer:
         """Return the names of a record that this channel may have shown its reader, and those that the reader surely holds."""
         rows = self._store.query(
             "SELECT e.header, l.outcome FROM leaf_out l JOIN journal_entry e ON e.seq = l.seq"
-            " WHERE l.record = (SELECT n.seq FROM record n WHERE n.id = ?) AND l.channel = ?",
+            f" WHERE l.record = {NUMBER_OF} AND l.channel = ?",
             (record_id, self._state.channel),
         )
         shown: set[str] = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kizuna.kernel.journal import Store
 from kizuna.node.channel.releasing import Releaser
 from kizuna.node.held import facts
+from kizuna.node.held.schema import NUMBER_OF
 
 
 def opened(store: Store, releaser: Releaser, party: str, record_id: str, now_ms: int) -> frozenset[str]:
@@ -23,7 +24,7 @@ def untold(store: Store, releaser: Releaser, channel: str, record_id: str, conse
 
 def _was_told(store: Store, channel: str, notice: str) -> bool:
     rows = store.query(
-        "SELECT 1 FROM leaf_out WHERE record = (SELECT n.seq FROM record n WHERE n.id = ?) AND channel = ? AND kind = 'notice'"
+        f"SELECT 1 FROM leaf_out WHERE record = {NUMBER_OF} AND channel = ? AND kind = 'notice'"
         " AND outcome NOT IN ('lost', 'stub') LIMIT 1",
         (notice, channel),
     )

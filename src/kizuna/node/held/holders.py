@@ -16,6 +16,7 @@ from kizuna.kernel.lifecycle import ConsentGranted
 from kizuna.kernel.operation import Holding
 from kizuna.node.held import noting
 from kizuna.node.held.parsed import parse
+from kizuna.node.held.schema import NUMBER_OF
 from kizuna.node.held.tables import whole
 
 
@@ -29,7 +30,7 @@ def holdings(db: Db, record_id: str) -> tuple[Holding, ...]:
 def _shown(db: Db, record_id: str) -> Iterator[Holding]:
     rows = db.execute(
         "SELECT l.channel, l.epoch, l.idx, c.epoch, c.receipted, j.header FROM leaf_out l JOIN channel_out c ON c.channel = l.channel"
-        " JOIN journal_entry j ON j.seq = l.seq WHERE l.record = (SELECT n.seq FROM record n WHERE n.id = ?)"
+        f" JOIN journal_entry j ON j.seq = l.seq WHERE l.record = {NUMBER_OF}"
         " AND l.kind = 'record' AND l.outcome <> 'stub' ORDER BY l.seq",
         (record_id,),
     )

@@ -10,6 +10,9 @@ from __future__ import annotations
 from kizuna.kernel import labelled
 from kizuna.node.held import auditing, noting
 
+NUMBER_OF = "(SELECT n.seq FROM record n WHERE n.id = ?)"
+"""In a query the number of the record of an id, null where it was never held: `l.record = NUMBER_OF` finds the leaves that show it."""
+
 SCHEMA = (
     *noting.SCHEMA,
     *auditing.SCHEMA,

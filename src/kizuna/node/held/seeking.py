@@ -86,25 +86,25 @@ def fill(db: Db, held: Held, fact: Fact[Any], seek: Seek, level: int) -> None:
     if named:
         same = (seek.kind, ref, title, level, labelled.text_of(fact.label), fact.own, fact.exercise, text)
         thing = hashlib.sha256(msgspec.json.encode(same)).digest()[:_THING_BYTES]
-        newest = db.execute("SELECT doc FROM sought WHERE thing = ?", (thing,))
-        _say_again(db, doc, thing, newest[0][0] if newest else 0)
-        if newest:
+        if _say_again(db, doc, thing):
             return
     parties = " ".join(["", *sorted(fact.label.releasable_to | fact.label.originators), ""])
     _keep(db, thing, doc, _Said(seek.kind, ref, title, level, parties), words(text))
 
 
-def _say_again(db: Db, doc: int, thing: bytes, newest: int) -> None:
-    """Put a record among those that say the same of a thing, of which `newest` is the last, 0 where there is none."""
-    later, earlier = 0, newest
+def _say_again(db: Db, doc: int, thing: bytes) -> bool:
+    """Put a record among those that say the same of a thing; return whether there are others, so that the thing is kept already."""
+    found = db.execute("SELECT doc FROM sought WHERE thing = ?", (thing,))
+    later, earlier = 0, found[0][0] if found else 0
     while earlier > doc:  # it was held before, and has changed: it stands among those that came since
         later = earlier
         ((earlier,),) = db.execute("SELECT earlier FROM sought_again WHERE doc = ?", (later,))
     db.execute("INSERT INTO sought_again (doc, thing, earlier) VALUES (?,?,?)", (doc, thing, earlier))
     if later:
         db.execute("UPDATE sought_again SET earlier = ? WHERE doc = ?", (doc, later))
-    elif newest:
+    elif found:
         db.execute("UPDATE sought SET doc = ? WHERE thing = ?", (doc, thing))
+    return bool(found)
 
 
 class _Said(NamedTuple):

@@ -20,6 +20,7 @@ from kizuna.node.held import keytables
 from kizuna.node.held.keytables import queue
 from kizuna.node.held.noting import RELABELLED, STANDINGS, stand
 from kizuna.node.held.parsed import header_of, parse
+from kizuna.node.held.schema import NUMBER_OF
 
 _STUB_LANE = 2
 _MOST_SHOWINGS = 4
@@ -198,7 +199,7 @@ def _released(db: Db, seq: int, entry: Entry) -> None:
         item = str(seq)  # taken back after a restore: the word itself lies here, and nowhere else
     db.execute(
         "INSERT INTO leaf_out (channel, epoch, idx, leaf, seq, kind, record_id, type, record, outcome)"
-        " VALUES (?,?,?,?,?,?,?,?,COALESCE((SELECT n.seq FROM record n WHERE n.id = ?), 0),'') ON CONFLICT (channel, epoch, idx) DO NOTHING",
+        f" VALUES (?,?,?,?,?,?,?,?,COALESCE({NUMBER_OF}, 0),'') ON CONFLICT (channel, epoch, idx) DO NOTHING",
         (
             channel,
             header.epoch,

@@ -82,11 +82,7 @@ def kept_shores(folder: Path, mask: Path) -> Shores:
     """
     kept = folder / f"land-{hashlib.sha256(mask.read_bytes()).hexdigest()[:16]}.npz"
     try:
-        with kept.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            shores = Shores(found["starts"], found["edges"])
-        if _is_whole(shores):
-            return shores
-        _log.warning("kept land is damaged and is read anew")
+        return _read_kept(kept)
     except FileNotFoundError:
         pass
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -98,6 +94,14 @@ def kept_shores(folder: Path, mask: Path) -> Shores:
         write_private(kept, whole.getvalue())
     except ConfigError as error:
         _log.warning("land could not be kept", error=str(error))
+    return shores
+
+
+def _read_kept(kept: Path) -> Shores:
+    with kept.open("rb") as file, np.load(file, allow_pickle=False) as found:
+        shores = Shores(found["starts"], found["edges"])
+    if not _is_whole(shores):
+        raise ValueError("kept shores are none that a mask gives")
     return shores
 
 

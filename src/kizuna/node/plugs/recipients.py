@@ -26,6 +26,7 @@ from kizuna.kernel.record import Record
 from kizuna.node.channel import outgoing
 from kizuna.node.channel.releasing import Releaser
 from kizuna.node.held import facts
+from kizuna.node.held.schema import NUMBER_OF
 from kizuna.node.plug_settings import OWN
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class Gate:
         """Return what the party's own nodes have been shown of a record: a decision looks at all that its recipient holds."""
         rows = self._rules.store.query(
             "SELECT e.header FROM leaf_out l JOIN journal_entry e ON e.seq = l.seq JOIN channel_out c ON c.channel = l.channel"
-            " WHERE l.record = (SELECT n.seq FROM record n WHERE n.id = ?) AND l.kind = 'record' AND c.node LIKE ?",
+            f" WHERE l.record = {NUMBER_OF} AND l.kind = 'record' AND c.node LIKE ?",
             (record_id, f"{self.recipient.party}/%"),
         )
         return frozenset(name for (header,) in rows for name in msgspec.json.decode(bytes(header))["meta"]["names"])

@@ -16,6 +16,7 @@ from kizuna.domains.maritime.watchlog.cases import INCIDENT, ROLE
 from kizuna.errors import KizunaError
 from kizuna.kernel.marking import marking
 from kizuna.node.held.facts import label_held
+from kizuna.node.held.schema import NUMBER_OF
 from kizuna.web import forms
 from kizuna.web.access import OFFICERS
 from kizuna.web.bodies import Call
@@ -108,7 +109,7 @@ def _went(view: View, record: str, party: str) -> str:
     """Return how far an own record came on its way to a party."""
     rows = view.node.store.query(
         "SELECT CASE WHEN l.epoch = c.epoch AND l.idx < c.receipted THEN 1 ELSE 0 END FROM leaf_out l JOIN channel_out c"
-        " ON c.channel = l.channel WHERE l.record = (SELECT n.seq FROM record n WHERE n.id = ?) AND c.node LIKE ? ORDER BY 1 DESC LIMIT 1",
+        f" ON c.channel = l.channel WHERE l.record = {NUMBER_OF} AND c.node LIKE ? ORDER BY 1 DESC LIMIT 1",
         (record, f"{party}/%"),
     )
     if rows:
