@@ -84,7 +84,7 @@ def test_traffic_goes_on_both_ways_after_a_restore(who: str, cut: bool) -> None:
         assert out == read
     for node in (one, other):
         misplaced = "SELECT COUNT(*) FROM leaf_out l LEFT JOIN record r ON r.id = l.record_id WHERE l.record <> COALESCE(r.seq, 0)"
-        assert node.store.query(misplaced) == [(0,)], "whichever came back first, the leaf or the record"
+        assert node.store.query(misplaced) == [(0,)], "each leaf names the record that it shows"
         before = projected(node)
         node.store.rebuild()
         assert projected(node) == before
