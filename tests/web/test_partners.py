@@ -8,6 +8,7 @@ import gc
 import hashlib
 import socket
 import ssl
+import time
 import warnings
 from concurrent.futures import Future
 from dataclasses import replace
@@ -327,6 +328,46 @@ def test_a_listener_that_has_closed_keeps_no_connection_of_a_partner_that_says_n
 
     with asyncio.run(story()), warnings.catch_warnings(record=True) as told:  # the session is open and reads no more
         warnings.simplefilter("always", ResourceWarning)
+        gc.collect()
+    assert not told, "the connection was open when the loop had ended"
+
+
+@pytest.mark.parametrize("late_s", [0.02, 0.3], ids=["while it closes", "when it has closed"])
+def test_a_partner_that_shakes_hands_while_the_listener_closes_is_sent_away(tmp_path: Path, late_s: float) -> None:
+    """It was accepted before, and is who it says; but nobody is left to answer it."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+
+    def begin(session: ssl.SSLObject, port: int) -> socket.socket:
+        with pytest.raises(ssl.SSLWantReadError):
+            session.do_handshake()
+        line = socket.create_connection(("127.0.0.1", port), timeout=10)
+        line.sendall(outgoing.read(60))
+        return line
+
+    def go_on(session: ssl.SSLObject, line: socket.socket) -> None:
+        time.sleep(late_s)
+        with line, contextlib.suppress(ConnectionError):
+            while session.version() is None or outgoing.pending:
+                line.sendall(outgoing.read())
+                incoming.write(line.recv(1 << 16))
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    session.do_handshake()
+            while line.recv(1 << 16):
+                pass
+
+    async def story() -> None:
+        gate = Gate(tmp_path)
+        session = gate.context(gate.a_files).wrap_bio(incoming, outgoing)
+        async with gate:
+            line = await asyncio.to_thread(begin, session, gate.listener.port)
+            await asyncio.sleep(0.1)
+            going_on = asyncio.create_task(asyncio.to_thread(go_on, session, line))
+            await asyncio.sleep(0)
+        await going_on
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        asyncio.run(story())
         gc.collect()
     assert not told, "the connection was open when the loop had ended"
 

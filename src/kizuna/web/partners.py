@@ -7,6 +7,7 @@ in the request does. What a message means is the core's; whom to trust is `kizun
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import socket
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
+from weakref import WeakSet
 
 import aiohttp
 import structlog
@@ -33,6 +35,8 @@ _READ_BUFFER_BYTES = 1 << 20
 _LARGE_BODY_BYTES = 1 << 20
 _LINGER_S = 1.0
 """How long a refused request's body is still read, so that the refusal reaches its sender."""
+_TURN_S = 0.01
+"""How often a listener that closes looks whether handshakes have ended."""
 
 _log = structlog.get_logger("kizuna.web.partners")
 
@@ -88,15 +92,17 @@ def _plain(status: int) -> web.Response:
 class _Connection(web.RequestHandler):
     """One partner's connection: knows whose certificate opened it, and answers broken requests without a word about the software."""
 
-    __slots__ = ("_line", "_listener", "digest")
+    __slots__ = ("__weakref__", "_line", "_listener", "digest")
 
     def __init__(self, listener: PartnerListener, manager: web.Server, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self._listener = listener
         self._line: asyncio.Transport | None = None
         self.digest = b""
+        listener.shaking.add(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._listener.shaking.discard(self)
         self._line = cast("asyncio.Transport", transport)
         digest = _peer_digest(transport)
         if not self._listener.admit(digest, self._line):
@@ -181,6 +187,9 @@ class PartnerListener:
         self._nodes: dict[bytes, str] = {}
         self._loads: dict[bytes, _Load] = {}
         self._open: set[asyncio.Transport] = set()
+        self.shaking: WeakSet[_Connection] = WeakSet()
+        """Connections whose handshake is under way; one that fails tells nobody, and is let go of."""
+        self._closing = False
         self._pins: tuple[Pin, ...] = ()
         self._shown: TlsFiles | None = None
         self._socket: socket.socket | None = None
@@ -229,7 +238,8 @@ class PartnerListener:
         self._files = files
 
     async def close(self, timeout_s: float = 2.0) -> None:
-        """Stop accepting, let requests under way finish for so long, then cut them off."""
+        """Stop accepting, let requests and handshakes under way finish for so long, then cut them off."""
+        self._closing = True
         if self._accepting is not None:
             self._accepting.close()
             self._accepting = None
@@ -238,6 +248,10 @@ class PartnerListener:
             self._socket = None
         self._server.pre_shutdown()
         await self._server.shutdown(timeout_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self.shaking:  # noqa: ASYNC110 # it may be one that fails, of which nobody is told
+                    await asyncio.sleep(_TURN_S)
         # A connection that was told to close still waits for its partner's farewell: one that never says it would outlive the loop.
         for line in tuple(self._open):
             line.abort()
@@ -249,7 +263,8 @@ class PartnerListener:
     def admit(self, digest: bytes, line: asyncio.Transport) -> bool:
         """Count a new connection in; returns whether its certificate is a partner's and there is room."""
         load = self._loads.setdefault(digest, _Load())
-        admitted = digest in self._nodes and load.connections < self.traffic.connections
+        has_room = load.connections < self.traffic.connections
+        admitted = not self._closing and digest in self._nodes and has_room
         load.connections += admitted
         if admitted:
             self._open.add(line)
