@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import hashlib
-import socket
 import ssl
-import time
-import warnings
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -312,64 +308,6 @@ def test_a_partner_that_hangs_up_gives_its_room_back(tmp_path: Path) -> None:
             assert (await gate.post(gate.a_files, b"x"))[0] == 200
 
     asyncio.run(story())
-
-
-def test_a_listener_that_has_closed_keeps_no_connection_of_a_partner_that_says_no_farewell(tmp_path: Path) -> None:
-    def open_session(context: ssl.SSLContext, port: int) -> ssl.SSLSocket:
-        session = context.wrap_socket(socket.create_connection(("127.0.0.1", port)))
-        session.sendall(request(b"x").replace(b"Connection: close\r\n", b""))
-        assert session.recv(1 << 10).startswith(b"HTTP/1.1 200")
-        return session
-
-    async def story() -> ssl.SSLSocket:
-        gate = Gate(tmp_path)
-        async with gate:
-            return await asyncio.to_thread(open_session, gate.context(gate.a_files), gate.listener.port)
-
-    with asyncio.run(story()), warnings.catch_warnings(record=True) as told:  # the session is open and reads no more
-        warnings.simplefilter("always", ResourceWarning)
-        gc.collect()
-    assert not told, "the connection was open when the loop had ended"
-
-
-@pytest.mark.parametrize("late_s", [0.02, 0.3], ids=["while it closes", "when it has closed"])
-def test_a_partner_that_shakes_hands_while_the_listener_closes_is_sent_away(tmp_path: Path, late_s: float) -> None:
-    """It was accepted before, and is who it says; but nobody is left to answer it."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-
-    def begin(session: ssl.SSLObject, port: int) -> socket.socket:
-        with pytest.raises(ssl.SSLWantReadError):
-            session.do_handshake()
-        line = socket.create_connection(("127.0.0.1", port), timeout=10)
-        line.sendall(outgoing.read(60))
-        return line
-
-    def go_on(session: ssl.SSLObject, line: socket.socket) -> None:
-        time.sleep(late_s)
-        with line, contextlib.suppress(ConnectionError):
-            while session.version() is None or outgoing.pending:
-                line.sendall(outgoing.read())
-                incoming.write(line.recv(1 << 16))
-                with contextlib.suppress(ssl.SSLWantReadError):
-                    session.do_handshake()
-            while line.recv(1 << 16):
-                pass
-
-    async def story() -> None:
-        gate = Gate(tmp_path)
-        session = gate.context(gate.a_files).wrap_bio(incoming, outgoing)
-        async with gate:
-            line = await asyncio.to_thread(begin, session, gate.listener.port)
-            await asyncio.sleep(0.1)
-            going_on = asyncio.create_task(asyncio.to_thread(go_on, session, line))
-            await asyncio.sleep(0)
-        await going_on
-
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", ResourceWarning)
-        asyncio.run(story())
-        gc.collect()
-    assert not told, "the connection was open when the loop had ended"
 
 
 def test_the_server_names_no_client_authorities(tmp_path: Path) -> None:
