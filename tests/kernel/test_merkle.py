@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import os
+import tracemalloc
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kizuna.errors import ForkError, KizunaError, RecordError
+from kizuna.errors import ForkError, JournalCorruptError, KizunaError, RecordError
 from kizuna.kernel import merkle
 from kizuna.kernel.merkle import (
     CompactRange,
@@ -109,6 +110,76 @@ def test_batches_of_any_size_give_what_single_appends_give(batches: list[int]) -
     tree.append(LEAVES[0])
     edge.append(LEAVES[0])
     assert tree.root() == edge.root() == naive_root([*numbers, LEAVES[0]])
+
+
+@pytest.fixture
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles of four leaves, and sixteen leaves kept: what a long log does happens to a short one."""
+    for name, value in (("TILE_HEIGHT", 2), ("TILE_LEAVES", 4), ("KEPT_LEAVES", 16), ("_PAGE_LEAVES", 7)):
+        monkeypatch.setattr(merkle, name, value)
+
+
+@pytest.mark.usefixtures("small_tiles")
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_log_that_reads_its_old_leaves_again_proves_what_one_that_keeps_them_proves(data: st.DataObject) -> None:
+    stored = [leaf_hash(b"%d" % number) for number in range(data.draw(st.integers(0, 90)))]
+    whole, tree = Tree(stored), Tree(tiles=_some_tiles(data, stored), read=lambda start, end: stored[start:end])
+    tree.catch_up()
+    for count in data.draw(st.lists(st.integers(0, 9), max_size=12)):
+        more = [leaf_hash(b"more %d" % (tree.size + number)) for number in range(count)]
+        if count == 1:
+            tree.append(more[0])
+        else:
+            tree.extend(more)
+        whole.extend(more)
+        stored += more
+        tree = tree.copy() if count == 4 else tree
+    assert (tree.size, tree.root()) == (whole.size, whole.root())
+    for _ in range(4 * bool(stored)):
+        size2 = data.draw(st.integers(1, len(stored)))
+        size1, index = data.draw(st.integers(1, size2)), data.draw(st.integers(0, size2 - 1))
+        assert tree.root(size2) == whole.root(size2)
+        assert tree.inclusion_proof(index, size2) == whole.inclusion_proof(index, size2)
+        assert tree.consistency_proof(size1, size2) == whole.consistency_proof(size1, size2)
+
+
+def _some_tiles(data: st.DataObject, leaves: list[bytes]) -> list[bytes]:
+    whole = len(leaves) // merkle.TILE_LEAVES
+    return _tiles_of(leaves[: data.draw(st.integers(0, whole)) * merkle.TILE_LEAVES])
+
+
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize("stored", [[], LEAVES[:7], LEAVES[:5] + LEAVES[6:] + LEAVES[5:6]])
+def test_old_leaves_that_are_lost_or_altered_prove_nothing(stored: list[bytes]) -> None:
+    tree = Tree(tiles=_tiles_of(LEAVES), read=lambda start, end: stored[start:end])
+    assert tree.root() == Tree(LEAVES).root(), "what does not need them is told all the same"
+    with pytest.raises(JournalCorruptError, match="leaves `4` to `7` as read again are not those of the log"):
+        tree.inclusion_proof(6, 40)
+
+
+def _tiles_of(leaves: list[bytes]) -> list[bytes]:
+    return [Tree(leaves[at : at + merkle.TILE_LEAVES]).root() for at in range(0, len(leaves), merkle.TILE_LEAVES)]
+
+
+def test_a_long_log_takes_little_memory() -> None:
+    def read(start: int, end: int) -> list[bytes]:
+        return [leaf_hash(b"%d" % number) for number in range(start, min(end, 200_000))]
+
+    tracemalloc.start()
+    try:
+        tree = Tree(read=read)
+        tree.catch_up()
+        read_in, _ = tracemalloc.get_traced_memory()
+        for number in range(200_000, 260_000):
+            tree.append(leaf_hash(b"%d" % number))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert tree.size == 260_000
+    assert max(read_in, kept) < 4 << 20, "64 bytes a leaf would be 16 MiB"
+    first = tree.inclusion_proof(0, tree.size)
+    verify_inclusion(0, tree.size, leaf_hash(b"0"), first, tree.root())
 
 
 @settings(max_examples=300)

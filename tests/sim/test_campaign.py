@@ -11,6 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from kizuna.cli.main import app
+from kizuna.kernel import merkle
+from kizuna.kernel.merkle import Tree
+from kizuna.node.held import tables
 from kizuna.sim import acts, campaign, planted, scenario
 from kizuna.sim.play import play
 from kizuna.sim.scenario import plan
@@ -53,6 +56,25 @@ def test_no_promise_breaks_in_a_short_campaign() -> None:
         "cases",
     }
     assert found["checks_by_invariant"].keys() == checked  # type: ignore[attr-defined] # JSON
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_no_promise_breaks_where_logs_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With tiles of two leaves and sixteen kept the logs of a seed are what hours make of them: most proofs open an old tile."""
+    for name, value in (("TILE_HEIGHT", 1), ("TILE_LEAVES", 2), ("KEPT_LEAVES", 16)):
+        monkeypatch.setattr(merkle, name, value)
+    monkeypatch.setattr(tables, "TILE_LEAVES", 2)
+    opened: list[int] = []
+    tile = Tree._tile
+
+    def noted(tree: Tree, number: int) -> Tree:
+        opened.append(number)
+        return tile(tree, number)
+
+    monkeypatch.setattr(Tree, "_tile", noted)
+    assert [(seed, found.violation) for seed in range(25) if (found := play(plan(seed))).violation] == []
+    assert len(opened) > 100
 
 
 def test_the_same_seed_plays_the_same_story() -> None:

@@ -1,7 +1,9 @@
 """The Merkle tree of a channel log: hashes, proofs and their verification (RFC 6962; RFC 9162, section 2.1).
 
 A sender keeps a `Tree`, from which it proves; a receiver keeps a `CompactRange`, a few hundred bytes that give the
-root. What a leaf contains, who signs a root and where hashes are stored is left to the channel and the stores.
+root. A tile is a complete subtree of 256 leaves, as in https://c2sp.org/tlog-tiles: of a log that can be read again
+the tree keeps old tiles by their roots. What a leaf contains, who signs a root and where hashes are stored is left to
+the channel and the stores.
 """
 
 from __future__ import annotations
@@ -9,10 +11,10 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from kizuna.errors import ForkError, RecordError
+from kizuna.errors import ForkError, JournalCorruptError, RecordError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 HASH_SIZE = 32
 """Bytes in a hash."""
@@ -22,6 +24,16 @@ MAX_SIZE = (1 << 53) - 1
 
 MAX_PROOF_HASHES = 63
 """The longest proof that is looked at."""
+
+TILE_HEIGHT = 8
+TILE_LEAVES = 1 << TILE_HEIGHT
+"""Leaves below the root of a tile."""
+
+KEPT_LEAVES = 16_384
+"""How many of the newest leaves a tree that can read the others keeps at least: more than are ever on their way into a journal."""
+
+_PAGE_LEAVES = 65_536
+"""Leaves read at a time where many are: rows take several times the room of their hashes."""
 
 EMPTY_ROOT = sha256(b"").digest()
 """The root of a log without leaves."""
@@ -185,16 +197,29 @@ class CompactRange:
 
 
 class Tree:
-    """A whole log in memory: the hash of every complete subtree, 64 bytes a leaf in all.
+    """A whole log as its writer proves from it: the root of any earlier size, and every proof between sizes reached.
 
-    It gives the root of any earlier size and every proof between sizes that it has reached.
+    It holds the hash of every complete subtree, 64 bytes a leaf. Given `read`, which returns the leaf hashes of [start, end) as far as there are
+    any, it holds them for the newest leaves alone, and of the others the roots of their tiles and what is above: a quarter of a byte a leaf.
+    `tiles` are the roots of the first tiles, which then need not be read.
     """
 
-    __slots__ = ("_levels", "size")
+    __slots__ = ("_cut", "_levels", "_opened", "_read", "size")
 
-    def __init__(self, leaves: Iterable[bytes] = ()) -> None:
-        self.size = 0
-        self._levels: list[bytearray] = [bytearray()]
+    def __init__(
+        self,
+        leaves: Iterable[bytes] = (),
+        *,
+        tiles: Iterable[bytes] = (),
+        read: Callable[[int, int], Sequence[bytes]] | None = None,
+    ) -> None:
+        self._read = read
+        self._opened: tuple[int, Tree] | None = None
+        """The tile that was read last, by number."""
+        self._levels: list[bytearray] = [*(bytearray() for _ in range(TILE_HEIGHT)), bytearray(b"".join(tiles))]
+        self._cut = self.size = len(self._levels[TILE_HEIGHT]) // HASH_SIZE * TILE_LEAVES
+        """Below tiles nothing is held of the first `_cut` leaves."""
+        self._fill(TILE_HEIGHT)
         self.extend(leaves)
 
     def append(self, leaf: bytes) -> None:
@@ -211,26 +236,60 @@ class Tree:
                 levels.append(bytearray())
             levels[height] += node
             rest >>= 1
+        self._trim()
 
     def extend(self, leaves: Iterable[bytes]) -> None:
         """Add leaf hashes in order; cheaper than one `append` for each, as a level is filled in one pass."""
+        self._levels[0] += b"".join(leaves)
+        self.size = self._cut + len(self._levels[0]) // HASH_SIZE
+        self._fill(0)
+        self._trim()
+
+    def catch_up(self) -> None:
+        """Add every leaf that can be read beyond those held."""
+        while self._read is not None and (leaves := self._read(self.size, self.size + _PAGE_LEAVES)):
+            self.extend(leaves)
+
+    def copy(self) -> Tree:
+        """Return a log of its own with the same leaves."""
+        made = Tree(read=self._read)
+        made.size, made._cut, made._levels = self.size, self._cut, [bytearray(level) for level in self._levels]
+        return made
+
+    def _fill(self, lowest: int) -> None:
+        """Add the nodes whose two halves stand on the level below them, from level `lowest` on."""
         levels = self._levels
-        levels[0] += b"".join(leaves)
-        self.size = len(levels[0]) // HASH_SIZE
-        for height, below in enumerate(levels):
+        for height in range(lowest, MAX_PROOF_HASHES):
+            below = levels[height]
             if len(below) < 2 * HASH_SIZE:
                 break
             if height + 1 == len(levels):
                 levels.append(bytearray())
             above = levels[height + 1]
-            todo = range(2 * len(above), len(below) - HASH_SIZE, 2 * HASH_SIZE)
+            lacking = self._cut >> height if height == TILE_HEIGHT - 1 else 0  # elsewhere both levels lack the same
+            todo = range(2 * len(above) - lacking * HASH_SIZE, len(below) - HASH_SIZE, 2 * HASH_SIZE)
             above += b"".join([sha256(b"\1" + below[at : at + 64]).digest() for at in todo])
 
-    def copy(self) -> Tree:
-        """Return a log of its own with the same leaves."""
-        made = Tree()
-        made.size, made._levels = self.size, [bytearray(level) for level in self._levels]
-        return made
+    def _trim(self) -> None:
+        """Let go of what is below old tiles, where it can be read again."""
+        if self._read is None or self.size - self._cut < 2 * KEPT_LEAVES:
+            return
+        cut = (self.size - KEPT_LEAVES) >> TILE_HEIGHT << TILE_HEIGHT
+        for height in range(TILE_HEIGHT):
+            del self._levels[height][: (cut - self._cut >> height) * HASH_SIZE]
+        self._cut = cut
+
+    def _tile(self, number: int) -> Tree:
+        """Return a tile as a log of its own, read again and held to its root."""
+        if self._opened is None or self._opened[0] != number:
+            first = number * TILE_LEAVES
+            tile = Tree(self._read(first, first + TILE_LEAVES) if self._read is not None else ())
+            if tile.root() != self.subtree(TILE_HEIGHT, number):
+                raise JournalCorruptError(
+                    f"leaves `{first}` to `{first + TILE_LEAVES - 1}` as read again are not those of the log: verify the journal"
+                )
+            self._opened = number, tile
+        return self._opened[1]
 
     def root(self, size: int | None = None) -> bytes:
         """Return the 32-byte root of the first `size` leaves, of all without `size`.
@@ -242,6 +301,20 @@ class Tree:
             size = self.size
         self._check_reached(size)
         return self._range_root(0, size)
+
+    def subtree(self, height: int, number: int) -> bytes:
+        """Return the hash of the complete subtree that is the `number`th of 2^`height` leaves.
+
+        Raises:
+            RecordError: the log has not reached its end.
+            JournalCorruptError: it had to be read again, and is not what it was.
+        """
+        self._check_reached((number + 1) << height)
+        at = number - (self._cut >> height if height < TILE_HEIGHT else 0)
+        if at >= 0:
+            return bytes(self._levels[height][at * HASH_SIZE : (at + 1) * HASH_SIZE])
+        depth = TILE_HEIGHT - height
+        return self._tile(number >> depth).subtree(height, number & ((1 << depth) - 1))
 
     def inclusion_proof(self, index: int, size: int) -> list[bytes]:
         """Return the proof that leaf `index` is among the first `size`, nearest hash first (RFC 9162, 2.1.3.1).
@@ -298,8 +371,7 @@ class Tree:
         peaks = []
         while start < end:
             height = (end - start).bit_length() - 1
-            at = (start >> height) * HASH_SIZE
-            peaks.append(bytes(self._levels[height][at : at + HASH_SIZE]))
+            peaks.append(self.subtree(height, start >> height))
             start += 1 << height
         return _fold(peaks)
 

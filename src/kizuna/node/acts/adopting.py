@@ -96,7 +96,9 @@ class Adopting:
         if holds_no_more(state.epoch, state.tree, head, parts):
             given_back = given_back_entry(state.channel, state.epoch, state.tree.size, now_ms)
             return [self._world.commit([given_back], lambda _seqs, later_ms: then(later_ms), failed)]
-        tree = state.tree if head.epoch == state.epoch else Tree()
+        tree = state.tree
+        if head.epoch != state.epoch:
+            tree = Tree(read=outgoing.leaves(self._world.store, state.channel, head.epoch))
         back, grown = check_returned(state.channel, tree, head, parts, self._world.own_keys(sign.Purpose.CHECKPOINT))
         page = _Page(state, head.epoch, grown, back)
         entries = self._entries(page, now_ms)

@@ -6,13 +6,13 @@ module answers from the log as it stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from kizuna.errors import ChannelError, RecordError
+from kizuna.errors import ChannelError, JournalCorruptError, RecordError
 from kizuna.kernel import canonical, keys, note, sign
 from kizuna.kernel.channel import wire
 from kizuna.kernel.channel.reader import origin
@@ -22,8 +22,6 @@ from kizuna.kernel.merkle import Tree
 from kizuna.node.held.facts import Identity
 from kizuna.node.held.schema import NUMBER_OF
 
-_LEAVES = 65_536
-"""Leaves read at a time."""
 SET_BACK_MS = 600_000
 """How far the clock may be set back between two entries; beyond that the last one's time was the wrong one."""
 WITHDRAWN = ("destroy", "recall", "retract", "superseded")
@@ -68,15 +66,25 @@ class OutState:
 
 
 def load(store: Store, channel: str) -> OutState:
-    """Return the writer's state of a channel from the store."""
+    """Return the writer's state of a channel from the store.
+
+    Raises:
+        ChannelError: there is no such channel.
+        JournalCorruptError: its log is not the one that was signed; more must not be signed over it.
+    """
     rows = store.query(
-        "SELECT node, epoch, note, receipted, receipt, receipt_sha256, stopped FROM channel_out WHERE channel = ?",
+        "SELECT node, epoch, note, receipted, receipt, receipt_sha256, stopped, size, root FROM channel_out WHERE channel = ?",
         (channel,),
     )
     if not rows:
         raise ChannelError(f"there is no channel `{channel}`: enrol the partner first")
-    node, epoch, signed, receipted, receipt, receipt_sha256, stopped = rows[0]
-    tree = _tree(store, channel, epoch)
+    node, epoch, signed, receipted, receipt, receipt_sha256, stopped, size, root = rows[0]
+    tree = Tree(tiles=_tiles(store, channel, epoch), read=leaves(store, channel, epoch))
+    tree.catch_up()
+    if size > tree.size or (size and tree.root(size).hex() != root):
+        raise JournalCorruptError(
+            f"the log of `{channel}` as stored is not the one signed over `{size}` entries: stop and verify the journal"
+        )
     last = wire.decode_header(header_at(store, channel, epoch, tree.size - 1)[0]) if tree.size else None
     return OutState(
         channel=channel,
@@ -93,15 +101,25 @@ def load(store: Store, channel: str) -> OutState:
     )
 
 
-def _tree(store: Store, channel: str, epoch: int) -> Tree:
-    """Return the tree of an epoch; read a page at a time, for rows take several times the room of their hashes."""
-    tree = Tree()
-    while leaves := store.query(
-        "SELECT leaf FROM leaf_out WHERE channel = ? AND epoch = ? AND idx >= ? ORDER BY idx LIMIT ?",
-        (channel, epoch, tree.size, _LEAVES),
-    ):
-        tree.extend(bytes(leaf) for (leaf,) in leaves)
-    return tree
+def leaves(store: Store, channel: str, epoch: int, *, table: str = "leaf_out") -> Callable[[int, int], list[bytes]]:
+    """Return what reads the leaf hashes [start, end) of an epoch again, as far as they are written."""
+
+    def read(start: int, end: int) -> list[bytes]:
+        rows = store.query(
+            f"SELECT leaf FROM {table} WHERE channel = ? AND epoch = ? AND idx >= ? AND idx < ? ORDER BY idx",
+            (channel, epoch, start, end),
+        )
+        return [bytes(leaf) for (leaf,) in rows]
+
+    return read
+
+
+def _tiles(store: Store, channel: str, epoch: int) -> list[bytes]:
+    """Return the roots of the tiles that an epoch has filled, from the first on."""
+    rows = store.query(
+        "SELECT number, root FROM leaf_tile WHERE channel = ? AND epoch = ? ORDER BY number", (channel, epoch)
+    )
+    return [bytes(root) for place, (number, root) in enumerate(rows) if number == place]
 
 
 def released_entry(

@@ -11,6 +11,7 @@ import msgspec
 from kizuna.errors import KizunaError
 from kizuna.kernel.channel import wire
 from kizuna.kernel.merkle import EMPTY_ROOT, Tree
+from kizuna.node.channel.outgoing import leaves
 from kizuna.node.channel.world import World
 from kizuna.node.held.facts import Partner
 
@@ -60,14 +61,11 @@ class Returning:
 
     def _tree(self, channel: str, epoch: int) -> Tree:
         kept = self._trees.get(channel)
-        tree = kept[1] if kept is not None and kept[0] == epoch else Tree()
-        rows = self._world.store.query(
-            "SELECT leaf FROM leaf_in WHERE channel = ? AND epoch = ? AND idx >= ? ORDER BY idx",
-            (channel, epoch, tree.size),
-        )
-        tree.extend(bytes(leaf) for (leaf,) in rows)
-        self._trees[channel] = (epoch, tree)
-        return tree
+        if kept is None or kept[0] != epoch:
+            kept = epoch, Tree(read=leaves(self._world.store, channel, epoch, table="leaf_in"))
+        kept[1].catch_up()
+        self._trees[channel] = kept
+        return kept[1]
 
     def _parts(self, asked: wire.Return) -> list[list[bytes]]:
         """Return header, body and blobs of each entry from `start` on, at least one where there is one."""

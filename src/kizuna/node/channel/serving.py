@@ -304,7 +304,7 @@ class Serving:
     def open_epoch(self, state: OutState, epoch: int, body: bytes, now_ms: int) -> list[Entry]:
         """Return the entries that close the log and open `epoch`, whose first entry names the last known checkpoint."""
         state.epoch = epoch
-        state.tree = Tree()
+        state.tree = Tree(read=outgoing.leaves(self._world.store, state.channel, epoch))
         state.receipted = 0
         state.receipt = b""
         state.receipt_sha256 = NO_RECEIPT

@@ -21,7 +21,7 @@ from kizuna.node.held.parsed import header_of
 from kizuna.node.held.schema import SCHEMA, TABLES
 from kizuna.node.held.tables import HANDLERS, Held, erased, hold
 
-VERSION = "10"
+VERSION = "11"
 
 
 def fact_of(held: Record, domain_type: type[record.Body], *, own: bool) -> Fact[record.Body]:

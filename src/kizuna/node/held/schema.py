@@ -31,6 +31,9 @@ SCHEMA = (
         channel TEXT NOT NULL, epoch BIGINT NOT NULL, idx BIGINT NOT NULL, leaf BYTES NOT NULL, seq BIGINT NOT NULL, kind TEXT NOT NULL,
         record_id TEXT NOT NULL, record BIGINT NOT NULL, type TEXT NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (channel, epoch, idx))
         CLUSTERED""",
+    """CREATE TABLE leaf_tile (
+        channel TEXT NOT NULL, epoch BIGINT NOT NULL, number BIGINT NOT NULL, root BYTES NOT NULL, PRIMARY KEY (channel, epoch, number))
+        CLUSTERED""",
     "CREATE INDEX leaf_out_by_record ON leaf_out (record)",
     "CREATE INDEX leaf_out_unheld ON leaf_out (record_id) WHERE record = 0",
     """CREATE TABLE channel_out (

@@ -14,7 +14,7 @@ from kizuna.errors import RecordError
 from kizuna.kernel import record
 from kizuna.kernel.channel.wire import CURABLE
 from kizuna.kernel.journal import Db, Entry
-from kizuna.kernel.merkle import leaf_hash
+from kizuna.kernel.merkle import TILE_LEAVES, Tree, leaf_hash
 from kizuna.kernel.record import Record
 from kizuna.node.held import keytables
 from kizuna.node.held.keytables import queue
@@ -212,6 +212,8 @@ def _released(db: Db, seq: int, entry: Entry) -> None:
             item,
         ),
     )
+    if (header.index + 1) % TILE_LEAVES == 0:
+        _tile(db, channel, header.epoch, header.index // TILE_LEAVES)
     db.execute(
         "DELETE FROM outbox WHERE channel = ? AND item = ? AND kind = ?",
         (channel, item, meta.get("queued", header.kind)),
@@ -224,6 +226,19 @@ def _released(db: Db, seq: int, entry: Entry) -> None:
             "INSERT INTO act (record_id, channel, epoch, idx, act, strength, confirmed_at_ms, backups_pending_until_ms)"
             " VALUES (?,?,?,?,?,?,0,0) ON CONFLICT (record_id, channel, act) DO NOTHING",
             (record_id, channel, header.epoch, header.index, act, STANDINGS.index(act)),
+        )
+
+
+def _tile(db: Db, channel: str, epoch: int, number: int) -> None:
+    """Keep the root of a tile that was just filled: a start then need not read its leaves."""
+    rows = db.execute(
+        "SELECT leaf FROM leaf_out WHERE channel = ? AND epoch = ? AND idx >= ? AND idx < ? ORDER BY idx",
+        (channel, epoch, number * TILE_LEAVES, (number + 1) * TILE_LEAVES),
+    )
+    if len(rows) == TILE_LEAVES:
+        db.execute(
+            "INSERT INTO leaf_tile (channel, epoch, number, root) VALUES (?,?,?,?) ON CONFLICT (channel, epoch, number) DO NOTHING",
+            (channel, epoch, number, Tree(bytes(leaf) for (leaf,) in rows).root()),
         )
 
 
