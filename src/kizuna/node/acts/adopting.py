@@ -216,6 +216,7 @@ def _settle(page: _Page) -> None:
         state.note = b""
     state.tree = page.tree
     state.bodies.clear()
+    state.bare.clear()
     if back.entries:
         last = back.entries[-1].header
         state.released_at_ms = last.released_at_ms

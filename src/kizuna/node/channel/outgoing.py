@@ -21,6 +21,7 @@ from kizuna.kernel.journal import Entry, Store
 from kizuna.kernel.merkle import Tree
 from kizuna.node.held.facts import Identity
 from kizuna.node.held.schema import NUMBER_OF
+from kizuna.node.held.tables import MOST_SHOWINGS, SHOWINGS, STUB_LANE
 
 SET_BACK_MS = 600_000
 """How far the clock may be set back between two entries; beyond that the last one's time was the wrong one."""
@@ -46,6 +47,8 @@ class OutState:
     """What the last entry says: when it was released, and up to which epoch and size the reverse channel was receipted."""
     bodies: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
     """Header and body of what was sequenced in the step under way, by index: decided a moment ago, they are served without asking again."""
+    bare: set[int] = field(default_factory=set)
+    """Entries last served without the body that was denied by then, and of which no receipt has said so yet."""
     denied: dict[str, int] = field(default_factory=dict)
     """Outbox items that a decision denied, and until when not to ask again."""
 
@@ -184,6 +187,26 @@ def acts_of(body: bytes) -> tuple[tuple[str, str, tuple[tuple[int, int], ...]], 
     if said.act not in wire.ACTS or not said.targets:
         raise RecordError(f"act `{said.act[:20]}` is not one of `{'`, `'.join(wire.ACTS)}`, or it has no target")
     return ((said.act, said.record, said.targets),)
+
+
+def lost_again(store: Store, state: OutState, now_ms: int) -> list[Entry]:
+    """Return the entry that queues again what was served without its body although a receipt says that the reader holds it; usually none.
+
+    A reader that was restored lost it, and has no word for that: its receipts go on from the one that it had given before. It is decided anew.
+    """
+    lost = [index for index in sorted(state.bare) if index < state.receipted]
+    state.bare.difference_update(lost)
+    rows: list[list[str | int]] = []
+    for index in lost:
+        rows += [
+            [state.channel, item, "record", STUB_LANE, now_ms]
+            for (item,) in store.query(
+                "SELECT l.record_id FROM leaf_out l WHERE l.channel = ? AND l.epoch = ? AND l.idx = ? AND l.kind = 'record' AND l.outcome = ''"
+                f" AND l.record_id <> '' AND {SHOWINGS} < {MOST_SHOWINGS}",
+                (state.channel, state.epoch, index),
+            )
+        ]
+    return [Entry(kind="queued", at_ms=now_ms, meta={"bare": True, "rows": rows})] if rows else []
 
 
 def retraction(store: Store, channel: str, record_id: str) -> bytes:

@@ -99,6 +99,7 @@ class Serving:
             if last is not None:
                 entries += self._new_epoch(state, last, asked.pull.epoch, now_ms)
             entries += self.receipt_entries(asked.partner, asked.receipts, asked.seen, now_ms)
+            entries += outgoing.lost_again(self._world.store, state, now_ms)
         except ForkError as error:
             self.forget(state.channel)
             alarm = self._world.alarm("fork", state.channel, str(error), now_ms, stop=True)
@@ -187,6 +188,7 @@ class Serving:
                 continue
             entries.append(receipt_entry(receipt, data, now_ms))
             at = replace(at, receipted=receipt.size, receipt_sha256=entries[-1].meta["sha256"])
+            state.bare.difference_update(receipt.stubs)
             newest = data
         # Not before all of them are judged: memory may be ahead of the journal by what is being committed, and by nothing else.
         state.receipted, state.receipt, state.receipt_sha256 = at.receipted, newest, at.receipt_sha256
@@ -309,6 +311,7 @@ class Serving:
         state.receipt = b""
         state.receipt_sha256 = NO_RECEIPT
         state.bodies.clear()
+        state.bare.clear()
         state.said = (0, 0)
         header = wire.EntryHeader(
             blobs=(),
@@ -360,6 +363,7 @@ class Serving:
         while end < size and end - start < min(pull.max_entries, wire.MAX_ENTRIES) and budget > 0:
             made = state.bodies.get(end) if releasing else None  # sequenced a moment ago: it need not be decided anew
             header, body = made or again.entry(end, releasing=releasing)
+            (state.bare.discard if body else state.bare.add)(end)
             parts += [header, body]
             budget -= len(header) + len(body)
             end += 1

@@ -22,8 +22,10 @@ from kizuna.node.held.noting import RELABELLED, STANDINGS, stand
 from kizuna.node.held.parsed import header_of, parse
 from kizuna.node.held.schema import NUMBER_OF
 
-_STUB_LANE = 2
-_MOST_SHOWINGS = 4
+STUB_LANE = 2  # of what is shown again because its body was not handed over
+SHOWINGS = "(SELECT COUNT(*) FROM leaf_out m WHERE m.channel = l.channel AND m.record = l.record AND m.record_id = l.record_id)"
+"""In a query how often the channel of a leaf `l` has shown its record."""
+MOST_SHOWINGS = 4
 
 
 class Held(NamedTuple):
@@ -189,6 +191,9 @@ def _queued(db: Db, seq: int, entry: Entry) -> None:
     meta = entry.meta
     for channel, item, kind, lane, not_before_ms in meta["rows"]:
         queue(db, channel, item, kind, lane, seq, not_before_ms)
+        if meta.get("bare"):  # it was shown, and is not held any more
+            bare = f"UPDATE leaf_out SET outcome = 'stub' WHERE record = {NUMBER_OF} AND channel = ? AND kind = 'record' AND outcome = ''"
+            db.execute(bare, (item, channel))
 
 
 def _released(db: Db, seq: int, entry: Entry) -> None:
@@ -295,9 +300,8 @@ def _receipt_in(db: Db, _seq: int, entry: Entry) -> None:
         # Its body was not handed over: it waits again, and is decided anew. A reader that says so of everything is not served for ever.
         db.execute(
             "INSERT INTO outbox (channel, item, kind, lane, seq, not_before_ms)"
-            f" SELECT l.channel, l.record_id, l.kind, {_STUB_LANE}, l.seq, CAST(? AS BIGINT) FROM leaf_out l WHERE l.channel = ?"
-            " AND l.epoch = ? AND l.idx = ? AND l.kind = 'record' AND (SELECT COUNT(*) FROM leaf_out m WHERE m.channel = l.channel"
-            f" AND m.record = l.record AND m.record_id = l.record_id) < {_MOST_SHOWINGS} ON CONFLICT (channel, item, kind) DO NOTHING",
+            f" SELECT l.channel, l.record_id, l.kind, {STUB_LANE}, l.seq, CAST(? AS BIGINT) FROM leaf_out l WHERE l.channel = ? AND l.epoch = ?"
+            f" AND l.idx = ? AND l.kind = 'record' AND {SHOWINGS} < {MOST_SHOWINGS} ON CONFLICT (channel, item, kind) DO NOTHING",
             (entry.at_ms, channel, epoch, index),
         )
     for index in meta["cured"]:
