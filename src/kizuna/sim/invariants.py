@@ -38,6 +38,7 @@ class Watch:
         self._held: dict[Log, int] = {}
         self._signed: dict[Log, dict[int, bytes]] = {}
         self._receipted: dict[str, tuple[int, int]] = {}
+        self._carried: dict[Log, int] = {}
         self._accepted: dict[Log, set[str]] = {}
         self._taken: dict[Log, int] = {}
 
@@ -133,13 +134,16 @@ class Watch:
                     self._received(node, entry)
                 case "receipt-in":
                     self._taken_in(node, entry)
+                case "bundle-out":
+                    self._carried[entry.meta["channel"], entry.meta["epoch"]] = entry.meta["to_size"]
         limits = node.core.world.limits
         for read in node.core.world.ins.values():
             sentence = f"`{node.name}` keeps {read.quarantined} bytes of `{read.reader.channel}` in quarantine"
             self.check("I10", sentence, holds=read.quarantined <= limits.quarantine_bytes)
         for out in node.core.world.outs.values():
-            ahead = out.tree.size - out.receipted
-            sentence = f"`{node.name}` is {ahead} entries ahead of the receipts of `{out.channel}`"
+            carried = self._carried.get((out.channel, out.epoch), 0)  # a bundle takes all that is due
+            ahead = out.tree.size - max(out.receipted, carried)
+            sentence = f"`{node.name}` is {ahead} entries ahead of receipts and bundles of `{out.channel}`"
             self.check("I10", sentence, holds=ahead <= limits.window_entries + _SLACK)
 
     def _released(self, node: SimNode, entry: Entry) -> None:
