@@ -152,6 +152,7 @@ class Adopting:
         if header.kind in {"instrument", "notice", "record"}:
             held = record.read(body)
             entries = self._record(channel, held, fresh, now_ms)
+            entries += self._withdrawn(channel, shown, held.id, now_ms)
             names = tuple(sorted(held.disclosed)) if header.kind != "instrument" else ()
             return [*entries, outgoing.released_entry(shown.header_bytes, now_ms, held.id, names, [])]
         item = self._own_item(channel, header.kind, body)
@@ -180,6 +181,14 @@ class Adopting:
         offer = Offer([], [], []) if held.clear.type in NOTICE_TYPES else self._desk.offer(whole, now_ms)
         offer.due[:] = [row for row in offer.due if row[0] != channel]
         return [record_entry(whole, offer, now_ms)]
+
+    def _withdrawn(self, channel: str, shown: Shown, record_id: str, now_ms: int) -> list[Entry]:
+        """Return what tells a reader of an act that was done here before it was known again that the reader holds the record."""
+        rows = self._world.store.query("SELECT standing FROM record WHERE id = ? AND own = 1", (record_id,))
+        if not rows or rows[0][0] not in wire.ACTS:
+            return []
+        places = {channel: [(shown.header.epoch, shown.header.index)]}
+        return acted_entries(fx.Act(record_id, rows[0][0], _WHY, _ACTOR), places, now_ms)
 
     def _own_item(self, channel: str, kind: str, body: bytes) -> str:
         """Return the outbox item of this very body, which the backup still has as not yet shown; empty where there is none."""
