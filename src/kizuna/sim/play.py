@@ -14,6 +14,7 @@ from kizuna.domains.supply import DOMAIN as SUPPLY
 from kizuna.kernel.label import Grade
 from kizuna.node import effects as fx
 from kizuna.node.channel.world import Limits
+from kizuna.node.held import facts
 from kizuna.sim import aftermath, lies, orders
 from kizuna.sim.acts import ACTS, LATEST_RESTORE_MS
 from kizuna.sim.adversary import Byzantine
@@ -31,6 +32,7 @@ LOG_LIES = 4
 """So many logs that are none a liar shows once the storm is over."""
 FOUND_MS = 60_000
 """How soon each of them is found."""
+SUSPENDED, RESUMED = "instruments.suspended.v1", "instruments.resumed.v1"
 LIMITS = Limits(pull_entries=8, window_entries=16, quarantine_bytes=48 << 10)
 """Small budgets, so that each is reached."""
 
@@ -132,10 +134,27 @@ def open_orders(stage: Stage) -> None:
 def _mend(stage: Stage) -> None:
     """Put every clock, process and disk right."""
     for node in stage.nodes.values():
-        if node.is_paused:  # it never saw where its clock was meanwhile
+        if node.is_paused or node.skew_ms < 0:  # it never saw where its clock was, or passes there at once
             stage.model.doubt_until_ms.pop(node.name, None)
         node.skew_ms = node.paused_until_ms = node.relapses = 0
         node.disk.fail_at = node.disk.error_at = node.disk.capacity = None
+
+
+def _lift_unacknowledged(stage: Stage) -> None:
+    """Lift what a node suspended without hearing that it had: it crashed meanwhile, and the word stood, or came home from a partner."""
+    for name, node in stage.nodes.items():
+        rows = node.store.query("SELECT id, type FROM record WHERE own = 1 AND type IN (?, ?)", (SUSPENDED, RESUMED))
+        said = {
+            record_id: held for record_id, _ in rows if (held := facts.load_record(node.store, record_id)) is not None
+        }
+        lifted = {
+            said[record_id].text("payload/lifts") for record_id, kind in rows if kind == RESUMED and record_id in said
+        }
+        for record_id, held in said.items():
+            made = held.text("payload/instrument")
+            agreement = next((each for each in stage.agreements.values() if each.id == made), None)
+            if held.clear.type == SUSPENDED and record_id not in lifted and agreement is not None:
+                resume(stage.node(name), agreement, record_id)
 
 
 def calm(stage: Stage) -> None:
@@ -156,6 +175,7 @@ def calm(stage: Stage) -> None:
     for (name, party), suspended in sorted(model.suspended.items()):
         del model.suspended[name, party]
         resume(stage.node(name), stage.agreements[frozenset((stage.party(name), party))], suspended)
+    _lift_unacknowledged(stage)
     model.resumed_ms = stage.federation.now_ms
     liar = stage.liar
     if liar is not None and not stage.forked:

@@ -113,9 +113,8 @@ class Serving:
         room = self._world.limits.window_entries - (state.tree.size - state.receipted)
         step = self._world.sequencer(asked.partner).step(
             now_ms,
-            max(
-                0, min(most - max(0, behind), room)
-            ),  # what does not go into this answer would have to be decided again
+            # What does not go into this answer would have to be decided again; what a closed epoch held is queued once this is durable.
+            0 if last is not None else max(0, min(most - max(0, behind), room)),
             min(asked.pull.max_bytes, self._world.limits.pull_bytes),
             releasing=self._world.releasing,
         )
