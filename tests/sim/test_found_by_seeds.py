@@ -9,7 +9,7 @@ from kizuna.node import effects as fx
 from kizuna.node.channel.world import Limits
 from kizuna.sim.federation import SimNode
 from kizuna.sim.keyring import next_identity, revocations
-from tests.sim.test_after_restore import codes, say
+from tests.sim.test_after_restore import backup_of, codes, restored, say
 from tests.sim.world import notes, pair, sides
 
 HOUR_MS = 3_600_000
@@ -240,3 +240,43 @@ def test_a_rotation_that_fails_does_not_forget_that_the_keys_before_it_wait_to_b
     assert notes(yokosuka) == {"by the second keys"}
     assert codes(yokosuka) == {""}
     assert yokosuka.core.world.partners[delhi.name].keyset.version == 2
+
+
+def test_keys_that_a_wrong_clock_brought_are_told_before_newer_ones() -> None:
+    federation, delhi, yokosuka, _ = pair("keys of a wrong clock")
+    federation.weather.cut.add(frozenset((delhi.name, yokosuka.name)))
+    federation.run(40_000)  # the pull that waited is lost
+    delhi.skew_ms = 50 * 60_000  # no leap by its size
+    rotated(delhi)
+    delhi.skew_ms = 0
+    federation.run(1_000)
+    rotated(delhi)
+    federation.weather.cut.clear()
+    say(delhi, "under the newest")
+    federation.run(4 * HOUR_MS)
+    assert codes(yokosuka) == {""}
+    assert notes(yokosuka) == {"under the newest"}
+
+
+def test_keys_that_a_closed_epoch_held_are_told_before_newer_ones() -> None:
+    """A restored writer opens a new epoch: what the old one held, and nobody received, comes before what is due since."""
+    federation, delhi, yokosuka, _ = pair("keys of a closed epoch")
+    link = frozenset((delhi.name, yokosuka.name))
+    federation.weather.cut.add(link)
+    federation.run(40_000)
+    federation.weather.cut.clear()
+    federation.weather.one_way.add((delhi.name, yokosuka.name))
+    rotated(delhi)
+    federation.run(60_000)  # asked for and sequenced, and no answer arrives
+    before = backup_of(delhi)
+    say(delhi, "sequenced after the backup, and lost")
+    federation.run(60_000)
+    restored(delhi, before)
+    rotated(delhi)
+    federation.weather.one_way.clear()
+    federation.run(300_000)
+    say(delhi, "in the new epoch")
+    federation.run(60_000)
+    assert yokosuka.store.query("SELECT MAX(epoch) FROM leaf_in") == [(1,)]
+    assert codes(yokosuka) == {""}
+    assert "in the new epoch" in notes(yokosuka)

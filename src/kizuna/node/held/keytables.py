@@ -38,7 +38,7 @@ def key_revoked(db: Db, _seq: int, entry: Entry) -> None:
 def own_key(db: Db, seq: int, entry: Entry) -> None:
     """Our own key set or revocation: due on the channels that it names as soon as it is journalled."""
     for channel in entry.meta["channels"]:
-        queue(db, channel, str(seq), "keys", 0, seq, entry.at_ms)
+        queue(db, channel, str(seq), "keys", 0, seq, 0)  # it waits for no hour: the clock may have been wrong
     if entry.kind == "own-keyset":
         db.execute("INSERT INTO own_key (seq, version) VALUES (?,?)", (seq, entry.meta["version"]))
 

@@ -354,7 +354,7 @@ def _acted(db: Db, _seq: int, entry: Entry) -> None:
 
 def _act_body(db: Db, seq: int, entry: Entry) -> None:
     """What a holder is to be told is due as soon as it is journalled: a crash in between loses no retraction."""
-    queue(db, entry.meta["channel"], str(seq), "act", 0, seq, entry.at_ms)
+    queue(db, entry.meta["channel"], str(seq), "act", 0, seq, 0)
 
 
 def _progress_in(db: Db, _seq: int, entry: Entry) -> None:
