@@ -280,3 +280,19 @@ def test_keys_that_a_closed_epoch_held_are_told_before_newer_ones() -> None:
     assert yokosuka.store.query("SELECT MAX(epoch) FROM leaf_in") == [(1,)]
     assert codes(yokosuka) == {""}
     assert "in the new epoch" in notes(yokosuka)
+
+
+def test_what_comes_back_twice_ends_no_recovery() -> None:
+    federation, delhi, yokosuka, _ = pair("twice", limits=Limits(pull_entries=4))
+    before = backup_of(delhi)
+    texts = {f"note {number}" for number in range(12)}
+    for text in sorted(texts):
+        say(delhi, text)
+    federation.run(30_000)
+    assert notes(yokosuka) == texts
+    federation.weather.twice = 1.0
+    restored(delhi, before)
+    federation.run(120_000)
+    assert notes(delhi) == texts
+    assert delhi.store.query("SELECT sentence FROM alert") == []
+    assert delhi.store.query("SELECT MAX(epoch) FROM leaf_out") == [(0,)], "nothing is lost, and no new epoch is needed"

@@ -61,6 +61,8 @@ class Adopting:
         state = self._world.out_channel(partner.node)
         if state.stopped or self._serving.is_busy(state.channel):
             return [fault(reply_to, "TooManyRequests", "not now: pull again later")]
+        if (head.epoch, head.start) < (state.epoch, state.tree.size):  # a network may deliver twice: that is no lie
+            return [fault(reply_to, "NetworkError", "that was taken back before: pull again")]
 
         def then(_now_ms: int) -> list[Effect]:
             if head.end < head.held:
