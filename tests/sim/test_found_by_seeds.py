@@ -296,3 +296,18 @@ def test_what_comes_back_twice_ends_no_recovery() -> None:
     assert notes(delhi) == texts
     assert delhi.store.query("SELECT sentence FROM alert") == []
     assert delhi.store.query("SELECT MAX(epoch) FROM leaf_out") == [(0,)], "nothing is lost, and no new epoch is needed"
+
+
+def test_a_partner_that_missed_many_rotations_and_was_restored_finds_a_signature_that_it_knows() -> None:
+    federation, delhi, yokosuka, _ = pair("many rotations")
+    before = backup_of(yokosuka)
+    federation.weather.cut.add(frozenset((delhi.name, yokosuka.name)))
+    for _ in range(10):
+        rotated(delhi)
+        federation.run(2_000)
+    restored(yokosuka, before)
+    federation.weather.cut.clear()
+    say(delhi, "under the newest")
+    federation.run(120_000)
+    assert yokosuka.store.query("SELECT sentence FROM alert") == []
+    assert notes(yokosuka) == {"under the newest"}

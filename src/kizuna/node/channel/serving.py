@@ -33,7 +33,7 @@ MAX_RECEIPTS = 256
 MOST_ASKED_BACK = 8
 """How often a reader is asked to give entries back before they are given up: it may not know how."""
 MOST_SIGNATURES = 8
-"""By so many of our key sets, the newest ones, a checkpoint is signed for a reader that goes back."""
+"""By so many of our key sets a checkpoint is signed for a reader that goes back."""
 MOST_WAITING = 16
 """Pulls of one partner that wait for a commit; it has one on its way, and copies that the network made."""
 
@@ -393,7 +393,8 @@ class Serving:
         is_new = world.own_noted(origin(state.channel, state.epoch), state.note) == newest
         if not goes_back and is_new and world.has_receipted_newest(state.node):
             return state.note
-        return outgoing.checkpoint_note(identity.every[:MOST_SIGNATURES], state.channel, state.epoch, state.tree)
+        signers = world.signers(state.node, MOST_SIGNATURES)
+        return outgoing.checkpoint_note(signers, state.channel, state.epoch, state.tree)
 
     def _due_now(self, state: OutState, now_ms: int) -> bool:
         if not self._world.releasing:

@@ -269,6 +269,16 @@ class World:
         """Return whether a partner has receipted our newest keys: else the card that it has of us may bear any of them."""
         return self._version_receipted(node) >= self.identity.public.version
 
+    def signers(self, node: str, most: int) -> list[Identity]:
+        """Return up to `most` of our identities, newest first, whose signatures serve a partner that may hold any of our key sets.
+
+        They are the newest, the one on the card that it was enrolled with, the one that it receipted last, and then whatever is newer.
+        """
+        every = self.identity.every
+        surely = {every[0].public.version, self.version_on_card(node), self._version_receipted(node)}
+        first = sorted(every, key=lambda each: each.public.version not in surely)
+        return sorted(first[:most], key=lambda each: -each.public.version)
+
     def told_revoked(self, purpose: sign.Purpose, node: str) -> frozenset[str]:
         """Return the ids of our keys for a purpose of which a partner has been told that they count no more."""
         rows = self.store.query(
