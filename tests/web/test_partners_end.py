@@ -72,3 +72,28 @@ def test_a_partner_that_shakes_hands_while_the_listener_closes_is_sent_away(tmp_
         asyncio.run(story())
         gc.collect()
     assert not told, "the connection was open when the loop had ended"
+
+
+def test_whoever_knocks_while_trust_changes_is_not_lost_on_the_way(tmp_path: Path) -> None:
+    """The listener goes over to a new context: what it accepted in that very turn of its loop is served, or closed."""
+
+    def knock(port: int) -> None:
+        for _ in range(300):
+            socket.create_connection(("127.0.0.1", port), timeout=10).close()
+
+    async def story() -> int:
+        gate, changes = Gate(tmp_path), 0
+        async with gate:
+            knocking = asyncio.create_task(asyncio.to_thread(knock, gate.listener.port))
+            while not knocking.done():
+                gate.enrolled = [gate.a] if gate.b in gate.enrolled else [gate.a, gate.b]
+                await gate.listener.refresh()
+                changes += 1
+            await knocking
+        return changes
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        assert asyncio.run(story()) > 1
+        gc.collect()
+    assert not told, "a connection was neither served nor closed"

@@ -136,6 +136,19 @@ def _peer_digest(transport: asyncio.BaseTransport) -> bytes:
     return hashlib.sha256(certificate or b"").digest()
 
 
+async def _end(accepting: asyncio.Server) -> None:
+    """Close a server once whatever it has accepted is attached to it.
+
+    CPython 3.11 loses a connection that was accepted in the turn of the loop in which its server is closed (`Server._attach` asserts that it is
+    open): the connection is neither served nor closed.
+    """
+    loop = asyncio.get_running_loop()
+    # In each turn timers come after what is accepted, and what they call soon after the tasks that attach it.
+    loop.call_later(0, loop.call_soon, accepting.close)
+    while accepting.is_serving():  # noqa: ASYNC110 # two turns of the loop
+        await asyncio.sleep(0)
+
+
 class _Server(web.Server):
     """Makes the connections of a listener."""
 
@@ -231,7 +244,7 @@ class PartnerListener:
             )
             self._pins, self._shown = pins, files
             if before is not None:
-                before.close()
+                await _end(before)
 
     def show(self, files: TlsFiles) -> None:
         """Show another certificate of our own from the next `refresh` on."""
@@ -240,12 +253,13 @@ class PartnerListener:
     async def close(self, timeout_s: float = 2.0) -> None:
         """Stop accepting, let requests and handshakes under way finish for so long, then cut them off."""
         self._closing = True
-        if self._accepting is not None:
-            self._accepting.close()
-            self._accepting = None
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        async with self._changing:
+            if self._accepting is not None:
+                await _end(self._accepting)
+                self._accepting = None
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
         self._server.pre_shutdown()
         await self._server.shutdown(timeout_s)
         with contextlib.suppress(TimeoutError):
