@@ -258,17 +258,15 @@ class Tree:
 
     def _fill(self, lowest: int) -> None:
         """Add the nodes whose two halves stand on the level below them, from level `lowest` on."""
-        levels = self._levels
-        for height in range(lowest, MAX_PROOF_HASHES):
-            below = levels[height]
-            if len(below) < 2 * HASH_SIZE:
-                break
+        levels, height = self._levels, lowest
+        while len(below := levels[height]) >= 2 * HASH_SIZE:
             if height + 1 == len(levels):
                 levels.append(bytearray())
             above = levels[height + 1]
             lacking = self._cut >> height if height == TILE_HEIGHT - 1 else 0  # elsewhere both levels lack the same
             todo = range(2 * len(above) - lacking * HASH_SIZE, len(below) - HASH_SIZE, 2 * HASH_SIZE)
             above += b"".join([sha256(b"\1" + below[at : at + 64]).digest() for at in todo])
+            height += 1
 
     def _trim(self) -> None:
         """Let go of what is below old tiles, where it can be read again."""

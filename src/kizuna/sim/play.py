@@ -32,7 +32,6 @@ LOG_LIES = 4
 """So many logs that are none a liar shows once the storm is over."""
 FOUND_MS = 60_000
 """How soon each of them is found."""
-SUSPENDED, RESUMED = "instruments.suspended.v1", "instruments.resumed.v1"
 LIMITS = Limits(pull_entries=8, window_entries=16, quarantine_bytes=48 << 10)
 """Small budgets, so that each is reached."""
 
@@ -140,21 +139,21 @@ def _mend(stage: Stage) -> None:
         node.disk.fail_at = node.disk.error_at = node.disk.capacity = None
 
 
-def _lift_unacknowledged(stage: Stage) -> None:
-    """Lift what a node suspended without hearing that it had: it crashed meanwhile, and the word stood, or came home from a partner."""
-    for name, node in stage.nodes.items():
-        rows = node.store.query("SELECT id, type FROM record WHERE own = 1 AND type IN (?, ?)", (SUSPENDED, RESUMED))
-        said = {
-            record_id: held for record_id, _ in rows if (held := facts.load_record(node.store, record_id)) is not None
-        }
-        lifted = {
-            said[record_id].text("payload/lifts") for record_id, kind in rows if kind == RESUMED and record_id in said
-        }
-        for record_id, held in said.items():
-            made = held.text("payload/instrument")
-            agreement = next((each for each in stage.agreements.values() if each.id == made), None)
-            if held.clear.type == SUSPENDED and record_id not in lifted and agreement is not None:
-                resume(stage.node(name), agreement, record_id)
+def _lift_suspensions(stage: Stage) -> None:
+    """Lift what was suspended, also what a node was never told that it had: it crashed meanwhile, and the word stood, or came home from a partner."""
+    by_id = {made.id: made for made in stage.agreements.values()}
+    told = stage.model.suspended
+    lifted = set(told.values())
+    for (name, party), suspended in sorted(told.items()):
+        del told[name, party]
+        resume(stage.node(name), stage.agreements[frozenset((stage.party(name), party))], suspended)
+    for node in stage.nodes.values():
+        for (suspended,) in node.store.query(
+            "SELECT id FROM record WHERE own = 1 AND type = 'instruments.suspended.v1'"
+        ):
+            held = facts.load_record(node.store, suspended)
+            if suspended not in lifted and held is not None:
+                resume(node, by_id[held.text("payload/instrument")], suspended)
 
 
 def calm(stage: Stage) -> None:
@@ -172,10 +171,7 @@ def calm(stage: Stage) -> None:
     for node in stage.nodes.values():
         if node.core.world.halted:  # in memory at once, also where a full disk could not take it
             node.do(fx.Halt(on=False, actor="officer:2:security", reason="over"))
-    for (name, party), suspended in sorted(model.suspended.items()):
-        del model.suspended[name, party]
-        resume(stage.node(name), stage.agreements[frozenset((stage.party(name), party))], suspended)
-    _lift_unacknowledged(stage)
+    _lift_suspensions(stage)
     model.resumed_ms = stage.federation.now_ms
     liar = stage.liar
     if liar is not None and not stage.forked:

@@ -187,10 +187,10 @@ class Serving:
                 continue
             entries.append(receipt_entry(receipt, data, now_ms))
             at = replace(at, receipted=receipt.size, receipt_sha256=entries[-1].meta["sha256"])
-            state.bare.difference_update(receipt.stubs)
             newest = data
         # Not before all of them are judged: memory may be ahead of the journal by what is being committed, and by nothing else.
         state.receipted, state.receipt, state.receipt_sha256 = at.receipted, newest, at.receipt_sha256
+        state.bare.difference_update(*(entry.meta["stubs"] for entry in entries))
         return entries + self._cosignature(partner, state, cosigned, now_ms) if entries else []
 
     def _cosignature(self, partner: Partner, state: OutState, data: bytes, now_ms: int) -> list[Entry]:
