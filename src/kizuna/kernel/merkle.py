@@ -280,11 +280,11 @@ class Tree:
     def _tile(self, number: int) -> Tree:
         """Return a tile as a log of its own, read again and held to its root."""
         if self._opened is None or self._opened[0] != number:
-            first = number * TILE_LEAVES
-            tile = Tree(self._read(first, first + TILE_LEAVES) if self._read is not None else ())
+            first, last = number * TILE_LEAVES, (number + 1) * TILE_LEAVES - 1
+            tile = Tree(self._read(first, last + 1) if self._read is not None else ())
             if tile.root() != self.subtree(TILE_HEIGHT, number):
                 raise JournalCorruptError(
-                    f"leaves `{first}` to `{first + TILE_LEAVES - 1}` as read again are not those of the log: verify the journal"
+                    f"leaves `{first}` to `{last}` as read again are not those of the log: verify the journal, then rebuild its tables"
                 )
             self._opened = number, tile
         return self._opened[1]

@@ -86,7 +86,7 @@ def load(store: Store, channel: str) -> OutState:
     tree.catch_up()
     if size > tree.size or (size and tree.root(size).hex() != root):
         raise JournalCorruptError(
-            f"the log of `{channel}` as stored is not the one signed over `{size}` entries: stop and verify the journal"
+            f"the log of `{channel}` as stored is not the one signed over `{size}` entries: verify the journal, then rebuild its tables"
         )
     last = wire.decode_header(header_at(store, channel, epoch, tree.size - 1)[0]) if tree.size else None
     return OutState(
